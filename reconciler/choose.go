@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"strings"
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
@@ -45,11 +46,16 @@ func (p *pass) readChecks() func(promotion.CheckSubject) promotion.Checked {
 	}
 	p.answers = p.r.Checks.Begin(p.loop.environment)
 	return func(s promotion.CheckSubject) promotion.Checked {
-		return p.answers.Check(s, map[string]any{
+		vars := map[string]any{
 			"request":     map[string]any{"name": s.Of.Key.Name, "team": s.Of.Key.Team},
 			"release":     map[string]any{"digest": s.Of.Digest, "offering": s.Of.Offering, "version": s.Of.Version},
 			"environment": map[string]any{"name": p.environment.Name, "values": p.environment.Values},
-		})
+		}
+		if c := p.platform.Clusters[s.Cluster]; c != nil {
+			revision, _, _ := strings.Cut(s.Revision, "+")
+			vars["revision"], vars["cluster"] = revision, map[string]any{"name": c.Name, "labels": c.Labels}
+		}
+		return p.answers.Check(s, vars)
 	}
 }
 

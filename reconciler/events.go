@@ -187,7 +187,7 @@ func placed(result fleet.Result) status.Placement {
 		p.Drift = append(p.Drift, status.ObjectProblem{Object: drift.Object.String(), Message: drift.Message})
 	}
 	for _, a := range result.Added[:min(len(result.Added), mostAdded)] {
-		p.Added = append(p.Added, status.Added{Object: a.Object.String(), Field: a.Field, Manager: a.Manager, At: a.At})
+		p.Added = append(p.Added, status.Added{Object: a.Object.String(), Field: a.Field, Manager: a.Manager, At: a.At, Agent: a.Agent})
 	}
 	for _, leaving := range result.Leaving {
 		p.Leaving = append(p.Leaving, status.ObjectProblem{Object: leaving.Object.String(), Message: leaving.Message})

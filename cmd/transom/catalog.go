@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,7 @@ offering is who runs it there. Where nobody looked, the output says so, and show
 				return misuse("--state and --offline go with OFFERING: they say where to look for who uses it")
 			}
 			if len(args) == 0 {
-				all := catalog.Offerings(p)
+				all := catalog.Offerings(p, time.Now())
 				return o.output.print(w, all, func(w io.Writer) { catalog.Table(w, all) })
 			}
 			offering, err := workspace.OfferingNamed(p, args[0])
@@ -59,7 +60,7 @@ offering is who runs it there. Where nobody looked, the output says so, and show
 			if err != nil {
 				return err
 			}
-			page := catalog.Describe(p, offering, version, usage.Running(p, offering, running), running)
+			page := catalog.Describe(p, offering, version, usage.Running(p, offering, running), running, time.Now())
 			return o.output.print(w, page, func(w io.Writer) { page.Text(w, terminal.PaintFor(w)) })
 		},
 	}

@@ -35,7 +35,7 @@ of BROWSER, else open on macOS and xdg-open elsewhere; without one the address i
 			if err != nil {
 				return err
 			}
-			if err := checkThere(cmd.Context(), c, environment, args); err != nil {
+			if err := checkThere(cmd.Context(), c, environment, args, cmd.ErrOrStderr()); err != nil {
 				return err
 			}
 			if err := o.print(cmd.OutOrStdout(), map[string]string{"url": at}, func(w io.Writer) { fmt.Fprintln(w, at) }); err != nil {
@@ -74,8 +74,8 @@ func consoleAddress(server, environment string, args []string) (string, error) {
 }
 
 // checkThere refuses an environment that the request is not in. A daemon that does not answer at once is asked no more: the address is right
-// all the same.
-func checkThere(ctx context.Context, c client.Client, environment string, args []string) error {
+// all the same, and that nobody looked is told.
+func checkThere(ctx context.Context, c client.Client, environment string, args []string, stderr io.Writer) error {
 	if environment == "" || len(args) == 0 {
 		return nil
 	}
@@ -87,7 +87,8 @@ func checkThere(ctx context.Context, c client.Client, environment string, args [
 	defer cancel()
 	s, err := c.Status(ctx, about)
 	if err != nil {
-		return nil //nolint:nilerr // the browser shows why
+		fmt.Fprintf(stderr, "note: nobody looked whether %s is in %s: %v\n", args[0], environment, err)
+		return nil // the browser says more
 	}
 	return unknown(ctx, c, s, about)
 }

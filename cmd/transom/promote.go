@@ -166,8 +166,8 @@ func (o *promoteOptions) checkNames(p *platform.Platform) error {
 		return nil
 	}
 	var there []string
-	for _, c := range e.Gates.Checks {
-		there = append(there, gate.CheckNamed(c.Name))
+	for _, name := range e.CheckNames() {
+		there = append(there, gate.CheckNamed(name))
 	}
 	for _, name := range o.skip {
 		if _, ofOne := gate.IsOfCheck(name); !ofOne || slices.Contains(there, name) {

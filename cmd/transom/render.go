@@ -41,6 +41,7 @@ environment, as the daemon would commit them to empty state repositories. Nothin
 
 With --wrapper, print instead the Kustomization that one request is built from. Written with --out, beside copies of
 the directories that it names, "kustomize build" on it gives the same bytes; in place of a chart is what it prints.
+What --out wrote before is replaced; a directory that holds anything else is refused.
 
 With --watch, render again whenever a file is saved, and print what that changed in place of the manifests.
 Problems go to stderr, and the exit code is 1 then.`,
@@ -250,16 +251,49 @@ func (o *renderOptions) printWrapper(p *platform.Platform, stdout, stderr io.Wri
 	return tellProblems(stderr, problems)
 }
 
-// writeWrapper writes the wrapper beside copies of the directories that it reads.
+// writeWrapper writes the wrapper beside copies of the directories that it reads, in place of those that another run wrote.
 func (o *renderOptions) writeWrapper(rendered render.Rendered) error {
+	if len(rendered.Wrapper) == 0 {
+		return nil // what is there stays: a Problem says why nothing takes its place
+	}
+	if err := clearWrapper(o.out); err != nil {
+		return err
+	}
 	for name, content := range rendered.Wrapper {
 		if err := workspace.WriteFile(filepath.Join(o.out, "wrapper", name), content); err != nil {
 			return err
 		}
 	}
 	for _, tree := range rendered.Trees {
-		if err := os.CopyFS(filepath.Join(o.out, filepath.FromSlash(tree.Dir)), tree.Files); err != nil && !errors.Is(err, os.ErrExist) {
+		if err := os.CopyFS(filepath.Join(o.out, filepath.FromSlash(tree.Dir)), tree.Files); err != nil {
 			return fmt.Errorf("copy %s: %w", tree.Dir, err)
+		}
+	}
+	return nil
+}
+
+// clearWrapper empties a directory that holds a wrapper of an earlier run beside its copies, and refuses to touch any other that holds
+// something: a platform repository has directories of the same names.
+func clearWrapper(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write the wrapper to %s: %w", dir, err)
+	}
+	written := []string{"environments", "offerings", "wrapper"}
+	for _, entry := range entries {
+		if !slices.Contains(written, entry.Name()) {
+			return fmt.Errorf("write the wrapper to %s: it holds %s, which no run of this command wrote; choose another --out", dir, entry.Name())
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "wrapper", "inputs.yaml")); err != nil {
+		return fmt.Errorf("write the wrapper to %s: it holds %s and no wrapper/inputs.yaml, so that no run of this command wrote it; choose another --out", dir, entries[0].Name())
+	}
+	for _, name := range written {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("write the wrapper to %s: %w", dir, err)
 		}
 	}
 	return nil

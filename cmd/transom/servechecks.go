@@ -12,8 +12,9 @@ import (
 // askOptions are the flags about the checks of environments.
 type askOptions struct{ hosts []string }
 
-const checkHelp = `Checks of environments (gates.checks) ask services and Prometheus whether a release may enter. Only hosts that --check-hosts
-names are asked, HOST for all ports or HOST:PORT; a check of another host stays closed and says so. Redirects are not followed.
+const checkHelp = `Checks of environments (gates.checks, rollout.checks) ask services and Prometheus whether a release may enter, and whether it is
+well once it is there. Only hosts that --check-hosts names are asked, HOST for all ports or HOST:PORT; a check of another host is waited for and
+says so. Redirects are not followed.
 An address of this machine or of a cloud's metadata is asked only where the check and the flag name the address itself.`
 
 func (o *askOptions) flags(f *pflag.FlagSet) {

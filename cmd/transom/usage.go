@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +43,7 @@ Where nobody looked, the output says so, and no version counts as removable.`,
 			if err != nil {
 				return err
 			}
-			result := usage.Of(p, offering, running)
+			result := usage.Of(p, offering, running, time.Now())
 			w := cmd.OutOrStdout()
 			return o.output.print(w, result, func(w io.Writer) { result.Text(w, terminal.PaintFor(w)) })
 		},

@@ -14,13 +14,15 @@ import (
 	"transom.dev/render/state"
 )
 
-// Added is a field that somebody set by hand beside those of an instance: its manifest does not have it, and nobody else owns it.
+// Added is a field that somebody set by hand beside those of an instance: its manifest does not have it, and nobody else owns it. It is also one that another
+// agent set after the object was adopted.
 type Added struct {
 	Object  Object    `json:"object"`
 	Field   string    `json:"field"`
 	Manager string    `json:"manager"`
 	At      time.Time `json:"at,omitzero"` // when the manager last changed something of the object
 	Goes    bool      `json:"goes,omitempty"`
+	Agent   bool      `json:"agent,omitempty"` // the manager is an agent that still applies the object
 }
 
 // String is the form "Deployment.apps payments/web: kubectl-edit set spec.paused at 2026-01-02T15:04:05Z".
@@ -43,6 +45,7 @@ type addition struct {
 	field   string
 	manager string
 	at      time.Time
+	agent   bool // the manager goes on applying the object
 }
 
 func (a addition) same(b addition) bool {
@@ -51,20 +54,34 @@ func (a addition) same(b addition) bool {
 
 // byHand says whether an entry is of kubectl or Helm, by which people write objects past Transom. Controllers have names of their own.
 func byHand(e *metav1.ManagedFieldsEntry) bool {
-	return e.Subresource == "" && (isApplier(e) || strings.HasPrefix(e.Manager, "kubectl-"))
+	return e.Subresource == "" && !isAgent(e) && (isApplier(e) || strings.HasPrefix(e.Manager, "kubectl-"))
 }
 
 // restarted is the annotation by which "kubectl rollout restart" restarts pods. It is a record of that and changes nothing else.
 const restarted = "kubectl.kubernetes.io/restartedAt"
 
-// additions are the topmost fields of an object that nobody but managers by hand owns, sorted.
-func additions(entries []metav1.ManagedFieldsEntry) (all []addition) {
-	if !slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return byHand(&e) }) {
+// additions are the topmost fields of an object that nobody but managers by hand owns, sorted, and then the first of those that nobody but
+// agents owns, where we apply the object as well.
+func additions(entries []metav1.ManagedFieldsEntry) []addition {
+	all := additionsBy(byHand, entries)
+	if ownEntry(entries) == nil {
+		return all
+	}
+	if more := additionsBy(isAgent, entries); len(more) > 0 {
+		more[0].agent = true
+		all = append(all, more[0])
+	}
+	return all
+}
+
+// additionsBy are the topmost fields of an object that nobody but some managers owns, sorted.
+func additionsBy(counts func(*metav1.ManagedFieldsEntry) bool, entries []metav1.ManagedFieldsEntry) (all []addition) {
+	if !slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return counts(&e) }) {
 		return nil
 	}
 	others, hands := fieldpath.NewSet(), fieldpath.NewSet()
 	for i := range entries {
-		if e := &entries[i]; byHand(e) {
+		if e := &entries[i]; counts(e) {
 			hands = hands.Union(entrySet(e))
 		} else {
 			others = others.Union(entrySet(e))
@@ -80,7 +97,7 @@ func additions(entries []metav1.ManagedFieldsEntry) (all []addition) {
 	}
 	for i := range entries {
 		e := &entries[i]
-		if !byHand(e) {
+		if !counts(e) {
 			continue
 		}
 		set := entrySet(e)
@@ -128,6 +145,9 @@ func isHolder(at fieldpath.Path) bool {
 // its finalizers and owners.
 func (d *desired) goes(a addition) bool {
 	top := *a.path[0].FieldName
+	if a.agent {
+		return false // it would come back: the agent has to be stopped
+	}
 	return d.annotation(state.AnnotationDrift) == state.DriftStrict && top != "metadata" && top != "status"
 }
 

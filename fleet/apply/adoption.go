@@ -20,6 +20,7 @@ type Effect struct {
 	Outside bool       `json:"outside,omitempty"` // it lies outside the team's namespace
 	Fields  []string   `json:"fields,omitempty"`  // that would go, such as data.legacy
 	Selects *Selection `json:"selects,omitempty"` // nil: the same as before
+	Agent   string     `json:"agent,omitempty"`   // that applies the object, and goes on unless it is stopped
 }
 
 // Selection is a change of the selector by which an object selects pods.
@@ -41,6 +42,9 @@ func (e Effect) String() string {
 	}
 	if s := e.Selects; s != nil {
 		parts = append(parts, fmt.Sprintf("it selects %s (%d pods now) and would select %s (%d)", s.Before, s.Pods, s.After, s.PodsAfter))
+	}
+	if e.Agent != "" {
+		parts = append(parts, e.Agent+" applies it: suspend that first")
 	}
 	return e.Object.String() + ": " + strings.Join(parts, "; ")
 }
@@ -132,6 +136,7 @@ func writeAdmitted(admitted map[Object]string) string {
 // noteEffect keeps an effect that a person decides about.
 func (d *desired) noteEffect(e *Effect) {
 	if e.Outside || len(e.Fields) > 0 || e.Selects != nil {
+		e.Agent = d.agentOf()
 		d.effect = e
 	}
 }

@@ -217,7 +217,7 @@ func (p *pass) listAdded() (all []Added) {
 			continue
 		}
 		for _, a := range p.added(d, d.live.added) {
-			all = append(all, Added{Object: d.object, Field: a.field, Manager: a.manager, At: a.at, Goes: d.goes(a)})
+			all = append(all, Added{Object: d.object, Field: a.field, Manager: a.manager, At: a.at, Goes: d.goes(a), Agent: a.agent})
 		}
 	}
 	return all

@@ -19,12 +19,32 @@ import (
 // comes after them: their fields become ours, so that a field goes once a later version drops it.
 var appliers = []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "kubectl", "before-first-apply", "helm"}
 
+// agents are the managers, by their exact name, of tools that apply whole objects again and again. Whoever adopts such an object comes after
+// them, too: a field that only a controller owns which nobody runs any more would stay for ever, and the labels by which it knows its objects
+// would have it delete them with its own Kustomization, release or Application. One that is not stopped comes back, which status tells.
+var agents = []string{"kustomize-controller", "helm-controller", "argocd-controller"}
+
 // lastApplied is kubectl's own memory of the file. It goes with kubectl's entry, and nobody loses anything by it.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // isApplier says whether an entry is of a tool that applies whole objects, however it wrote.
 func isApplier(e *metav1.ManagedFieldsEntry) bool {
-	return e.Subresource == "" && slices.Contains(appliers, e.Manager)
+	return e.Subresource == "" && slices.Contains(appliers, e.Manager) || isAgent(e)
+}
+
+// isAgent says whether an entry is of an applier that goes on applying until somebody stops it.
+func isAgent(e *metav1.ManagedFieldsEntry) bool {
+	return e.Subresource == "" && slices.Contains(agents, e.Manager)
+}
+
+// agentOf names the agent whose fields are taken over; empty without one.
+func (d *desired) agentOf() string {
+	for _, e := range d.takenOver() {
+		if isAgent(&e) {
+			return e.Manager
+		}
+	}
+	return ""
 }
 
 // takenOver are the entries that are taken over, as they were.

@@ -293,14 +293,24 @@ func (s *subject) take(answer Answer, now time.Time, c *inquiry.Check) (decides,
 		is.Since = now.Round(0).UTC().Truncate(time.Second)
 	}
 	is.Verdict, is.Message, is.Opens = answer.Verdict, answer.Message, answer.Opens
-	watched := now.Sub(s.answered) <= 2*c.Every+c.Timeout
+	if s.answered.IsZero() {
+		s.answered = s.began
+	}
+	elapsed := now.Sub(s.answered)
+	stays := answer.Verdict == was.Verdict && elapsed <= 2*c.Every+c.Timeout
 	switch {
+	case answer.Verdict == "" && answer.Opens == "":
+		is.Silent += elapsed
+	case answer.Verdict == promotion.Passes:
+		if is.Failed = 0; stays {
+			is.Held += elapsed
+		}
 	case answer.Verdict == promotion.Fails:
-		is.Held = 0
-	case answer.Verdict == promotion.Passes && was.Verdict == promotion.Passes && watched:
-		is.Held += now.Sub(s.answered)
+		if is.Held = 0; stays {
+			is.Failed += elapsed
+		}
 	}
 	s.answered = now
-	opened := is.Held >= c.For && was.Held < c.For
-	return is.Verdict != was.Verdict || opened, is.Message != was.Message || is.Held != was.Held
+	decides = is.Verdict != was.Verdict || is.Suffices(c) != was.Suffices(c) || is.Condemns(c) != was.Condemns(c)
+	return decides, is.Message != was.Message || is.Held != was.Held || is.Failed != was.Failed || is.Silent != was.Silent
 }

@@ -126,7 +126,7 @@ func TestAFailureBeginsAnewAndSilenceDoesNot(t *testing.T) {
 		p.say("", "answered 503")
 		wait(10 * time.Second)
 		silent := read(a, "prod", s)[0]
-		require.Equal(t, promotion.Checked{Message: "answered 503", Since: silent.Since, Held: 20 * time.Second}, silent)
+		require.Equal(t, promotion.Checked{Message: "answered 503", Since: silent.Since, Held: 20 * time.Second, Silent: 10 * time.Second}, silent)
 		p.say(promotion.Passes, "whole")
 		wait(20 * time.Second)
 		require.Equal(t, 30*time.Second, read(a, "prod", s)[0].Held, "the silence does not count")
@@ -211,5 +211,51 @@ func TestACheckThatCannotBeFilledInIsMendedByItsAuthor(t *testing.T) {
 		require.Contains(t, is.Message, "division by zero")
 		require.Equal(t, "a mend of the check in the file of environment prod", is.Opens)
 		require.Empty(t, p.asked)
+	})
+}
+
+// TestAnAnswerAboutARolloutStandsBeforeItCondemns the release, silence is counted by itself, and a fault that a person has to mend is none.
+func TestAnAnswerAboutARolloutStandsBeforeItCondemns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &party{}
+		p.say(promotion.Fails, "answers 500")
+		a, news := runAsker(t, p.ask)
+		c := checkOf(t, "answers", "https://slo.example.com/")
+		c.Patience = time.Minute
+		s := subject(c, "shop", "r1")
+		s.Cluster, s.Revision = "prod-1", "sha256:1"
+		read(a, "prod", s)
+		wait(21 * time.Second)
+		is := read(a, "prod", s)[0]
+		require.Equal(t, 20*time.Second, is.Failed)
+		require.False(t, is.Condemns(c))
+		p.say("", "answered 503")
+		wait(30 * time.Second)
+		silent := read(a, "prod", s)[0]
+		require.Equal(t, 20*time.Second, silent.Failed, "the silence does not count")
+		require.Equal(t, 30*time.Second, silent.Silent)
+		before := news["prod"]
+		p.say(promotion.Fails, "answers 500")
+		wait(20 * time.Second)
+		condemned := read(a, "prod", s)[0]
+		require.Equal(t, 30*time.Second, condemned.Failed)
+		require.True(t, condemned.Condemns(c))
+		require.GreaterOrEqual(t, news["prod"], before+2, "a verdict, and that it has stood")
+		other := s
+		other.Revision = "sha256:2"
+		require.Zero(t, read(a, "prod", other)[0], "of another revision it says nothing")
+
+		p.say("", "answered 503")
+		wait(61 * time.Second)
+		require.True(t, read(a, "prod", other)[0].Suffices(c), "nobody waits for ever")
+		a.Ask = func(context.Context, *inquiry.Check, inquiry.Text) check.Answer {
+			return check.Answer{Message: "is none of the hosts", Opens: "an operator"}
+		}
+		third := s
+		third.Revision = "sha256:3"
+		read(a, "prod", third)
+		wait(10 * time.Minute)
+		require.Zero(t, read(a, "prod", third)[0].Silent)
+		require.False(t, read(a, "prod", third)[0].Suffices(c))
 	})
 }

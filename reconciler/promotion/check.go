@@ -22,10 +22,13 @@ const (
 	Fails  Verdict = "fails"
 )
 
-// A CheckSubject is the release that a check is asked about.
+// A CheckSubject is the release that a check is asked about. A check of rollouts is asked about it on one cluster.
 type CheckSubject struct {
 	Check *inquiry.Check
 	Of    ReleaseRef
+
+	Cluster  string // empty: the check is one of gates
+	Revision string // as Placement.Observed
 }
 
 // Checked is the last answer to a check about a subject, and for how long it has been the same. The zero value says that nobody
@@ -35,11 +38,21 @@ type Checked struct {
 	Message string        // the figure or the reason, or why there is no verdict
 	Since   time.Time     // since when the verdict is this; zero: it is not known
 	Held    time.Duration // for how long answers about this subject have been seen to pass, one after the other
+	Failed  time.Duration // for how long they have been seen not to pass, since one passed
+	Silent  time.Duration // for how long in all no answer came that is one
 	Opens   string        // who has to act before the party can answer; empty: nobody
 }
 
-// open reports whether a check lets its subject go on.
-func (is Checked) open(c *inquiry.Check) bool { return is.Verdict == Passes && is.Held >= c.For }
+// Suffices reports whether a check lets its subject go on.
+func (is Checked) Suffices(c *inquiry.Check) bool {
+	return is.Verdict == Passes && is.Held >= c.For || is.Verdict != Fails && is.unanswered(c)
+}
+
+// Condemns reports whether a check has not passed for so long that a rollout fails for it.
+func (is Checked) Condemns(c *inquiry.Check) bool { return is.Verdict == Fails && is.Failed >= c.For }
+
+// unanswered reports whether a rollout has waited long enough for a party that does not answer.
+func (is Checked) unanswered(c *inquiry.Check) bool { return c.Patience > 0 && is.Silent >= c.Patience }
 
 // figure is the text by which a record remembers that a check passed.
 func (is Checked) figure(c *inquiry.Check) string {
@@ -88,7 +101,7 @@ func unpassed(q *question) (closed []Gate) {
 			q.passed = append(q.passed, q.people.passed(gate.Check, d))
 			continue
 		}
-		if is := q.check(CheckSubject{Check: c, Of: q.to}); is.open(c) {
+		if is := q.check(CheckSubject{Check: c, Of: q.to}); is.Suffices(c) {
 			q.passed = append(q.passed, state.PassedGate{Gate: gate.Check, Figure: is.figure(c)})
 		} else {
 			closed = append(closed, is.gate(c))
@@ -108,9 +121,15 @@ func (p *people) overrideOfCheck(c *inquiry.Check, r ReleaseRef) *platform.Decis
 
 // A CheckKey tells the subjects of one check from one another.
 type CheckKey struct {
-	Request platform.RequestKey
-	Release string
+	Request           platform.RequestKey
+	Release           string // empty: the check is one of rollouts
+	Cluster, Revision string
 }
 
-// Key is what tells the subject from all others of its check.
-func (s CheckSubject) Key() CheckKey { return CheckKey{s.Of.Key, s.Of.Digest} }
+// Key is all that tells the subject from the others of its check. Releases that are one revision on a cluster are one there.
+func (s CheckSubject) Key() CheckKey {
+	if s.Cluster != "" {
+		return CheckKey{Request: s.Of.Key, Cluster: s.Cluster, Revision: s.Revision}
+	}
+	return CheckKey{Request: s.Of.Key, Release: s.Of.Digest}
+}

@@ -24,7 +24,7 @@ func (w *world) now() promotion.Clock {
 func (w *world) restart() {
 	w.note("the daemon restarts")
 	w.booted, w.bootAt = w.clock, w.wall()
-	w.parties.first = nil
+	w.parties.first, w.parties.trials = nil, nil
 	for _, s := range w.stages {
 		for _, on := range s.live {
 			on.forget()
@@ -66,6 +66,7 @@ func (w *world) pass(environment string, raced bool) bool {
 	proposals := w.render(s, p.Choice)
 	p.admission = p.Admit(proposals)
 	w.compareWithoutMemory(view, p, proposals)
+	w.forgetTrials(environment)
 	records := p.admission.Records
 	s.last = p
 	for _, k := range p.admission.Unrendered {
@@ -373,6 +374,7 @@ func (w *world) run(d time.Duration) {
 				w.watch(name, on)
 			}
 		}
+		w.answerTrials()
 		if w.judge != nil {
 			w.judge.watch()
 		}
@@ -402,6 +404,7 @@ func (w *world) watch(environment string, on *placed) {
 	} else if on.ill += tick; health == state.Failed || on.ill > grace+tick {
 		on.well = 0
 	}
+	w.tryIt(environment, on)
 	if !blind {
 		w.lookAt(on, health, stuck)
 	}

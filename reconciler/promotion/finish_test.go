@@ -16,7 +16,7 @@ func (w *world) finish() {
 	w.faults, w.lost, w.sick, w.flapping = map[string]fault{}, map[string]bool{}, map[string]bool{}, map[string]time.Duration{}
 	w.blocked, w.blind = map[string]time.Duration{}, map[string]time.Duration{}
 	w.broken = map[platform.RequestKey]bool{}
-	w.platform.Decisions = nil
+	w.platform.Decisions, w.parties.mute = nil, nil
 	for name := range w.parties.denies {
 		w.check(name, true)
 	}

@@ -89,6 +89,8 @@ func (s follower) followRollout() (f followed) {
 		s.resume()
 	} else if found := s.failing(); found.failed {
 		return s.afterFailure(f, found)
+	} else if condemned := s.condemned(); condemned.failed {
+		return s.afterFailure(f, condemned)
 	} else {
 		f.times, f.deadline = append(f.times, found.times...), found.deadline
 	}
@@ -161,8 +163,10 @@ func (s follower) finish() (gates []Gate, over bool) {
 	if _, gate := s.waves.turn(s.base, moved, nil); gate != nil {
 		return []Gate{*gate}, false
 	}
+	passed := s.passedTrials()
 	r := s.edit()
 	r.Settle(admittedDepartures(r))
+	r.RecordGates(append(r.Promotion.Gates, passed...))
 	return nil, true
 }
 

@@ -101,6 +101,10 @@ func (o *oracle) unseen(environment string, k platform.RequestKey, f state.Failu
 		o.breaks("%s rejects %s, which is not on %s", environment, f.Release, cluster)
 		return
 	}
+	if strings.Contains(f.Message, "check ") {
+		o.condemns(environment, on, f)
+		return
+	}
 	said := o.observe(environment, k, cluster)
 	limit := o.platform.Environments[environment].Rollout.ProgressDeadline
 	if said.Health != state.Failed && !said.Stuck && on.seenIll < limit {

@@ -118,7 +118,7 @@ func (o *oracle) approved(environment string, was, is *state.Release) *platform.
 
 // step counts the instances that a version which is bad everywhere reaches as a step from another. It checks R59.
 func (o *oracle) step(s *stage, is *state.Release) {
-	if f := cmp.Or(o.faults[is.Version], o.faults[is.Version+"@"+s.name]); f == "" || f == gutter || f == sleeps {
+	if f := cmp.Or(o.faults[is.Version], o.faults[is.Version+"@"+s.name]); f == "" || f == gutter || f == sleeps || f == errs {
 		return
 	}
 	id := at(s.name, is.Version)

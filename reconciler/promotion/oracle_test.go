@@ -196,6 +196,7 @@ func (o *oracle) over(s *stage, was, ends *state.Release) {
 	o.spread(at(s.name, was.Key.Name), ends)
 	o.outlived(s, was, ends)
 	for _, c := range was.Promotion.Rollout.Moved {
+		o.tried(s, was, c)
 		p, there := was.Clusters[c]
 		if !there || p.Joining || !o.counts(s.name, c) || o.isBlind(c) {
 			continue // the last observation is believed until somebody looks
@@ -253,6 +254,7 @@ func (o *oracle) waves(s *stage, was, is *state.Release, changed []string) {
 			if on == nil || on.revision != is.Clusters[first].Observed() || on.well < all[0].Soak {
 				o.breaks("%s reaches %s with %s before %s soaked", s.name, c, is.Digest, first)
 			}
+			o.tried(s, was, first)
 		}
 		for first, key := range desired {
 			if wave(first) == 0 && o.counts(s.name, first) && is.Clusters[first].RenderKey != key && is.Clusters[c].RenderKey == desired[c] {

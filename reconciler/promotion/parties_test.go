@@ -13,6 +13,21 @@ type parties struct {
 	since  map[string]time.Duration                 // they let something in
 	first  map[promotion.CheckSubject]time.Duration // they were asked about it
 	says   *promotion.Checked                       // instead of the truth; nil: the truth
+	mute   map[string]bool                          // environments about whose rollouts they say nothing
+	trials map[trialKey]*tried                      // the answers about rollouts that the daemon remembers
+	round  int                                      // of the pass that asks
+}
+
+// A trialKey is a subject of the checks of rollouts in an environment.
+type trialKey struct {
+	environment string
+	promotion.CheckKey
+}
+
+// tried are the answers about it.
+type tried struct {
+	promotion.Checked
+	round int // of the pass that asked last
 }
 
 // check has the party of an environment's checks let releases in or not from now on.
@@ -38,6 +53,9 @@ func (w *world) passesFor(environment string) time.Duration {
 // answer is the last answer of a party as the daemon knows it: of what was before it first asked it knows nothing.
 func (w *world) answer(environment string) func(promotion.CheckSubject) promotion.Checked {
 	return func(s promotion.CheckSubject) promotion.Checked {
+		if s.Cluster != "" {
+			return w.tried(trialKey{environment, s.Key()})
+		}
 		first, asked := w.parties.first[s]
 		if !asked {
 			if w.parties.first == nil {
@@ -63,4 +81,94 @@ func (w *world) answer(environment string) func(promotion.CheckSubject) promotio
 func (w *world) asking(environment string, holds time.Duration) {
 	e := w.platform.Environments[environment]
 	e.Gates.Checks = []*inquiry.Check{{Name: "budget", URL: budget, Every: tick, For: holds, File: e.File}}
+}
+
+// trying gives an environment a check of rollouts.
+func (w *world) trying(environment string, holds time.Duration) {
+	e := w.platform.Environments[environment]
+	e.Rollout.Checks = []*inquiry.Check{{
+		Name: "answers", URL: budget, Every: tick, For: holds, Patience: e.Rollout.ProgressDeadline, File: e.File,
+	}}
+}
+
+// silence has the party of an environment's checks of rollouts answer or not from now on.
+func (w *world) silence(environment string, is bool) {
+	if w.parties.mute == nil {
+		w.parties.mute = map[string]bool{}
+	}
+	w.parties.mute[environment] = is
+	w.note("whoever is asked about rollouts in %s is silent: %v", environment, is)
+}
+
+// tried is the last answer about a rollout on a cluster, for which somebody waits from now on.
+func (w *world) tried(k trialKey) promotion.Checked {
+	if w.parties.trials == nil {
+		w.parties.trials = map[trialKey]*tried{}
+	}
+	t := w.parties.trials[k]
+	if t == nil {
+		t = &tried{}
+		w.parties.trials[k] = t
+	}
+	t.round = w.parties.round
+	return t.Checked
+}
+
+// forgetTrials forgets those of an environment for which the last pass did not ask.
+func (w *world) forgetTrials(environment string) {
+	for k, t := range w.parties.trials {
+		if k.environment == environment && t.round != w.parties.round {
+			delete(w.parties.trials, k)
+		}
+	}
+	w.parties.round++
+}
+
+// answerTrials asks the questions about rollouts once more.
+func (w *world) answerTrials() {
+	for k, t := range w.parties.trials {
+		was := t.Verdict
+		switch t.Verdict = w.verdict(k.environment, w.stages[k.environment].live[k.Request.Name+"@"+k.Cluster]); {
+		case t.Verdict == "":
+			t.Message = "answered 503 Service Unavailable"
+			t.Silent += tick
+			continue
+		case t.Verdict == promotion.Passes:
+			t.Message = "answers 200"
+			if t.Failed = 0; was == promotion.Passes {
+				t.Held += tick
+			}
+		default:
+			t.Message = "answers 500"
+			if t.Held = 0; was == promotion.Fails {
+				t.Failed += tick
+			}
+		}
+	}
+}
+
+// verdict is the true one about a placement; empty: nobody says it.
+func (w *world) verdict(environment string, on *placed) promotion.Verdict {
+	switch {
+	case w.parties.mute[environment]:
+		return ""
+	case on != nil && on.revision != "" && w.faultOf(environment, on) == errs:
+		return promotion.Fails
+	}
+	return promotion.Passes
+}
+
+// tryIt counts for how long a placement that was ready has truly passed, not passed, or been passed over in silence.
+func (w *world) tryIt(environment string, on *placed) {
+	if on.ready = on.ready || on.well > 0; !on.ready {
+		return
+	}
+	switch w.verdict(environment, on) {
+	case promotion.Passes:
+		on.sound, on.unsound = on.sound+tick, 0
+	case promotion.Fails:
+		on.sound, on.unsound = 0, on.unsound+tick
+	default:
+		on.unsaid += tick
+	}
 }

@@ -35,7 +35,7 @@ var kinds = strings.Fields(`
 	flap flap flap block block lose regain regain restart restart jump race race race
 	leap choose choose bind bind unbind leave vanish vanish return return
 	place place everyplace slot slot unslot select select unselect flee hurry unhurry rush
-	deny deny allow allow
+	deny deny allow allow mute speak speak
 	put spoil pause activate activate drain join breaks mends mends sick well well late late late`)
 
 func plan(seed uint64) schedule {
@@ -83,6 +83,10 @@ func (s schedule) setting() *world {
 	}
 	if s.seed%3 == 0 {
 		w.asking("prod", time.Minute)
+	}
+	if s.seed%4 == 1 {
+		w.trying("prod", time.Duration(r.IntN(4))*20*time.Second)
+		w.trying("staging", 30*time.Second)
 	}
 	for i := range []int{1, 1, 2, 2, 2, 5}[r.IntN(6)] {
 		w.requests[key(fmt.Sprintf("r%d", i))] = w.all(1)
@@ -149,6 +153,8 @@ func (w *world) happen(e event) {
 		w.note("%s %s", e.kind, cluster)
 	case "deny", "allow":
 		w.check("prod", e.kind == "allow")
+	case "mute", "speak":
+		w.silence(name, e.kind == "mute")
 	case "sick", "well":
 		w.sick[cluster] = e.kind == "sick"
 		w.note("%s is %s", cluster, e.kind)
@@ -334,7 +340,7 @@ func (w *world) offer(e event, name, cluster string) {
 	}
 	if e.kind == "bad" {
 		where := []string{"", "@" + name, "@" + cluster}[e.a%3]
-		w.faults[v.Number.String()+where] = []fault{fails, hangs, stuck, gutter, sleeps, sleeps}[e.b%6]
+		w.faults[v.Number.String()+where] = []fault{fails, hangs, stuck, gutter, sleeps, sleeps, errs, errs}[e.b%8]
 		w.merge("%s is published, which %s%s", v, w.faults[v.Number.String()+where], where)
 		return
 	}

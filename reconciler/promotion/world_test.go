@@ -66,6 +66,7 @@ const (
 	stuck  fault = "stuck"  // a pod cannot start
 	gutter fault = "gutter" // it is healthy for a while, then fails
 	sleeps fault = "sleeps" // it is suspended until somebody wakes it
+	errs   fault = "errs"   // it is healthy, and answers with errors
 )
 
 // A request is a request file that a developer has merged.
@@ -123,6 +124,9 @@ type placed struct {
 	// The truth, whoever watches.
 	well time.Duration // for how long it has been healthy
 	ill  time.Duration // since when not
+
+	ready                  bool          // it was healthy once
+	sound, unsound, unsaid time.Duration // for how long checks of rollouts truly passed, did not, and had no answer
 }
 
 const (

@@ -89,6 +89,9 @@ func setByHand(like Event, before, after []Added) *Event {
 	case i >= 0:
 		like.Level, like.Kind = Warning, event.Drift
 		like.Message = fmt.Sprintf("set by hand: %s %s by %s", after[i].Object, after[i].Field, after[i].Manager)
+		if after[i].Agent {
+			like.Message = after[i].Object + ": " + after[i].Told()
+		}
 		if n := len(after) - 1; n > 0 {
 			like.Message += fmt.Sprintf("; and %d more fields", n)
 		}

@@ -142,12 +142,21 @@ type Object struct {
 	Message   string       `json:"message,omitempty"`
 }
 
-// Added is a field of an object that somebody set by hand: its manifest does not have it.
+// Added is a field of an object that somebody set by hand, or another agent: its manifest does not have it.
 type Added struct {
 	Object  string    `json:"object"`
 	Field   string    `json:"field"`
-	Manager string    `json:"manager"`     // that set it, such as kubectl-edit
-	At      time.Time `json:"at,omitzero"` // when the manager last changed something of the object
+	Manager string    `json:"manager"`         // that set it, such as kubectl-edit
+	At      time.Time `json:"at,omitzero"`     // when the manager last changed something of the object
+	Agent   bool      `json:"agent,omitempty"` // the manager is no person: it is an agent that still applies an object that was adopted
+}
+
+// Told is the field with whoever set it, and the remedy where an agent did.
+func (a Added) Told() string {
+	if a.Agent {
+		return a.Manager + " still applies it, and set " + a.Field + ": suspend that, and remove it without pruning"
+	}
+	return "set by hand: " + a.Field + " by " + a.Manager
 }
 
 // ObjectProblem is a state of a cluster that a person must fix.

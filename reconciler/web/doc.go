@@ -4,6 +4,7 @@
 // http.Handler:
 //
 //	/                 the console: pages made on the server, without any request elsewhere
+//	/requests/TEAM/NAME/pods  pods, Events and logs of a placement, by the rules of the API's routes about them
 //	/api/v1/status    all of the status, as JSON: ?team= ?request= ?environment= narrow it, ?objects=none leaves objects out
 //	                  and ?objects=unhealthy those that are well
 //	/api/v1/progress  how far a commit has come in an environment: ?environment= ?commit= ?team= ?request=

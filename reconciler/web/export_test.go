@@ -9,14 +9,14 @@ import (
 // Routes are the routes that the handler answers, and Roles those with a role.
 func Routes(o Options) []string {
 	o.Access, _ = access.New(access.Options{})
-	return newRouter(&server{Options: o, streams: newStreams()}).routes
+	return newRouter(newServer(o)).routes
 }
 
 // Operations are those that the API has.
 func Operations(o Options) []Operation {
 	o.Access, _ = access.New(access.Options{})
 	var all []Operation
-	for _, one := range operations(&server{Options: o, streams: newStreams()}) {
+	for _, one := range operations(newServer(o)) {
 		all = append(all, Operation{one.method, one.route, one.summary, one.parameters, one.answer, one.line, one.media})
 	}
 	return all

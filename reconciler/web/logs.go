@@ -1,16 +1,13 @@
 package web
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -67,16 +64,12 @@ func (p logParameters) check() error {
 	return nil
 }
 
-// places answers about placements as the clusters have them now. So many questions are open at once: their requests to a cluster
-// are made beside those that apply.
-type places struct {
-	*server
-	open *streams
-}
+// places answers about placements as the clusters have them now.
+type places struct{ *server }
 
 // shown are the operations about pods.
 func shown(s *server) []operation {
-	p := &places{s, &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}}}
+	p := &places{s}
 	const route = "/api/v1/instances/{environment}/{team}/{request}"
 	return []operation{
 		asking(route+"/pods", "The pods of a placement, where its environment says logs: true", func(r *http.Request, at placePath) ([]api.Pod, error) {
@@ -107,7 +100,7 @@ func look[T any](p *places, r *http.Request, path placePath, ask func(context.Co
 	if err != nil {
 		return nil, err
 	}
-	leave, err := p.open.enter(r)
+	leave, err := p.looks.enter(r)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +183,7 @@ func (p *places) logs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	leave, err := p.open.enter(r)
+	leave, err := p.looks.enter(r)
 	if err != nil {
 		return err
 	}
@@ -210,10 +203,11 @@ func (p *places) logs(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	copier := &copier{w: w, flush: http.NewResponseController(w), left: mostLogBytes}
-	if !copier.put("") { // a log without news has an answer, too
+	flush := http.NewResponseController(w)
+	if !send(w, flush, "") { // a log without news has an answer, too
 		return nil
 	}
+	copier := newCopier(mostLogBytes, func(line api.Line) bool { return send(w, flush, encodeLine(line)) })
 	during, end := context.WithCancel(ctx)
 	var guarding sync.WaitGroup
 	guarding.Go(func() {
@@ -267,7 +261,7 @@ func (p *places) guard(ctx context.Context, r *http.Request, path placePath, c *
 				c.end("ended: " + err.Error())
 				return
 			}
-			if !c.put("\n") {
+			if !c.rest() {
 				return
 			}
 		}
@@ -319,73 +313,4 @@ func someWords(words []string) string {
 		words = append(slices.Clone(words[:mostLogs]), fmt.Sprintf("%d more", more))
 	}
 	return listWords(words, "and")
-}
-
-// errGone ends logs whose reader went away, or that are as long as they may be.
-var errGone = errors.New("nobody reads on")
-
-// A copier writes the lines of several logs as they come.
-type copier struct {
-	mu    sync.Mutex
-	w     http.ResponseWriter
-	flush *http.ResponseController
-	left  int // bytes
-}
-
-// copy writes the lines of a log, each cleaned and cut.
-func (c *copier) copy(l api.Log, from io.Reader) error {
-	lines := bufio.NewReaderSize(from, mostLine)
-	for {
-		text, cut, err := lines.ReadLine()
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
-		}
-		line := api.Line{Pod: l.Pod, Container: l.Container, Line: wording.CleanLine(string(text))}
-		if cut {
-			line.Line += " …"
-		}
-		for cut && err == nil {
-			_, cut, err = lines.ReadLine()
-		}
-		if err := c.write(line); err != nil {
-			return err
-		}
-	}
-}
-
-// put sends a text beside the lines, and says whether the client takes it.
-func (c *copier) put(text string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return send(c.w, c.flush, text)
-}
-
-// end writes why the answer ends, as its last line.
-func (c *copier) end(why string) {
-	_ = c.write(api.Line{Error: why}) // a client that went away needs no reason
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.left = 0
-}
-
-func (c *copier) write(line api.Line) error {
-	data, err := json.Marshal(line)
-	if err != nil {
-		return fmt.Errorf("encode a line: %w", err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.left <= 0 {
-		return errGone
-	}
-	if c.left -= len(data); c.left <= 0 {
-		data, _ = json.Marshal(api.Line{Error: fmt.Sprintf("cut after %d MiB: ask for fewer lines, or for one pod", mostLogBytes>>20)})
-	}
-	if !send(c.w, c.flush, strings.TrimSpace(string(data))+"\n") {
-		return errGone
-	}
-	return nil
 }

@@ -10,12 +10,16 @@ import (
 	"transom.dev/render/platform"
 )
 
-// pages is the console of some options.
-func pages(o *Options) *console.Console {
+// pages is the console of a server.
+func pages(s *server) *console.Console {
+	o := &s.Options
 	c := console.Options{Board: o.Board, Person: func(r *http.Request) console.Person {
 		who := access.Of(r.Context())
-		return console.Person{Name: who.Name, Role: fmt.Sprint(who.Role), Teams: who.Teams, CanLogIn: o.Access.Known()}
+		return console.Person{Name: who.Name, Role: fmt.Sprint(who.Role), Teams: who.Teams, CanLogIn: o.Access.Known(), In: who.In}
 	}}
+	if o.Runtime != nil {
+		c.See = (&places{s}).see
+	}
 	if o.Leader != nil {
 		c.Leader = func() string { return o.Leader().Name }
 	}

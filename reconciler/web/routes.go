@@ -57,18 +57,19 @@ var roles = map[string]access.Role{
 	hookPath:            access.Anybody, // a call proves itself
 
 	// The pages of the console.
-	"/":                       access.Viewer,
-	"/{$}":                    access.Viewer,
-	"/fleet":                  access.Viewer,
-	"/requests/{team}/{name}": access.Viewer,
-	"/environments/{name}":    access.Viewer,
-	"/clusters/{name}":        access.Viewer,
-	"/changes/{commit}":       access.Viewer,
-	"/catalog":                access.Viewer,
-	"/catalog/{offering}":     access.Viewer,
-	"/catalog/{offering}/new": access.Viewer,
-	"/problems":               access.Viewer,
-	"/activity":               access.Viewer,
+	"/":                            access.Viewer,
+	"/{$}":                         access.Viewer,
+	"/fleet":                       access.Viewer,
+	"/requests/{team}/{name}":      access.Viewer,
+	"/requests/{team}/{name}/pods": access.Viewer, // which tells all but developers of the team that it shows them nothing
+	"/environments/{name}":         access.Viewer,
+	"/clusters/{name}":             access.Viewer,
+	"/changes/{commit}":            access.Viewer,
+	"/catalog":                     access.Viewer,
+	"/catalog/{offering}":          access.Viewer,
+	"/catalog/{offering}/new":      access.Viewer,
+	"/problems":                    access.Viewer,
+	"/activity":                    access.Viewer,
 }
 
 // mostBody is how long the body of a request may be. A route that takes longer ones bounds them itself, in bodies.
@@ -105,7 +106,7 @@ func newRouter(s *server) *router {
 	rt.answer("/api/", get(func(_ http.ResponseWriter, r *http.Request) error {
 		return refuse(http.StatusNotFound, "nothing at %s; the console is at / and the API below /api/v1/", r.URL.Path)
 	}))
-	for route, page := range pages(&s.Options).Routes() {
+	for route, page := range pages(s).Routes() {
 		rt.answer(route, gzhttp.GzipHandler(page)) // a page of the fleet is a tenth of its size
 	}
 	rt.answer("GET /login", http.HandlerFunc(s.Access.Login))

@@ -95,7 +95,7 @@ func Handler(o Options) http.Handler {
 	if o.Access == nil {
 		o.Access, _ = access.New(access.Options{Unknown: access.Operator}) // it fails for a file only
 	}
-	s := &server{Options: o, streams: newStreams()}
+	s := newServer(o)
 	h := relaying(o, newRouter(s))
 	h = http.NewCrossOriginProtection().Handler(h)
 	h = answering(o.Hosts, h)
@@ -105,6 +105,11 @@ func Handler(o Options) http.Handler {
 type server struct {
 	Options
 	streams *streams
+	looks   *streams // questions about pods that are open: their requests to a cluster are made beside those that apply
+}
+
+func newServer(o Options) *server {
+	return &server{o, newStreams(), &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}}}
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) error {
@@ -151,6 +156,9 @@ type failure struct {
 }
 
 func (f failure) Error() string { return f.message }
+
+// Code is the status of its answer, for a page.
+func (f failure) Code() int { return f.code }
 
 func refuse(code int, format string, args ...any) failure {
 	return failure{code: code, message: fmt.Sprintf(format, args...)}

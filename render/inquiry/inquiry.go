@@ -23,6 +23,7 @@ type Check struct {
 	Every      time.Duration // between two questions
 	For        time.Duration // for how long it has to pass
 	Timeout    time.Duration // of one question
+	Patience   time.Duration // for how long in all a rollout waits for a party that does not answer; 0: for ever
 
 	File string // of the environment
 }

@@ -35,6 +35,9 @@ const (
 	mostEvery    = time.Hour
 	mostTimeout  = time.Minute
 	defaultEvery = 30 * time.Second
+
+	// One answer is no reason to take a release back.
+	defaultForOfRollout = time.Minute
 )
 
 var (
@@ -58,6 +61,22 @@ func decodeChecks(d *document, field string, specs []checkSpec, names *expressio
 		}
 		seen[s.Name] = true
 		checks = append(checks, decodeCheck(d, at, s, names))
+	}
+	return checks
+}
+
+// decodeRolloutChecks reads the checks of rollouts. They wait for a party as long as for a release that does not become healthy.
+func decodeRolloutChecks(d *document, e *Environment, specs []checkSpec) []*inquiry.Check {
+	seen := map[string]bool{}
+	for _, name := range e.CheckNames() {
+		seen[name] = true
+	}
+	checks := decodeChecks(d, "spec.rollout.checks", specs, checkScope(true), seen)
+	for i, c := range checks {
+		c.Patience = e.Rollout.ProgressDeadline
+		if specs[i].For == "" {
+			c.For = defaultForOfRollout
+		}
 	}
 	return checks
 }
@@ -178,9 +197,9 @@ func checkScope(rollout bool) *expression.Scope {
 	return s
 }
 
-// checkNames lists the names of the checks, sorted.
-func (e *Environment) checkNames() (names []string) {
-	for _, c := range e.Gates.Checks {
+// CheckNames lists the names of the checks of gates and of rollouts, sorted.
+func (e *Environment) CheckNames() (names []string) {
+	for _, c := range slices.Concat(e.Gates.Checks, e.Rollout.Checks) {
 		names = append(names, c.Name)
 	}
 	slices.Sort(names)
@@ -193,7 +212,7 @@ func unknownChecks(f *file, decision *Decision, e *Environment) []Problem {
 		return nil
 	}
 	d := reopen(f)
-	names := e.checkNames()
+	names := e.CheckNames()
 	for i, word := range decision.Skip {
 		if name, ofOne := gate.IsOfCheck(word); ofOne && !slices.Contains(names, name) {
 			d.warn(fieldpath.Index("spec.skip", i), "unknown-check", "%s has no check %q%s", e.File, wording.Shorten(name), wording.Suggest(name, names))

@@ -3,6 +3,7 @@ package platform_test
 import (
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -55,4 +56,33 @@ func TestAComparisonHolds(t *testing.T) {
 			require.Equal(t, holds[i], inquiry.Comparison{Operator: operator, Number: 2}.Holds(value), "%v %s 2", value, operator)
 		}
 	}
+}
+
+// TestAQuestionOfARolloutHasTheClusterAndTheRevision which a question of a gate has not. One bad answer is no reason to take a release back,
+// and a party is waited for as long as a release that does not become healthy.
+func TestAQuestionOfARolloutHasTheClusterAndTheRevision(t *testing.T) {
+	p, err := platform.Load(fstest.MapFS{"environments/prod.yaml": {Data: []byte(`apiVersion: transom.dev/v1alpha1
+kind: Environment
+metadata: {name: prod}
+spec:
+  state: {url: https://git.example.com/acme/state-prod.git}
+  clusters: {matchLabels: {environment: prod}}
+  rollout:
+    progressDeadline: 7m
+    checks:
+    - {name: service, url: 'https://slo.example.com/${cluster.labels.region}?on=${cluster.name}&revision=${revision}'}
+    - {name: at-once, url: 'https://slo.example.com/', for: 0s}
+`)}})
+	require.NoError(t, err)
+	checks := p.Environments["prod"].Rollout.Checks
+	require.Len(t, checks, 2)
+	q, err := checks[0].Fill(map[string]any{
+		"cluster": map[string]any{"name": "prod-1", "labels": map[string]string{"region": "eu"}}, "revision": "sha256:abc",
+	})
+	require.NoError(t, err)
+	require.Equal(t, "https://slo.example.com/eu?on=prod-1&revision=sha256%3Aabc", q.URL)
+	require.Equal(t, time.Minute, checks[0].For)
+	require.Zero(t, checks[1].For)
+	require.Equal(t, 7*time.Minute, checks[0].Patience)
+	require.Equal(t, []string{"at-once", "service"}, p.Environments["prod"].CheckNames())
 }

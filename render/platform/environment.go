@@ -78,6 +78,7 @@ type rolloutSpec struct {
 	}
 	ProgressDeadline string `is:"duration"`
 	OnFailure        string `oneof:"rollback|stop"`
+	Checks           []checkSpec
 }
 
 // decodeEnvironment reads environments/<name>.yaml; overlays are the directories beside it.
@@ -259,6 +260,7 @@ func (e *Environment) decodeRollout(d *document, s rolloutSpec) {
 			MaxFailures:   d.readCount("spec.rollout.instances.maxFailures", s.Instances.MaxFailures, 1),
 		},
 	}
+	e.Rollout.Checks = decodeRolloutChecks(d, e, s.Checks)
 	seen := map[string]bool{}
 	for i, w := range s.Waves {
 		field := fieldpath.Index("spec.rollout.waves", i)

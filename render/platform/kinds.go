@@ -267,7 +267,8 @@ type Rollout struct {
 	Waves            []Wave
 	Instances        Instances
 	ProgressDeadline time.Duration
-	OnFailure        string // rollback or stop
+	OnFailure        string           // rollback or stop
+	Checks           []*inquiry.Check // of releases that became healthy
 }
 
 // Wave is a group of clusters that receives a revision together.

@@ -92,7 +92,7 @@ type published struct {
 	Late   bool // its last day is over
 }
 
-// A named is an output, an optional part or a binding of a version.
+// A named is a value with its name: an output, an optional part or a binding of a version.
 type named struct{ Name, Value string }
 
 // A user is a request of an offering with the versions that it runs.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -57,6 +58,7 @@ type Person struct {
 	Role     string
 	Teams    []string
 	CanLogIn bool
+	In       func(team string) bool // whether they may do a developer's work for a team; nil: for none
 }
 
 // Options are the sources of the pages. Only Board and Person are required.
@@ -68,6 +70,10 @@ type Options struct {
 	// the pages say so.
 	Origin  func(ctx context.Context, environment string, request platform.RequestKey) ([]Rung, error)
 	History func(ctx context.Context, environment string, request platform.RequestKey) ([]Past, error)
+
+	// See looks at the pods of a placement for whoever asks. An error is one page that says why they see none; its method Code, if it
+	// has one, gives the status of the answer. Left out, no page shows pods.
+	See func(r *http.Request, l Look) (Seen, error)
 
 	// Leader is the name of the replica that answers. Left out, there is one process.
 	Leader func() string
@@ -113,18 +119,19 @@ func New(o Options) *Console {
 // Routes are the pages by their routes.
 func (c *Console) Routes() map[string]http.Handler {
 	routes := map[string]http.Handler{
-		"/{$}":                    c.page(c.home),
-		"/fleet":                  c.page(c.fleet),
-		"/requests/{team}/{name}": c.page(c.request),
-		"/environments/{name}":    c.page(c.environment),
-		"/clusters/{name}":        c.page(c.cluster),
-		"/changes/{commit}":       c.page(c.change),
-		"/catalog":                c.page(c.catalog),
-		"/catalog/{offering}":     c.page(c.offering),
-		"/catalog/{offering}/new": c.page(c.form),
-		"/problems":               c.page(c.problems),
-		"/activity":               c.page(c.activity),
-		"/":                       c.page(func(*http.Request, *model) (*view, error) { return nil, missing("There is no such page.") }),
+		"/{$}":                         c.page(c.home),
+		"/fleet":                       c.page(c.fleet),
+		"/requests/{team}/{name}":      c.page(c.request),
+		"/requests/{team}/{name}/pods": c.page(onClusters{c}.pods),
+		"/environments/{name}":         c.page(c.environment),
+		"/clusters/{name}":             c.page(c.cluster),
+		"/changes/{commit}":            c.page(c.change),
+		"/catalog":                     c.page(c.catalog),
+		"/catalog/{offering}":          c.page(c.offering),
+		"/catalog/{offering}/new":      c.page(c.form),
+		"/problems":                    c.page(c.problems),
+		"/activity":                    c.page(c.activity),
+		"/":                            c.page(func(*http.Request, *model) (*view, error) { return nil, missing("There is no such page.") }),
 	}
 	for _, name := range Files() {
 		routes["/"+name] = c.files
@@ -147,6 +154,15 @@ type view struct {
 type missing string
 
 func (m missing) Error() string { return string(m) }
+
+// codeOf is the status of a page that says an error.
+func codeOf(err error) int {
+	var coded interface{ Code() int }
+	if errors.As(err, &coded) {
+		return coded.Code()
+	}
+	return http.StatusNotFound
+}
 
 // A document is all that the layout shows.
 type document struct {
@@ -173,8 +189,8 @@ func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http
 		code := http.StatusOK
 		v, err := show(r, m)
 		if err != nil {
-			code = http.StatusNotFound
-			v = &view{template: "missing", title: "Not found", main: err.Error()}
+			code = codeOf(err)
+			v = &view{template: "missing", title: http.StatusText(code), main: named{http.StatusText(code), err.Error()}}
 		}
 		var body bytes.Buffer
 		d := document{

@@ -31,6 +31,7 @@ func functions(l *links) template.FuncMap {
 		"clip": clip, "up": func(a, b int) int { return a - b }, "down": func(a, b int) int { return a + b }, "cellName": cellName, "cellVersion": cellVersion,
 		"flag": flagOf, "gateNames": gateNames, "opensAt": opensAt, "fileLink": l.file, "commitLink": l.commit, "describe": describe,
 		"join": strings.Join, "reach": reachOf, "passed": passedText, "count": terminalCount,
+		"podsLink": podsLink, "lines": tails, "source": sourceOf,
 	}
 }
 

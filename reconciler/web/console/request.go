@@ -40,6 +40,7 @@ type requestPage struct {
 	History   []Past
 	NoHistory string
 	Bound     []platform.RequestKey // that are bound to it
+	Pods      bool                  // whoever looks may see its pods
 }
 
 // A place is a placement of the page's instance.
@@ -82,6 +83,7 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	page := m.requestPage(row, in)
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
 	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
+	page.Pods = onClusters{c}.showsPods(r, m, in.Instance)
 	c.readGit(r.Context(), in, page)
 	return &view{"request", key.String(), "fleet", page}, nil
 }

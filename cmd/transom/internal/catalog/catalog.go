@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"transom.dev/render/platform"
 )
@@ -31,28 +32,30 @@ type Published struct {
 	Lifecycle   string `json:"lifecycle"`
 	Reason      string `json:"reason,omitempty"`
 	RemoveAfter string `json:"removeAfter,omitempty"`
+	Overdue     bool   `json:"overdue,omitempty"` // that day is over
 	Problem     bool   `json:"problem,omitempty"` // it cannot be used; check says why
 }
 
 // Offerings lists the offerings of a platform, sorted by name.
-func Offerings(p *platform.Platform) []Offering {
+func Offerings(p *platform.Platform, now time.Time) []Offering {
 	all := []Offering{}
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
-		all = append(all, offeringOf(p.Offerings[name]))
+		all = append(all, offeringOf(p.Offerings[name], now))
 	}
 	return all
 }
 
-func offeringOf(o *platform.Offering) Offering {
-	return Offering{Name: o.Name, Title: o.Title, Owner: o.Owner, Teams: append([]string{}, o.Teams...), Versions: Versions(o)}
+func offeringOf(o *platform.Offering, now time.Time) Offering {
+	return Offering{Name: o.Name, Title: o.Title, Owner: o.Owner, Teams: append([]string{}, o.Teams...), Versions: Versions(o, now)}
 }
 
 // Versions lists the published versions of an offering, newest first.
-func Versions(o *platform.Offering) []Published {
+func Versions(o *platform.Offering, now time.Time) []Published {
 	all := []Published{}
 	for _, v := range slices.Backward(o.Versions) {
 		all = append(all, Published{
-			Version: v.Number.String(), Lifecycle: string(v.Lifecycle), Reason: v.Reason, RemoveAfter: v.RemoveAfter, Problem: v.Broken,
+			Version: v.Number.String(), Lifecycle: string(v.Lifecycle), Reason: v.Reason, RemoveAfter: v.RemoveAfter,
+			Overdue: v.Overdue(now), Problem: v.Broken,
 		})
 	}
 	return all

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,6 +13,9 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
+
+// today is after the last day of a version, and before that of another.
+var today = time.Date(2027, 6, 2, 8, 0, 0, 0, time.UTC)
 
 // gears is a platform with two versions of the offering gear. One request takes any of them, one the first alone.
 func gears(t *testing.T, changes map[string]string) *platform.Platform {
@@ -63,12 +67,13 @@ func TestACatalogueTellsWhatCanBeRequestedAndWhatNot(t *testing.T) {
 			"spec: {versions: {1.0.0: {lifecycle: deprecated, reason: use 1.1, removeAfter: 2027-06-01}}}\n",
 		"offerings/gear/1.2.0/version.yaml": "apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: gear}\nspec: {scoop: cluster}\n",
 	})
-	all := catalog.Offerings(p)
+	all := catalog.Offerings(p, today)
 	require.Equal(t, []catalog.Offering{{Name: "gear", Teams: []string{}, Versions: []catalog.Published{
 		{Version: "1.2.0", Lifecycle: "active", Problem: true},
 		{Version: "1.1.0", Lifecycle: "active"},
-		{Version: "1.0.0", Lifecycle: "deprecated", Reason: "use 1.1", RemoveAfter: "2027-06-01"},
+		{Version: "1.0.0", Lifecycle: "deprecated", Reason: "use 1.1", RemoveAfter: "2027-06-01", Overdue: true},
 	}}}, all)
+	require.False(t, catalog.Offerings(p, today.AddDate(0, 0, -1))[0].Versions[2].Overdue, "on its last day")
 	var out bytes.Buffer
 	catalog.Table(&out, all)
 	require.Regexp(t, `(?m)^gear +1\.2\.0 \(has a Problem\), 1\.1\.0, 1\.0\.0 \(deprecated\) +every team +-$`, out.String())
@@ -78,7 +83,7 @@ func TestAPageShowsTheContractOfOneVersion(t *testing.T) {
 	p := gears(t, nil)
 	o := p.Offerings["gear"]
 	looked := states.States{{Environment: "dev", Looked: true}, {Environment: "prod", Looked: true}}
-	page := catalog.Describe(p, o, o.Version("1.1.0"), catalog.Resolved(p, o), looked)
+	page := catalog.Describe(p, o, o.Version("1.1.0"), catalog.Resolved(p, o), looked, today)
 	require.True(t, page.Looked)
 	var out bytes.Buffer
 	page.Text(&out, terminal.Paint{})
@@ -113,7 +118,7 @@ Used by
   demo/first  prod 1.0.0
 `, out.String())
 
-	page = catalog.Describe(p, o, o.Version("1.0.0"), nil, looked)
+	page = catalog.Describe(p, o, o.Version("1.0.0"), nil, looked, today)
 	require.Empty(t, page.Parameters)
 	require.NotNil(t, page.Users, "JSON has a list")
 	out.Reset()
@@ -128,7 +133,7 @@ func TestAPageSaysWhatRunsAndWhereNobodyLooked(t *testing.T) {
 	page := catalog.Describe(p, o, o.Version("1.1.0"), []catalog.Instance{
 		{Request: platform.RequestKey{Team: "demo", Name: "any"}, Environment: "dev", Version: "1.0.0", Wanted: "1.1.0"},
 		{Request: platform.RequestKey{Team: "demo", Name: "any"}, Environment: "prod", Version: "1.1.0"},
-	}, states.States{{Environment: "dev", Looked: true}, {Environment: "prod", Why: "--offline"}})
+	}, states.States{{Environment: "dev", Looked: true}, {Environment: "prod", Why: "--offline"}}, today)
 	require.False(t, page.Looked)
 	var out bytes.Buffer
 	page.Text(&out, terminal.Paint{})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"transom.dev/cmd/transom/internal/schema"
 	"transom.dev/cmd/transom/internal/states"
@@ -41,9 +42,9 @@ type Named struct {
 
 // Describe makes the page of an offering with the contract of a version. Users are the instances of the offering, with the
 // versions that run as far as states say it.
-func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, users []Instance, known states.States) *Page {
+func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, users []Instance, known states.States, now time.Time) *Page {
 	page := &Page{
-		Offering: offeringOf(o), Description: o.Description, Deletion: string(o.Deletion), Shown: v.Number.String(),
+		Offering: offeringOf(o, now), Description: o.Description, Deletion: string(o.Deletion), Shown: v.Number.String(),
 		Parameters: []schema.Parameter{}, Outputs: []Named{}, Example: schema.Example(p, o, v),
 		Looked: len(known.Names(false)) == 0, States: known, Users: append([]Instance{}, users...),
 	}
@@ -91,10 +92,13 @@ func (o *Page) versions(w io.Writer, p terminal.Paint) {
 		if v.Reason != "" {
 			line += ": " + v.Reason
 		}
-		if v.RemoveAfter != "" {
+		switch {
+		case v.Overdue:
+			line += "; its last day was " + v.RemoveAfter
+		case v.RemoveAfter != "":
 			line += "; may be removed after " + v.RemoveAfter
 		}
-		if v.Lifecycle != string(platform.Active) || v.Problem {
+		if v.Lifecycle != string(platform.Active) || v.Problem || v.Overdue {
 			line = p.Yellow(line)
 		}
 		fmt.Fprintf(w, "  %s\n", line)

@@ -49,6 +49,9 @@ func (o *forecast) passes(e *platform.Environment, promoted bool, before *render
 		}
 		steps = append(steps, "wave by wave: "+strings.Join(names, ", then "))
 	}
+	for _, c := range e.Rollout.Checks {
+		steps = append(steps, fmt.Sprintf("checked by %s for %s on each cluster", c.Name, c.For))
+	}
 	if n, i := largestGroup(before, after, leave), e.Rollout.Instances; n > i.First && n > 1 {
 		at := i.MaxConcurrent
 		if !strings.HasSuffix(at, "%") {

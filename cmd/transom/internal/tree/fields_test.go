@@ -62,6 +62,7 @@ var shownAt = map[string]seen{
 	"Placement.Drift": {"below it", "detail"}, "Placement.CommittedAt": {explain, "steps"}, "Placement.AppliedAt": {explain, "steps"}, "Placement.HealthyAt": {"leaf", "steps"},
 	"Placement.Added": {"below it", "detail"}, "Placement.Leaving": {"below it", "detail"},
 	"Added.Object": {"its line", "list"}, "Added.Field": {"its line", "list"}, "Added.Manager": {"its line", "list"}, "Added.At": {"its line", "list"},
+	"Added.Agent":        {"its line", "list"},
 	"Placement.Adoption": {"below it", "detail"}, "Placement.LetGo": {"below it", "detail"},
 
 	"Adoption.Digest": {"command", "command"}, "Adoption.Effects": {"below it", "list"}, "Adoption.Untried": {"below it", "list"},

@@ -72,7 +72,10 @@ func failing(ago func(time.Duration) time.Time) status.Instance {
 				Objects:  []status.Object{{Group: "apps", Kind: "Deployment", Namespace: "payments", Name: "shop", Health: state.Failed, Message: "ErrImagePull"}},
 				Problems: []status.ObjectProblem{{Object: "ConfigMap payments/shop", Message: "is refused"}},
 				Drift:    []status.ObjectProblem{{Object: "Service payments/shop", Message: "spec.ports was changed"}},
-				Added:    []status.Added{{Object: "Deployment.apps payments/shop", Field: "spec.paused", Manager: "kubectl-edit", At: ago(3 * time.Hour)}},
+				Added: []status.Added{
+					{Object: "Deployment.apps payments/shop", Field: "spec.paused", Manager: "kubectl-edit", At: ago(3 * time.Hour)},
+					{Object: "Service payments/shop", Field: "metadata.labels.agent", Manager: "kustomize-controller", At: ago(time.Hour), Agent: true},
+				},
 				Leaving:  []status.ObjectProblem{{Object: "ConfigMap payments/old", Message: "it has been Terminating since noon"}},
 				Adoption: &status.Adoption{Digest: "sha256:ffffffff", Effects: []string{"it would lose data.a"}, Untried: []string{"Webhook x"}},
 				LetGo:    []string{"ConfigMap payments/old"},

@@ -272,6 +272,10 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Drift"), drift.Object, drift.Message)
 	}
 	for _, a := range p.Added {
+		if a.Agent {
+			fmt.Fprintf(t.W, "%s%s %s: %s %s\n", l.Below, t.Paint.Yellow("~ Agent"), a.Object, a.Told(), t.Paint.Faint(t.since(a.At)+" ago"))
+			continue
+		}
 		fmt.Fprintf(t.W, "%s%s %s: %s set %s %s\n", l.Below, t.Paint.Yellow("~ By hand"), a.Object, a.Manager, a.Field, t.Paint.Faint(t.since(a.At)+" ago"))
 	}
 	for _, leaving := range p.Leaving {

@@ -7,6 +7,7 @@ package usage
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"transom.dev/cmd/transom/internal/catalog"
 	"transom.dev/cmd/transom/internal/states"
@@ -33,12 +34,12 @@ type Version struct {
 }
 
 // Of finds who uses an offering's versions. A version that runs and is published no more is one of them.
-func Of(p *platform.Platform, o *platform.Offering, running states.States) *Usage {
+func Of(p *platform.Platform, o *platform.Offering, running states.States, now time.Time) *Usage {
 	instances := Running(p, o, running)
 	u := &Usage{
 		Offering: o.Name, Looked: len(running.Names(false)) == 0, States: running, Versions: []Version{}, Unresolved: unresolved(p, o),
 	}
-	known := catalog.Versions(o)
+	known := catalog.Versions(o, now)
 	for _, i := range instances {
 		if !slices.ContainsFunc(known, func(v catalog.Published) bool { return v.Version == i.Version }) {
 			known = append(known, catalog.Published{Version: i.Version, Lifecycle: "removed"})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -83,7 +84,7 @@ func TestAVersionIsRemovableOnlyWhereSomebodyLookedEverywhere(t *testing.T) {
 	p, gear := gears(t, "requests/demo/first.yaml")
 	moved := map[platform.RequestKey]*state.Release{anyOf: {Offering: "gear", Version: "1.1.0"}}
 
-	u := usage.Of(p, gear, states.States{runs("dev", moved), {Environment: "prod", Why: "--offline"}})
+	u := usage.Of(p, gear, states.States{runs("dev", moved), {Environment: "prod", Why: "--offline"}}, time.Time{})
 	require.False(t, u.Looked)
 	require.Equal(t, "1.0.0", u.Versions[1].Version)
 	require.Empty(t, u.Versions[1].Instances)
@@ -91,7 +92,7 @@ func TestAVersionIsRemovableOnlyWhereSomebodyLookedEverywhere(t *testing.T) {
 	require.Contains(t, text(u), "nothing requests it; whether something runs it is not known")
 	require.Contains(t, text(u), "not looked at: what prod really runs; --offline")
 
-	u = usage.Of(p, gear, states.States{runs("dev", moved), runs("prod", moved)})
+	u = usage.Of(p, gear, states.States{runs("dev", moved), runs("prod", moved)}, time.Time{})
 	require.True(t, u.Looked)
 	require.True(t, u.Versions[1].Removable)
 	require.False(t, u.Versions[0].Removable)
@@ -108,7 +109,7 @@ func TestWhatBlocksRetirementSaysTheRemedy(t *testing.T) {
 			gone:  {Offering: "gear", Version: "0.9.0"},
 		}),
 		runs("prod", nil),
-	})
+	}, time.Time{})
 	blocked := map[string][]string{}
 	for _, v := range u.Versions {
 		blocked[v.Version] = v.Blocked

@@ -2,7 +2,8 @@
 // content in the place of the old one, without moving the focus, the scrolling or what is open.
 
 const byId = (id) => document.getElementById(id);
-let tag, asking, askAgain, timer, again, stream;
+let tag, asking, askAgain, timer, again, stream, following;
+let hurried, hurry = new Promise((resolve) => { hurried = resolve; }); // a person asked: nothing is waited for
 
 // refresh asks for the page of the address. Calls that come while one is under way become one more, which waits the longer the
 // longer an answer takes: a page that looks at a large fleet must not keep the daemon busy.
@@ -24,9 +25,17 @@ async function refresh(keep = true) {
     clearTimeout(again);
     again = setTimeout(() => refresh(), 3000);
   }
-  await new Promise((resolve) => setTimeout(resolve, 3 * (performance.now() - began)));
+  const pace = Number(document.querySelector("[data-pace]")?.dataset.pace ?? 0) * 1000; // of a page that asks clusters
+  await Promise.race([hurry, new Promise((resolve) => setTimeout(resolve, Math.max(pace, 3 * (performance.now() - began))))]);
   asking = false;
   if (askAgain) { askAgain = false; refresh(); }
+}
+
+// rush is a refresh that a person asked for.
+function rush(keep = true) {
+  hurried();
+  hurry = new Promise((resolve) => { hurried = resolve; });
+  refresh(keep);
 }
 
 // replace puts the content of a new page in the place of the old one. Fields keep what is being typed in them.
@@ -34,9 +43,10 @@ function replace(page, keep = true) {
   const main = byId("main");
   const focus = document.activeElement;
   const kept = focus?.id && main.contains(focus) ? { id: focus.id, from: focus.selectionStart, to: focus.selectionEnd } : null;
-  const scrolled = [...main.querySelectorAll(".scroll[id]")].map((e) => [e.id, e.scrollLeft, e.scrollTop]);
+  const scrolled = [...main.querySelectorAll(".scroll[id]")].map((e) => [e.id, e.scrollLeft, e.scrollTop, isAtEnd(e)]);
   const opened = new Map([...main.querySelectorAll("details[id]")].map((e) => [e.id, e.open]));
   const values = new Map([...main.querySelectorAll("input[id], select[id], textarea[id]")].map((e) => [e.id, e.type === "checkbox" ? e.checked : e.value]));
+  keepLog(page);
   main.replaceChildren(...page.getElementById("main").childNodes);
   for (const id of ["notice", "platform"]) {
     byId(id).hidden = page.getElementById(id).hidden;
@@ -47,13 +57,18 @@ function replace(page, keep = true) {
     if (e) e.type === "checkbox" ? (e.checked = value) : (e.value = value);
   }
   for (const [id, open] of opened) if (byId(id)) byId(id).open = open;
-  for (const [id, left, top] of scrolled) byId(id)?.scrollTo(left, top);
+  for (const [id, left, top, atEnd] of scrolled) {
+    if (!byId(id)) continue;
+    byId(id).scrollTo(left, top);
+    if (!atEnd) byId(id).dataset.shown = "yes"; // it stays where a person put it
+  }
   if (kept && byId(kept.id)) {
     byId(kept.id).focus({ preventScroll: true });
     if (kept.from !== null && kept.from !== undefined) { try { byId(kept.id).setSelectionRange(kept.from, kept.to); } catch { /* it has no text */ } }
   }
   spellTimes();
   showChosen();
+  showFollow();
 }
 
 // showChosen brings the chosen environment of a picture that is wider than the window into sight.
@@ -74,8 +89,70 @@ function typed(event) {
     const search = query.toString();
     history.replaceState(null, "", form.getAttribute("action") + (search ? `?${search}` : ""));
     tag = undefined;
-    refresh();
+    rush();
   }, 60);
+}
+
+// A log that is followed stays in place while the page around it is made anew, until its page is left or shows another log.
+const mostLines = 2000;
+
+const isAtEnd = (e) => e.scrollTop + e.clientHeight >= e.scrollHeight - 20;
+
+function keepLog(page) {
+  if (!following) return;
+  if (page.getElementById("follow")?.dataset.follow === following.address) page.getElementById("lines").replaceWith(byId("lines"));
+  else following.stop.abort();
+}
+
+function showFollow() {
+  const button = byId("follow");
+  if (!button) return;
+  button.hidden = false;
+  button.textContent = following ? "Stop" : "Follow";
+  const lines = byId("lines");
+  if (lines && !lines.dataset.shown) { lines.scrollTop = lines.scrollHeight; lines.dataset.shown = "yes"; }
+}
+
+// follow reads a log as its lines come. Each becomes text, whatever it has in it.
+async function follow(address) {
+  const mine = following = { address, stop: new AbortController() };
+  byId("lines").replaceChildren();
+  showFollow();
+  let why = "";
+  try {
+    const answer = await fetch(address, { signal: mine.stop.signal });
+    if (!answer.ok) throw new Error((await answer.json()).detail ?? answer.statusText);
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let rest = ""; ;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const texts = (rest + value).split("\n");
+      rest = texts.pop();
+      addLines(texts.filter((text) => text !== "").map((text) => JSON.parse(text)));
+    }
+  } catch (e) {
+    why = mine.stop.signal.aborted ? "stopped" : e.message;
+  }
+  if (following !== mine) return;
+  following = undefined;
+  if (byId("follow")?.dataset.follow === address) addLines([{ error: why || "the log ended here: follow it again for the lines to come" }]);
+  showFollow();
+}
+
+function addLines(all) {
+  const lines = byId("lines");
+  const atEnd = isAtEnd(lines);
+  for (const one of all) {
+    const row = document.createElement("div");
+    const from = document.createElement("span");
+    from.className = "from";
+    from.textContent = [one.pod, one.container].filter(Boolean).join(" ");
+    row.append(...(from.textContent ? [from, " "] : []), one.line ?? "", one.error ?? "");
+    if (one.error) row.className = "failed";
+    lines.append(row);
+  }
+  while (lines.childElementCount > mostLines) lines.firstElementChild.remove();
+  if (atEnd) lines.scrollTop = lines.scrollHeight;
 }
 
 function connection(state) {
@@ -118,13 +195,18 @@ function spellTimes() {
 
 document.addEventListener("input", typed);
 document.addEventListener("submit", (e) => { if (e.target.matches("form[data-live]")) { e.preventDefault(); typed(e); } });
+document.addEventListener("click", (e) => {
+  const button = e.target.closest("#follow");
+  if (button) following ? following.stop.abort() : follow(button.dataset.follow);
+});
 document.addEventListener("keydown", (e) => { // "/" goes to the search of a page
   const typing = e.target.closest("input, textarea, select");
   const search = document.querySelector("main input[type=search]");
   if (e.key === "/" && !typing && search) { e.preventDefault(); search.focus(); }
 });
-window.addEventListener("popstate", () => { tag = undefined; refresh(false); }); // the fields are those of the address
+window.addEventListener("popstate", () => { tag = undefined; rush(false); }); // the fields are those of the address
 setInterval(spellTimes, 5000);
 spellTimes();
 showChosen();
+showFollow();
 listen();

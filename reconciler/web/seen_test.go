@@ -1,0 +1,120 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/web"
+	"transom.dev/reconciler/web/access"
+	resource "transom.dev/reconciler/web/api"
+)
+
+const shopPods = "/requests/store/shop/pods?environment=prod"
+
+// TestThePageOfPodsIsForDevelopersOfTheTeamWhereTheEnvironmentSaysSo, as the routes of the API are, and only they are shown the way to it.
+func TestThePageOfPodsIsForDevelopersOfTheTeamWhereTheEnvironmentSaysSo(t *testing.T) {
+	all := newTeam(t, "")
+	o := busy(t)
+	o.Access = all.guard(t)
+	s := serve(t, o)
+	for role, want := range map[access.Role]int{access.Anybody: 401, access.Viewer: 403, access.Developer: 200, access.Operator: 200} {
+		resp, body := as(t, http.MethodGet, s.URL+shopPods, all.tokens[role])
+		require.Equal(t, want, resp.StatusCode, "as %s: %s", role, body)
+		require.Equal(t, want == http.StatusOK, strings.Contains(body, "one line"), "as %s", role)
+		_, body = as(t, http.MethodGet, s.URL+"/requests/store/shop?environment=prod", all.tokens[role])
+		require.Equal(t, want == http.StatusOK, strings.Contains(body, "Pods, log and Events"), "as %s", role)
+	}
+	o = busy(t)
+	o.Board.Status().Platform.Offers().Environments["prod"].Logs = false
+	code, body := get(t, serve(t, o), shopPods)
+	require.Equal(t, http.StatusForbidden, code)
+	require.Contains(t, body, "merge spec.logs: true in environments/prod.yaml")
+	_, body = get(t, serve(t, o), "/requests/store/shop?environment=prod")
+	require.NotContains(t, body, "Pods, log and Events")
+}
+
+// TestThePageOfPodsIsBoundedAndHarmless: whatever containers print and clusters say stays text, and is short.
+func TestThePageOfPodsIsBoundedAndHarmless(t *testing.T) {
+	o := busy(t)
+	ask := func(p web.Runtime, query string) (int, string) {
+		o.Runtime = p
+		return get(t, serve(t, o), shopPods+query)
+	}
+	code, body := ask(pods{"shop-web-1": "plain\x1b]0;owned\x07\u202e\n</div><script>alert(1)</script>\n" + strings.Repeat("x", 1<<20) + "\nlast"}, "&pod=shop-web-1&tail=5")
+	require.Equal(t, http.StatusOK, code)
+	require.Contains(t, body, "plain�]0;owned��")
+	require.NotContains(t, body, "<script>alert")
+	require.Less(t, len(body), 40<<10)
+	require.Contains(t, body, "</span> last</div>")
+
+	_, body = ask(pods{"shop-web-1": strings.Repeat(strings.Repeat("x", 1000)+"\n", 12<<10)}, "&tail=99999999")
+	require.Less(t, len(body), 600<<10)
+	require.Contains(t, body, "cut after 512 KiB")
+
+	_, body = ask(pods{"shop-web-1": ""}, "&pod=gone-"+strings.Repeat("y", 5000))
+	require.Contains(t, body, "its pods are shop-web-1", "a pod that is gone costs its log and nothing else")
+	require.Less(t, len(body), 20<<10)
+	code, body = ask(lost{}, "")
+	require.Equal(t, http.StatusOK, code)
+	require.Contains(t, body, "cluster east is not reachable", "what a cluster does not answer is said in its place")
+}
+
+// lost are the pods of a cluster that does not answer.
+type lost struct{ pods }
+
+func (lost) Pods(context.Context, resource.Place) ([]resource.Pod, error) {
+	return nil, errors.New("cluster east is not reachable at the moment")
+}
+
+// talking is a log that goes on for as long as somebody reads it.
+type talking struct {
+	pods
+	said chan string
+}
+
+func (l talking) ReadLog(ctx context.Context, _ resource.Place, log resource.Log, read func(io.Reader) error) error {
+	if !log.Follow {
+		return read(strings.NewReader("before\n"))
+	}
+	from, to := io.Pipe()
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				_ = to.Close()
+				return
+			case line := <-l.said:
+				_, _ = io.WriteString(to, line)
+			}
+		}
+	}()
+	return read(from)
+}
+
+// TestALogIsFollowedOnItsPage: its lines come without a reload and stay while the page around them is made anew; they are text.
+func TestALogIsFollowedOnItsPage(t *testing.T) {
+	o, said := busy(t), make(chan string)
+	o.Runtime = talking{pods{"shop-web-1": ""}, said}
+	s := httptest.NewServer(web.Handler(o))
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	eventually := open(t, s.URL+shopPods)
+	eventually(all("#lines div"), "shop-web-1 web before")
+	eventually(`(document.querySelector("#follow:not([hidden])")?.click(), document.querySelector("#follow").textContent)`, "Stop")
+	said <- "<img src=x onerror=window.owned=1>\n"
+	eventually(all("#lines div"), "shop-web-1 web <img src=x onerror=window.owned=1>")
+	eventually(`(dispatchEvent(new PopStateEvent("popstate")), window.owned === undefined)`, "true")
+	said <- "second\n"
+	eventually(all("#lines div"), "shop-web-1 web <img src=x onerror=window.owned=1>|shop-web-1 web second")
+	eventually(`(window.stopped ??= [document.querySelector("#follow").click()], document.querySelector("#lines").lastElementChild?.textContent)`, "stopped")
+	eventually(all("#follow"), "Follow")
+}
