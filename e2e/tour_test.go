@@ -95,8 +95,11 @@ func followDemo(t *testing.T, bin, dir, address string) {
 	cmd.Dir = ".."
 	cmd.Stdout, cmd.Stderr = &told, &told
 	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // it was interrupted
+	}()
 	t.Cleanup(func() {
 		require.NoError(t, cmd.Process.Signal(os.Interrupt))
 		<-ended
