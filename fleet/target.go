@@ -109,11 +109,15 @@ type Cluster struct {
 
 // An assignment is the part of a target that concerns one cluster. It is read-only once made.
 type assignment struct {
-	*Target             // shared by the assignments of all its clusters
-	cluster  Cluster    // the one of Target.Clusters that it is for
-	contents *contents  // of Target.Snapshot
-	pinned   identities // of Target.Clusters
+	*Target            // shared by the assignments of all its clusters
+	cluster  Cluster   // the one of Target.Clusters that it is for
+	contents *contents // of Target.Snapshot
+	pinned   *pinned   // of Target.Clusters; the one of the target before, where they are equal
 }
+
+// pinned are the identities of an environment's clusters. Each of its clusters asks at each commit whether they are those of before, and
+// with one pointer for all of them the answer is cheap.
+type pinned struct{ identities }
 
 // identities are the names of an environment's clusters by identity, sorted.
 type identities map[string][]string
@@ -129,7 +133,10 @@ func (t *Target) identities() identities {
 	return all
 }
 
-func (all identities) equal(other identities) bool { return maps.EqualFunc(all, other, slices.Equal) }
+// equal says whether the same clusters have the same identities.
+func (p *pinned) equal(other *pinned) bool {
+	return p == other || maps.EqualFunc(p.identities, other.identities, slices.Equal)
+}
 
 // concernsAll says whether an assignment asks for something else of every instance than the one before it.
 func (a *assignment) concernsAll(prev *assignment) bool {
@@ -146,6 +153,7 @@ func (a *assignment) files() *listing { return a.contents.clusters[a.cluster.Nam
 type contents struct {
 	releases *releases
 	clusters map[string]*listing // by name
+	pinned   *pinned             // of the target's clusters
 }
 
 // assignments makes the assignments of a target by cluster, given the contents of the environment's target before, which may
@@ -162,10 +170,13 @@ func (t Target) assignments(before *contents) (map[string]*assignment, *contents
 	if err != nil {
 		return nil, nil, err
 	}
-	pinned := t.identities()
+	now.pinned = &pinned{t.identities()}
+	if before.pinned != nil && before.pinned.equal(now.pinned) {
+		now.pinned = before.pinned
+	}
 	assigned := make(map[string]*assignment, len(t.Clusters))
 	for _, c := range t.Clusters {
-		assigned[c.Name] = &assignment{Target: &t, cluster: c, contents: now, pinned: pinned}
+		assigned[c.Name] = &assignment{Target: &t, cluster: c, contents: now, pinned: now.pinned}
 	}
 	return assigned, now, nil
 }
@@ -240,7 +251,7 @@ func (a *assignment) writesTo(uid string) bool { return a.cluster.UID == uid && 
 // twin is another name that the environment knows the cluster of an identity by, and writes to it under; empty if there is
 // none. Of several names, that is the first.
 func (a *assignment) twin(uid string) string {
-	if names := a.pinned[uid]; len(names) > 0 && names[0] != a.cluster.Name {
+	if names := a.pinned.identities[uid]; len(names) > 0 && names[0] != a.cluster.Name {
 		return names[0]
 	}
 	return ""
@@ -248,7 +259,7 @@ func (a *assignment) twin(uid string) string {
 
 // shares says whether the instance has manifests under another name of this very cluster. Then it is not gone from there.
 func (a *assignment) shares(o apply.Owner) bool {
-	return slices.ContainsFunc(a.pinned[a.cluster.UID], func(name string) bool {
+	return slices.ContainsFunc(a.pinned.identities[a.cluster.UID], func(name string) bool {
 		return name != a.cluster.Name && a.contents.clusters[name].blob(o.Team, state.ManifestFile(name, o.Key())) != ""
 	})
 }

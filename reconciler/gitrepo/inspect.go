@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"os"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
 
 // inMemory is how long a pack may be that is kept in memory while it is inspected. Most are: a fetch brings one commit.
@@ -68,20 +68,20 @@ func (s *spool) close() {
 
 // inspect reads a pack to its end and keeps it in a spool. The spool comes back only if the pack is within the limits and
 // holds as many objects, each as long, as its headers say: go-git allocates the size in a header before it reads on, so a
-// header of twelve bytes could ask for all the memory there is. started is called once the pack has begun.
+// header of twelve bytes could ask for all the memory there is. started is called once the pack has begun. The checksum of the
+// pack is for who indexes it.
 func inspect(pack io.Reader, dir string, limits Limits, started func()) (*spool, error) {
 	s := &spool{dir: dir}
-	in := &bounded{Reader: pack, remaining: limits.PackBytes, excess: limits.tooMuchPack()}
+	in := io.TeeReader(&bounded{Reader: pack, remaining: limits.PackBytes, excess: limits.tooMuchPack()}, s)
 	var header [12]byte // read for itself, as a server may take its time before it
 	n, err := io.ReadFull(in, header[:])
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err != nil && !endOfPack(err) {
 		return nil, err
 	}
 	started()
-	in.Reader = io.MultiReader(bytes.NewReader(header[:n]), pack)
-	err = inspectObjects(packfile.NewScanner(io.TeeReader(in, s)), limits)
+	err = inspectObjects(header[:n], &packScanner{in: bufio.NewReaderSize(in, 32<<10)}, limits)
 	if err == nil {
-		_, err = io.Copy(s, in) // the bytes that the scanner has not read: it stops at the checksum
+		_, err = io.Copy(io.Discard, in) // the bytes that the scanner has not read: it stops at the checksum
 	}
 	if err != nil {
 		s.close()
@@ -91,10 +91,10 @@ func inspect(pack io.Reader, dir string, limits Limits, started func()) (*spool,
 }
 
 // inspectObjects reads the objects of a pack, one after the other.
-func inspectObjects(scanner *packfile.Scanner, limits Limits) error {
-	_, objects, err := scanner.Header()
+func inspectObjects(header []byte, scanner *packScanner, limits Limits) error {
+	objects, err := objectsOf(header)
 	if err != nil {
-		return brokenPack(err)
+		return err
 	}
 	if int64(objects) > int64(limits.PackObjects) {
 		return &excessError{
@@ -105,7 +105,7 @@ func inspectObjects(scanner *packfile.Scanner, limits Limits) error {
 	unpacked := int64(0)
 	for i := range objects {
 		size, err := inspectObject(scanner, limits)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if endOfPack(err) {
 			return fmt.Errorf("the pack ends after %s of the %s objects that it says it has", countText(int64(i)), countText(int64(objects)))
 		}
 		if err != nil {
@@ -115,75 +115,60 @@ func inspectObjects(scanner *packfile.Scanner, limits Limits) error {
 			return &excessError{"the pack unpacks to over 32 times that", sizeText(limits.PackBytes), "--git-pack-bytes"}
 		}
 	}
-	if _, err := scanner.Checksum(); err != nil {
-		return brokenPack(err)
+	_, err = scanner.in.Discard(len(plumbing.ZeroHash))
+	if endOfPack(err) {
+		return errors.New("the pack ends before its checksum")
 	}
-	return nil
+	return err
 }
 
 // inspectObject returns the size of the next object; of a delta, that of its result where it is larger.
-func inspectObject(scanner *packfile.Scanner, limits Limits) (int64, error) {
-	header, err := scanner.NextObjectHeader()
+func inspectObject(scanner *packScanner, limits Limits) (int64, error) {
+	kind, size, err := scanner.nextHeader()
 	if err != nil {
-		return 0, brokenPack(err)
+		return 0, err
 	}
-	size, start := header.Length, &startOf{}
 	if size <= limits.ObjectBytes {
-		written, _, err := scanner.NextObject(start)
+		start, err := scanner.nextContent(size)
 		if err != nil {
 			return 0, brokenPack(err)
 		}
-		if written != size {
-			return 0, fmt.Errorf("the pack is broken: an object has %d bytes and says %d", written, size)
-		}
-		if header.Type == plumbing.OFSDeltaObject || header.Type == plumbing.REFDeltaObject {
-			result, err := start.deltaResult()
+		if kind == plumbing.OFSDeltaObject || kind == plumbing.REFDeltaObject {
+			result, err := deltaResult(start)
 			if err != nil {
 				return 0, err
 			}
 			size = max(size, result)
 		}
 	}
-	if size < 0 || size > limits.ObjectBytes {
+	if size > limits.ObjectBytes {
 		return 0, &excessError{"the pack has an object of " + sizeText(size), sizeText(limits.ObjectBytes), "--git-object-bytes"}
 	}
 	return size, nil
 }
 
-// brokenPack is the error with which reading a pack failed. The error that stopped the reading says more than that of the
-// parser.
+// endOfPack says whether reading failed because there is no more.
+func endOfPack(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
+
+// brokenPack is the error with which reading a pack failed. The error that stopped the reading says more than that of who
+// reads.
 func brokenPack(err error) error {
 	var excess *excessError
 	var damaged *storageError
-	if errors.As(err, &excess) || errors.As(err, &damaged) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.As(err, &excess) || errors.As(err, &damaged) || endOfPack(err) {
 		return err
-	}
-	if errors.Is(err, packfile.ErrEmptyPackfile) {
-		return errors.New("the answer has no pack")
 	}
 	return fmt.Errorf("the pack is broken: %w", err)
 }
 
-// startOf keeps the first bytes that are written to it.
-type startOf struct {
-	kept [2 * binary.MaxVarintLen64]byte
-	n    int
-}
-
-// Write implements io.Writer.
-func (s *startOf) Write(p []byte) (int, error) {
-	s.n += copy(s.kept[s.n:], p)
-	return len(p), nil
-}
-
-// deltaResult is how long the object is that a delta makes, as the delta says: two numbers come first, the length of the
-// base object and that of the result.
-func (s *startOf) deltaResult() (int64, error) {
-	_, n := binary.Uvarint(s.kept[:s.n])
+// deltaResult is how long the object is that a delta makes, as the start of the delta says: two numbers come first, the length
+// of the base object and that of the result.
+func deltaResult(start []byte) (int64, error) {
+	_, n := binary.Uvarint(start)
 	if n <= 0 {
 		return 0, errBrokenDelta
 	}
-	result, m := binary.Uvarint(s.kept[n:s.n])
+	result, m := binary.Uvarint(start[n:])
 	if m <= 0 || result > 1<<62 {
 		return 0, errBrokenDelta
 	}

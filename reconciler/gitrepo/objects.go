@@ -127,7 +127,12 @@ func readObject(s storer.EncodedObjectStorer, kind plumbing.ObjectType, id plumb
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", kind, id, err)
 	}
-	content, err = io.ReadAll(r)
+	if size := encoded.Size(); size <= 1<<20 { // as it says, which a damaged object may say wrongly; its id tells
+		content = make([]byte, size)
+		_, err = io.ReadFull(r, content)
+	} else {
+		content, err = io.ReadAll(r)
+	}
 	if err = errors.Join(err, r.Close()); err != nil {
 		return nil, fmt.Errorf("%s %s: %w", kind, id, err)
 	}

@@ -47,6 +47,9 @@ func (d downstreams) mayRun(k platform.RequestKey) bool {
 // lacksProof reports whether some downstream environment waits for a longer soak of the release that runs here than is on
 // record.
 func (d downstreams) lacksProof(r *state.Release) bool {
+	if len(d.all) == 0 {
+		return false
+	}
 	soaked, proven := soakOnRecord(r)
 	return slices.ContainsFunc(d.all, func(e *platform.Environment) bool {
 		suffices := proven && soaked >= e.Gates.Soak // which is found out faster than who asks
@@ -62,8 +65,8 @@ func isProven(r *state.Release, soak time.Duration) bool {
 
 // soakOnRecord returns the soak that a record has of its own release.
 func soakOnRecord(r *state.Release) (time.Duration, bool) {
-	for _, proof := range slices.Backward(r.Promotion.Proven) {
-		if proof.Digest == r.Digest {
+	for at := len(r.Promotion.Proven) - 1; at >= 0; at-- { // by place: a proof is long, and this is asked of all that rests
+		if proof := &r.Promotion.Proven[at]; proof.Digest == r.Digest {
 			soaked, err := time.ParseDuration(proof.Soaked)
 			return soaked, err == nil
 		}

@@ -146,6 +146,9 @@ func isWhole(base *state.Release, head *platform.Instance) bool {
 
 // orphans lists the records that the state holds and the head does not ask for, sorted.
 func (v *View) orphans() []platform.RequestKey {
+	if v.Releases.Len() == v.headsWithRecord() {
+		return nil // as nearly always, which is found out without a map of all requests
+	}
 	asked := make(map[platform.RequestKey]bool, len(v.Head))
 	for _, head := range v.Head {
 		asked[head.Request.Key] = true
@@ -158,6 +161,17 @@ func (v *View) orphans() []platform.RequestKey {
 	}
 	slices.SortFunc(orphans, platform.RequestKey.Compare)
 	return orphans
+}
+
+// headsWithRecord is how many of the requests that the head asks for the state has a record of.
+func (v *View) headsWithRecord() (n int) {
+	for at, head := range v.Head {
+		counted := at > 0 && v.Head[at-1].Request.Key == head.Request.Key // requests are sorted
+		if !counted && v.Releases.Of(head.Request.Key) != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // mayReturn reports whether an instance that goes back to an earlier release may come back to a cluster that it left

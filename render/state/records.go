@@ -47,6 +47,14 @@ func (r Records) Of(k platform.RequestKey) *Release {
 	return nil
 }
 
+// Len is how many records there are.
+func (r Records) Len() (n int) {
+	for _, t := range r.teams {
+		n += len(t.byName)
+	}
+	return n
+}
+
 // All are the records, in no order.
 func (r Records) All() iter.Seq2[platform.RequestKey, *Release] {
 	return func(yield func(platform.RequestKey, *Release) bool) {

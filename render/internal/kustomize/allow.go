@@ -1,7 +1,6 @@
 package kustomize
 
 import (
-	"cmp"
 	stdjson "encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +25,7 @@ var allowedFields = []string{
 	"resources", "bases", "components",
 	"namePrefix", "nameSuffix", "namespace", "labels", "commonLabels", "commonAnnotations",
 	"patches", "patchesStrategicMerge", "patchesJson6902", "images", "replacements", "replicas", "sortOptions",
-	"configMapGenerator", "generatorOptions", "transformers",
+	"configMapGenerator", "generatorOptions", "transformers", "configurations",
 }
 
 // startsHelm is said of fields for which a version has a field of its own.
@@ -40,7 +39,6 @@ var refusedFields = map[string]string{
 	"helmChartInflationGenerator": startsHelm,
 	"openapi":                     "changes how every other offering is read; remove it",
 	"crds":                        "changes how objects are read; list CustomResourceDefinitions under resources",
-	"configurations":              "changes how objects are read; use replacements, or transformers with fieldSpecs",
 	"generators":                  "runs plug-ins; use resources or configMapGenerator",
 	"validators":                  "runs plug-ins; write a Policy",
 	"buildMetadata":               "writes about the build into every object; remove it",
@@ -57,9 +55,6 @@ func (g *guard) fields(name string, root *yaml.Node) {
 			continue
 		}
 		if reason, known := refusedFields[key.Value]; known {
-			if key.Value == "configurations" {
-				reason = cmp.Or(g.instead(name, root.Content[i+1]), reason)
-			}
 			g.report(name, key, key.Value, "refused-field", "%s", reason)
 			continue
 		}

@@ -51,6 +51,13 @@ func (g *guard) contents(k *kustomization) {
 	for i, entry := range k.spec.Transformers {
 		g.transformer(k, field("transformers", i), entry)
 	}
+	if len(k.spec.Configurations) > maxTransformers {
+		g.reportField(k, "configurations", "too-many", "lists %d; at most %d are read", len(k.spec.Configurations), maxTransformers)
+		return
+	}
+	for i, entry := range k.spec.Configurations {
+		g.configurations(k, field("configurations", i), entry)
+	}
 	for _, affix := range []string{k.spec.NamePrefix, k.spec.NameSuffix} {
 		if affix != "" {
 			g.affixes[affix] = true

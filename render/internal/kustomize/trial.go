@@ -15,6 +15,7 @@ type trial struct {
 	failure *Failure // the first limit that was exceeded
 
 	looks, walks, copies, replaced, steps int64
+	named                                 []types.FieldSpec // fields that configurations say to hold names
 	reads                                 map[reading]int64 // how often the inputs' values are written
 	merges                                map[string]int64  // how often patches merge lists of the inputs
 }
@@ -62,6 +63,7 @@ func (t *trial) component(dir string, acc *accumulation) {
 	if k == nil || t.failure != nil {
 		return
 	}
+	t.configure(dir, k)
 	for _, p := range k.Resources {
 		name := path.Join(dir, p)
 		if !t.sources.isDirectory(name) {

@@ -35,7 +35,7 @@ func (s *sources) weigh(components []string) (*burden, error) {
 	for _, dir := range components {
 		run.component(dir, acc)
 	}
-	run.fail(heaviest, limitNames.exceeded(times(acc.references(), int64(len(acc.items)))))
+	run.fail(heaviest, limitNames.exceeded(times(plus(acc.references(), run.configured(acc)), int64(len(acc.items)))))
 	if run.failure != nil {
 		return nil, run.failure
 	}

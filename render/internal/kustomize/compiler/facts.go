@@ -84,6 +84,9 @@ func (f *facts) kustomization(dir string) error {
 	if len(k.Transformers) > 0 {
 		return unproven("transformers in %s", file)
 	}
+	if len(k.Configurations) > 0 {
+		return unproven("configurations in %s", file)
+	}
 	f.affixed = f.affixed || k.NamePrefix != "" || k.NameSuffix != ""
 	for _, image := range k.Images {
 		f.image(image.Name)
