@@ -41,7 +41,7 @@ func TestReleaseWaitsForACheck(t *testing.T) {
 	w.settle(6 * time.Minute)
 	require.True(t, w.arrived(), w.late())
 	passed := w.stages["prod"].releases[key("a")].Promotion.Gates
-	require.Equal(t, "check", passed[len(passed)-1].Gate)
+	require.Equal(t, gate.Check, passed[len(passed)-1].Gate)
 	require.Contains(t, passed[len(passed)-1].Figure, "budget: the error budget is whole, for 2m")
 
 	w.check("prod", false)

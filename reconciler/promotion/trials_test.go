@@ -60,7 +60,7 @@ func TestARolloutEndsOnceItsChecksHavePassed(t *testing.T) {
 	w.settle(8 * time.Minute)
 	require.True(t, w.arrived(), w.late())
 	passed := w.stages["prod"].releases[key("a")].Promotion.Gates
-	require.Equal(t, "check", passed[len(passed)-1].Gate)
+	require.Equal(t, gate.Check, passed[len(passed)-1].Gate)
 	require.Contains(t, passed[len(passed)-1].Figure, "answers: answers 200, for 1m")
 }
 
@@ -108,7 +108,7 @@ func TestAnOverrideSkipsACheckOfRollouts(t *testing.T) {
 	w.settle(20 * time.Minute)
 	require.True(t, w.arrived(), w.late())
 	passed := w.stages["prod"].releases[key("a")].Promotion.Gates
-	require.Equal(t, "check", passed[len(passed)-1].Gate)
+	require.Equal(t, gate.Check, passed[len(passed)-1].Gate)
 	require.NotEmpty(t, passed[len(passed)-1].Decision)
 }
 

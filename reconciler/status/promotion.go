@@ -11,7 +11,7 @@ import (
 
 // Gate is a gate that is closed: the unmet condition, since when it is unmet, and who or which event opens it.
 type Gate struct {
-	Name   gate.Name `json:"gate"`
+	Name   gate.Name `json:"gate"` // one of package gate
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since,omitzero"`
 	Opens  string    `json:"opens,omitempty"` // who opens it, or which event does

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/state"
 )
 
@@ -168,7 +169,7 @@ func TestInstanceThatHasNotComeYetIsKnownByWhatItWaitsFor(t *testing.T) {
 		Candidate: &status.Candidate{Release: "sha256:1", Version: "1.0.0"}, Waiting: []status.Gate{{Name: "approval"}},
 	}
 	b.Updated(e, []status.Instance{waits})
-	require.Equal(t, "approval", b.Status().Instances[0].Waiting[0].Name)
+	require.Equal(t, gate.Approval, b.Status().Instances[0].Waiting[0].Name)
 	require.False(t, b.Status().Instances[0].Absent)
 	b.Updated(e, []status.Instance{{Environment: "prod", Request: shop, Absent: true}})
 	require.Empty(t, b.Status().Instances, "it was taken back before it came")

@@ -108,7 +108,7 @@ type Promotion struct {
 
 // PassedGate is a gate that was passed.
 type PassedGate struct {
-	Gate     gate.Name `json:"gate"`
+	Gate     gate.Name `json:"gate"`               // one of package gate
 	Figure   string    `json:"figure,omitempty"`   // such as "30m0s in staging"
 	Decision string    `json:"decision,omitempty"` // the decision's file, if a person opened it
 	Commit   string    `json:"commit,omitempty"`   // the platform commit that brought that file
