@@ -22,7 +22,7 @@ import (
 // maxAnswer bounds the bytes of an answer.
 const maxAnswer = 64 << 10
 
-// An Answer is the reading of what a party answered.
+// An Answer is the reading of a party's response.
 type Answer struct {
 	Verdict promotion.Verdict // empty: it is none
 	Message string

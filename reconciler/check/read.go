@@ -46,7 +46,7 @@ func readService(status, kind string, body []byte) Answer {
 const form = `{"pass": true, "message": "…"}`
 
 // fieldsOf reads the one object that a service answers. Nothing of it is guessed: a field that is there twice, or in capitals, may say
-// the opposite of what is read.
+// the opposite of the value that is read.
 func fieldsOf(kind string, body []byte) (fields map[string]any, wrong string) {
 	if !json.Valid(body) {
 		if media := named(kind); strings.HasSuffix(media, "json") {

@@ -28,7 +28,7 @@ type Offering struct {
 	Teams       []string // who may request it; empty: every team
 	Deletion    Deletion
 	Routine     []string   // parameters whose change is routine
-	Links       []LinkTo   // from each of its instances
+	links       []link     // from each of its instances
 	Versions    []*Version // ascending
 
 	// Broken says that offering.yaml has a Problem: nothing new is resolved to the offering.
@@ -120,7 +120,7 @@ type Names string
 
 // The ways to name objects.
 const (
-	Prefixed Names = "prefixed"
+	prefixed Names = "prefixed"
 	Verbatim Names = "verbatim"
 )
 

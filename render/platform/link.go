@@ -3,7 +3,7 @@ package platform
 import (
 	"cmp"
 	"fmt"
-	"net/url"
+	"regexp"
 	"strings"
 
 	"transom.dev/render/expression"
@@ -19,6 +19,9 @@ const (
 	longestTitle = 60   // bytes
 )
 
+// hostOfLink matches an address after its scheme: a host's name or address and, maybe, its port and the rest.
+var hostOfLink = regexp.MustCompile(`^([a-zA-Z0-9]([-a-zA-Z0-9._]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(:[0-9]+)?([/?#]|$)`)
+
 type linkSpec struct {
 	Name string
 	URL  string `json:"url"`
@@ -30,14 +33,14 @@ type Link struct {
 	URL  string `json:"url"`
 }
 
-// A LinkTo is a link that an offering declares for its instances.
-type LinkTo struct {
+// A link is one that an offering declares for its instances.
+type link struct {
 	Name string
 	URL  *expression.Template
 }
 
 // decodeLinks reads the links of an offering.
-func decodeLinks(d *document, specs []linkSpec) (links []LinkTo) {
+func decodeLinks(d *document, specs []linkSpec) (links []link) {
 	if len(specs) > mostLinks {
 		d.problem("spec.links", "too-many", "has %d links and may have %d", len(specs), mostLinks)
 		return nil
@@ -60,7 +63,7 @@ func decodeLinks(d *document, specs []linkSpec) (links []LinkTo) {
 			continue
 		}
 		d.checkLink(at+".url", s.URL, t)
-		links = append(links, LinkTo{wording.Clean(name), t})
+		links = append(links, link{wording.Clean(name), t})
 	}
 	return links
 }
@@ -82,7 +85,7 @@ func (d *document) checkLink(field, address string, t *expression.Template) {
 	case badPort(head):
 		d.problem(field, "value", "has a port that is none; ports are from 1 to 65535")
 	default:
-		if u, err := url.Parse(head); err != nil || u.Hostname() == "" {
+		if !hostOfLink.MatchString(rest) {
 			d.problem(field, "value", "must be the address of a page, such as https://grafana.example.com/d/web, not %q", wording.Shorten(address))
 		}
 	}
@@ -102,7 +105,7 @@ func linkScope() *expression.Scope {
 // LinksOf fills in the links of an offering for a request in an environment that runs a version with some outputs. One that needs a
 // value which is not there is left out.
 func (o *Offering) LinksOf(k RequestKey, e *Environment, version string, spec *RequestSpec, outputs map[string]any) (links []Link) {
-	if o == nil || len(o.Links) == 0 || e == nil || spec == nil {
+	if o == nil || len(o.links) == 0 || e == nil || spec == nil {
 		return nil
 	}
 	parameters := mergePatch(spec.Parameters, spec.Environments[e.Name].Parameters)
@@ -114,7 +117,7 @@ func (o *Offering) LinksOf(k RequestKey, e *Environment, version string, spec *R
 		"environment": map[string]any{"name": e.Name, "values": orEmpty(e.Values)},
 		"version":     version, "parameters": orEmpty(parameters), "outputs": orEmpty(outputs),
 	}
-	for _, one := range o.Links {
+	for _, one := range o.links {
 		if address, err := one.fill(vars); err == nil {
 			links = append(links, Link{one.Name, address})
 		}
@@ -123,7 +126,7 @@ func (o *Offering) LinksOf(k RequestKey, e *Environment, version string, spec *R
 }
 
 // fill fills a link in. Each value is one segment of a path, or one value of a query.
-func (l LinkTo) fill(vars map[string]any) (string, error) {
+func (l link) fill(vars map[string]any) (string, error) {
 	address, err := l.URL.Fill(vars, inquiry.EscapeURL)
 	if err != nil {
 		return "", err

@@ -47,7 +47,7 @@ func decodeOffering(d *document, name string, data []byte) *offeringFile {
 		if s.Deletion != "" {
 			f.offering.Deletion = Deletion(s.Deletion)
 		}
-		f.offering.Routine, f.offering.Links = s.Routine, decodeLinks(d, s.Links)
+		f.offering.Routine, f.offering.links = s.Routine, decodeLinks(d, s.Links)
 		checkOffering(d, s)
 	}
 	d.checkName(name, maxLabel)

@@ -45,7 +45,7 @@ type versionSpec struct {
 // decodeVersion reads offerings/<offering>/<number>/version.yaml and looks at the files beside it.
 func decodeVersion(d *document, offering string, number *semver.Version, files []*file) (*Version, versionSpec) {
 	dir := path.Join("offerings", offering, number.String())
-	v := &Version{Offering: offering, Number: number, Dir: dir, Scope: Namespaced, Names: Prefixed, Reversible: true}
+	v := &Version{Offering: offering, Number: number, Dir: dir, Scope: Namespaced, Names: prefixed, Reversible: true}
 	v.Files, v.Digest = directory(dir, files)
 	var display []string
 	o, ok := read[versionSpec](d, "Version", offering, displayMark(&display))
@@ -142,13 +142,13 @@ func (v *Version) decodeContract(d *document, s versionSpec) {
 	if s.Placement != nil {
 		v.Placement = d.compileSelector("spec.placement.clusters", s.Placement.Clusters)
 	}
-	if s.Chart != nil && s.Names == string(Prefixed) {
+	if s.Chart != nil && s.Names == string(prefixed) {
 		d.problem("spec.names", "value", "a chart names its objects itself, and nothing is put before their names; remove the field")
 	}
 	if s.Chart != nil {
 		checkChartNamespace(d, s.Chart.Namespace, s.Scope)
 	}
-	v.Scope, v.Names = Scope(cmp.Or(s.Scope, string(Namespaced))), Names(cmp.Or(s.Names, string(Prefixed)))
+	v.Scope, v.Names = Scope(cmp.Or(s.Scope, string(Namespaced))), Names(cmp.Or(s.Names, string(prefixed)))
 	if s.Reversible != nil {
 		v.Reversible = *s.Reversible
 	}
