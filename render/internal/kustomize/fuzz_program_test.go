@@ -75,7 +75,9 @@ func makeOffering(t testing.TB, features ...feature) *made {
 
 // names reports whether a feature says the kind of a document somewhere.
 func (f feature) names(document string) bool {
-	kind, _, _ := strings.Cut(document[strings.Index(document, "kind: "):], "\n")
+	_, after, _ := strings.Cut(document, "kind: ")
+	name, _, _ := strings.Cut(after, "\n")
+	kind := "kind: " + name
 	return strings.Contains(strings.ReplaceAll(fmt.Sprint(f.adds, f.files), "kind:", "kind: "), kind) || strings.Contains(fmt.Sprint(f.adds), "kind:.*")
 }
 
