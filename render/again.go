@@ -55,7 +55,7 @@ func (r *Renderer) Again(p *platform.Platform, environment string, instances []*
 	if placed.namespace == "" {
 		return again, nil
 	}
-	namespace, problems := pass.builder.namespace(c, state.NamespaceFile(cluster, k.Team), newLedger(pass.snapshot))
+	namespace, problems := pass.builder.namespace(c, state.NamespaceFile(cluster, k.Team), newBudget(pass.snapshot))
 	if namespace == nil {
 		return Again{}, said(problems)
 	}

@@ -17,14 +17,14 @@ type builder struct {
 	definitions *definitions
 	written     writtenObjects                    // of the base; it is told of every manifest that is made
 	namespaces  *cache[string, renderedNamespace] // by digest of a namespace's inputs and components
-	purse       *purse
+	shared      *sharedBudget
 	made        *state.Placement // everything is made as this record says; nil: anew
 	examined    func() time.Time // until when the pass waits for examinations of versions
 }
 
 func newBuilder(r *Renderer, s *snapshot) *builder {
 	return &builder{
-		snapshot: s, examiner: r.examiner(), definitions: r.definitions.of(s.platform), written: r.written(s), namespaces: &r.namespaces, purse: newPurse(s),
+		snapshot: s, examiner: r.examiner(), definitions: r.definitions.of(s.platform), written: r.written(s), namespaces: &r.namespaces, shared: newSharedBudget(s),
 		examined: sync.OnceValue(func() time.Time { return time.Now().Add(examiningTime) }),
 	}
 }

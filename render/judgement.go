@@ -42,12 +42,12 @@ type judgedManifest struct {
 	carried           bool
 }
 
-// A finding is the result of holding the objects of an instance to one policy.
+// A finding is the result of one policy about the objects of an instance.
 type finding struct {
 	policy   *platform.Policy
 	problems []platform.Problem
 	cost     int64    // in steps of CEL; where it is not done, it comes to more
-	done     bool     // every object was held to the policy
+	done     bool     // the policy looked at every object
 	at       objectID // the object at which it was ended; where it is not done
 }
 
@@ -76,8 +76,8 @@ func (e *evaluation) judgementOf(placements []*placement, policies []*platform.P
 	return made
 }
 
-// A stint is an attempt to bring some findings to their end.
-type stint struct {
+// An attempt is the work to bring some findings to their end.
+type attempt struct {
 	judgement *judgement
 	open      []bool            // the findings that are looked for
 	room      func(n int) int64 // how many steps a policy may still take; below zero: it took too many
@@ -85,7 +85,7 @@ type stint struct {
 }
 
 // begin forgets the open findings as far as they have come.
-func (s *stint) begin() {
+func (s *attempt) begin() {
 	for n, open := range s.open {
 		if open {
 			s.judgement.findings[n] = finding{policy: s.judgement.findings[n].policy}
@@ -94,7 +94,7 @@ func (s *stint) begin() {
 }
 
 // end notes the findings that came to their end.
-func (s *stint) end() {
+func (s *attempt) end() {
 	for n, open := range s.open {
 		if open {
 			s.judgement.findings[n].done = true
@@ -102,8 +102,8 @@ func (s *stint) end() {
 	}
 }
 
-// hold holds every object of a manifest to the policies; variables are the inputs it was rendered from.
-func (s *stint) hold(manifest []byte, variables map[string]any, stays bool) error {
+// judge looks at every object of a manifest by the policies; variables are the inputs it was rendered from.
+func (s *attempt) judge(manifest []byte, variables map[string]any, stays bool) error {
 	for _, text := range manifests.Split(manifest) {
 		if !slices.Contains(s.open, true) {
 			return nil
@@ -136,7 +136,7 @@ func (s *stint) hold(manifest []byte, variables map[string]any, stays bool) erro
 }
 
 // took counts steps of a policy at an object, and reports whether the policy may take more.
-func (s *stint) took(n int, cost int64, at objectID) bool {
+func (s *attempt) took(n int, cost int64, at objectID) bool {
 	f := &s.judgement.findings[n]
 	f.cost += cost
 	s.spend(n, cost)
@@ -147,40 +147,40 @@ func (s *stint) took(n int, cost int64, at objectID) bool {
 	return false
 }
 
-// A purse is the steps that are left of the allowance of each policy while candidates are judged side by side. Whose turn it was
+// A sharedBudget is the steps that are left of the allowance of each policy while candidates are judged side by side. Whose turn it was
 // decides nothing: what is not judged when a policy has none left is judged afterwards, in its turn.
-type purse struct {
+type sharedBudget struct {
 	allowance
 	left []atomic.Int64 // by policy
 }
 
-func newPurse(s *snapshot) *purse {
-	p := &purse{allowanceOf(s), make([]atomic.Int64, len(s.policies))}
+func newSharedBudget(s *snapshot) *sharedBudget {
+	p := &sharedBudget{allowanceOf(s), make([]atomic.Int64, len(s.policies))}
 	for n := range p.left {
 		p.left[n].Store(p.all)
 	}
 	return p
 }
 
-// A ledger counts the steps that each policy has left, request after request in the order of their names.
-type ledger struct {
+// A budget counts the steps that each policy has left, request after request in the order of their names.
+type budget struct {
 	allowance
 	environment string
 	left        []int64 // by policy
 	from        []string
 }
 
-func newLedger(s *snapshot) *ledger {
-	l := &ledger{allowanceOf(s), s.environment.Name, make([]int64, len(s.policies)), make([]string, len(s.policies))}
+func newBudget(s *snapshot) *budget {
+	l := &budget{allowanceOf(s), s.environment.Name, make([]int64, len(s.policies)), make([]string, len(s.policies))}
 	for n := range l.left {
 		l.left[n] = l.all
 	}
 	return l
 }
 
-// stint is an attempt in which each policy may take what it has left for the next request.
-func (l *ledger) stint(j *judgement) *stint {
-	return &stint{
+// attempt is one in which each policy may take what it has left for the next request.
+func (l *budget) attempt(j *judgement) *attempt {
+	return &attempt{
 		judgement: j,
 		spend:     func(int, int64) {},
 		room:      func(n int) int64 { return l.most(n) - j.findings[n].cost },
@@ -188,11 +188,11 @@ func (l *ledger) stint(j *judgement) *stint {
 }
 
 // most is how many steps a policy may take for the next request.
-func (l *ledger) most(n int) int64 { return min(l.one, l.left[n]) }
+func (l *budget) most(n int) int64 { return min(l.one, l.left[n]) }
 
 // enter counts the steps of a finding. It returns the Problem of one that took too many, or nil, and whether its own Problems are told:
 // not those of a policy that is spent, which depend on whose turn it was.
-func (l *ledger) enter(n int, of string, f *finding) (ended *platform.Problem, told bool) {
+func (l *budget) enter(n int, of string, f *finding) (ended *platform.Problem, told bool) {
 	ended = &platform.Problem{File: f.policy.File, Rule: "too-much-work"}
 	switch most := l.most(n); {
 	case f.done && f.cost <= most:

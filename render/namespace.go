@@ -24,7 +24,7 @@ type teamNamespaces struct {
 // candidates keep the releases they have: objects must not be committed before their namespace.
 func (b *builder) buildNamespaces(candidates []*candidate) teamNamespaces {
 	t := teamNamespaces{files: map[string][]byte{}, tenants: b.tenants(candidates)}
-	l := newLedger(b.snapshot)
+	l := newBudget(b.snapshot)
 	for _, file := range slices.Sorted(maps.Keys(t.tenants)) {
 		tenants := t.tenants[file]
 		manifest, problems := b.namespace(tenants[0], file, l)
@@ -80,7 +80,7 @@ func (o owners) owner(at location, team string) string {
 }
 
 // namespace renders the namespace file of a candidate's team. All of the team's candidates have the same.
-func (b *builder) namespace(c *candidate, file string, l *ledger) ([]byte, []platform.Problem) {
+func (b *builder) namespace(c *candidate, file string, l *budget) ([]byte, []platform.Problem) {
 	i := slices.IndexFunc(c.placements, func(placed *placement) bool {
 		return state.NamespaceFile(placed.cluster.Name, c.key().Team) == file
 	})

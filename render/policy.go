@@ -29,18 +29,18 @@ func (b *builder) judge(c *candidate) error {
 	}
 	c.judged = c.evaluation.judgementOf(c.placements, b.policies)
 	c.evaluation.judged = c.judged
-	s := &stint{judgement: c.judged}
+	s := &attempt{judgement: c.judged}
 	for n, f := range c.judged.findings {
 		tried := f.done || f.cost > 0
-		s.open = append(s.open, !tried && b.purse.left[n].Load() >= 0)
+		s.open = append(s.open, !tried && b.shared.left[n].Load() >= 0)
 	}
-	s.spend = func(n int, cost int64) { b.purse.left[n].Add(-cost) }
-	s.room = func(n int) int64 { return min(b.purse.left[n].Load(), b.purse.one-c.judged.findings[n].cost) }
-	return b.hold(c, s)
+	s.spend = func(n int, cost int64) { b.shared.left[n].Add(-cost) }
+	s.room = func(n int) int64 { return min(b.shared.left[n].Load(), b.shared.one-c.judged.findings[n].cost) }
+	return b.judgeAll(c, s)
 }
 
-// hold brings findings about a candidate to their end.
-func (b *builder) hold(c *candidate, s *stint) error {
+// judgeAll brings findings about a candidate to their end.
+func (b *builder) judgeAll(c *candidate, s *attempt) error {
 	if !slices.Contains(s.open, true) {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (b *builder) hold(c *candidate, s *stint) error {
 				return err
 			}
 		}
-		if err := s.hold(manifest, placed.inputs.Map(), placed.carried); err != nil {
+		if err := s.judge(manifest, placed.inputs.Map(), placed.carried); err != nil {
 			return fmt.Errorf("%s on %s: %w", c.key(), placed.cluster.Name, err)
 		}
 	}
@@ -61,14 +61,14 @@ func (b *builder) hold(c *candidate, s *stint) error {
 	return nil
 }
 
-// settle tells a candidate what policies found about it, and where they took too many steps. A placement with a new render key is
+// tellFindings adds the findings of policies to the Problems of a candidate, and says where a policy took too many steps. A placement with a new render key is
 // denied; one that is there already, under a policy that came later, is only warned of.
-func (b *builder) settle(c *candidate, l *ledger) error {
-	s := l.stint(c.judged)
+func (b *builder) tellFindings(c *candidate, l *budget) error {
+	s := l.attempt(c.judged)
 	for n, f := range c.judged.findings {
 		s.open = append(s.open, !f.done && f.cost <= l.most(n))
 	}
-	if err := b.hold(c, s); err != nil {
+	if err := b.judgeAll(c, s); err != nil {
 		return err
 	}
 	for n := range c.judged.findings {
@@ -91,12 +91,12 @@ func (p *pass) keepAllowances() error {
 	if len(p.policies) == 0 {
 		return nil
 	}
-	l := newLedger(p.snapshot)
+	l := newBudget(p.snapshot)
 	for _, i := range p.instances {
 		k := i.Request.Key
 		if c, visited := p.byKey[k]; visited {
 			if c != nil && c.judged != nil {
-				if err := p.builder.settle(c, l); err != nil {
+				if err := p.builder.tellFindings(c, l); err != nil {
 					return fmt.Errorf("render %s: %w", p.environment.Name, err)
 				}
 			}
@@ -115,7 +115,7 @@ func (p *pass) keepAllowances() error {
 
 // judgeNamespace checks a team's namespace on one cluster, and the other objects in its file, against the environment's policies.
 // It has no request and no parameters. Where the base has these very bytes they stay, and are only warned of.
-func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string]any, l *ledger) []platform.Problem {
+func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string]any, l *budget) []platform.Problem {
 	if len(b.policies) == 0 {
 		return nil
 	}
@@ -127,12 +127,12 @@ func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string
 	variables := maps.Clone(inputs)
 	variables["request"] = map[string]any{"team": inputs["request"].(map[string]any)["team"], "name": ""}
 	j := &judgement{findings: make([]finding, len(b.policies))}
-	s := l.stint(j)
+	s := l.attempt(j)
 	s.open = slices.Repeat([]bool{true}, len(b.policies))
 	for n, policy := range b.policies {
 		j.findings[n].policy = policy
 	}
-	if err := s.hold(manifest, variables, stays); err != nil {
+	if err := s.judge(manifest, variables, stays); err != nil {
 		return []platform.Problem{buildProblem(b.environment.File, err)}
 	}
 	s.end()
@@ -177,5 +177,5 @@ func (p *pass) judgeAlone(c *candidate) error {
 		return nil
 	}
 	c.judged = c.evaluation.judgementOf(c.placements, p.policies)
-	return p.builder.settle(c, newLedger(p.snapshot))
+	return p.builder.tellFindings(c, newBudget(p.snapshot))
 }

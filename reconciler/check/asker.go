@@ -311,6 +311,6 @@ func (s *subject) take(answer Answer, now time.Time, c *inquiry.Check) (decides,
 		}
 	}
 	s.answered = now
-	decides = is.Verdict != was.Verdict || is.Suffices(c) != was.Suffices(c) || is.Condemns(c) != was.Condemns(c)
+	decides = is.Verdict != was.Verdict || is.Suffices(c) != was.Suffices(c) || is.FailsRollout(c) != was.FailsRollout(c)
 	return decides, is.Message != was.Message || is.Held != was.Held || is.Failed != was.Failed || is.Silent != was.Silent
 }

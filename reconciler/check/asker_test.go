@@ -228,7 +228,7 @@ func TestAnAnswerAboutARolloutStandsBeforeItCondemns(t *testing.T) {
 		wait(21 * time.Second)
 		is := read(a, "prod", s)[0]
 		require.Equal(t, 20*time.Second, is.Failed)
-		require.False(t, is.Condemns(c))
+		require.False(t, is.FailsRollout(c))
 		p.say("", "answered 503")
 		wait(30 * time.Second)
 		silent := read(a, "prod", s)[0]
@@ -237,9 +237,9 @@ func TestAnAnswerAboutARolloutStandsBeforeItCondemns(t *testing.T) {
 		before := news["prod"]
 		p.say(promotion.Fails, "answers 500")
 		wait(20 * time.Second)
-		condemned := read(a, "prod", s)[0]
-		require.Equal(t, 30*time.Second, condemned.Failed)
-		require.True(t, condemned.Condemns(c))
+		failed := read(a, "prod", s)[0]
+		require.Equal(t, 30*time.Second, failed.Failed)
+		require.True(t, failed.FailsRollout(c))
 		require.GreaterOrEqual(t, news["prod"], before+2, "a verdict, and that it has stood")
 		other := s
 		other.Revision = "sha256:2"

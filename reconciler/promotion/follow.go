@@ -89,8 +89,8 @@ func (s follower) followRollout() (f followed) {
 		s.resume()
 	} else if found := s.failing(); found.failed {
 		return s.afterFailure(f, found)
-	} else if condemned := s.condemned(); condemned.failed {
-		return s.afterFailure(f, condemned)
+	} else if failed := s.failedCheck(); failed.failed {
+		return s.afterFailure(f, failed)
 	} else {
 		f.times, f.deadline = append(f.times, found.times...), found.deadline
 	}
@@ -163,7 +163,7 @@ func (s follower) finish() (gates []Gate, over bool) {
 	if _, gate := s.waves.turn(s.base, moved, nil); gate != nil {
 		return []Gate{*gate}, false
 	}
-	passed := s.passedTrials()
+	passed := s.passedChecks()
 	r := s.edit()
 	r.Settle(admittedDepartures(r))
 	r.RecordGates(append(r.Promotion.Gates, passed...))

@@ -107,7 +107,7 @@ func soakingForOthers(q *question) []Gate {
 		return nil
 	}
 	now := q.condition(q.Environment, r, nil)
-	if now.suspended() || r.Promotion.Unproven != "" || q.lost(r, now) || q.waves.doubted(r) {
+	if now.suspended() || r.Promotion.Unproven != "" || q.lost(r, now) || q.waves.failsCheck(r) {
 		return nil // it soaks for nobody
 	}
 	current, _ := q.current()

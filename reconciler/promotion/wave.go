@@ -74,7 +74,7 @@ func (v waves) turn(r *state.Release, moved, pending []string) (now []string, wa
 		if g := v.unfinished(w, here, len(pending) == 0); g != nil {
 			return nil, g
 		}
-		if g := v.untried(r, done); g != nil {
+		if g := v.openCheck(r, done); g != nil {
 			return nil, g
 		}
 	}

@@ -12,17 +12,17 @@ import (
 	"transom.dev/render/state"
 )
 
-// A trial is the last answer to a check of rollouts about a release on one cluster.
-type trial struct {
+// A clusterAnswer is the last answer to a check of rollouts about a release on one cluster.
+type clusterAnswer struct {
 	Checked
 	check   *inquiry.Check
 	cluster string
 }
 
-// trials are the answers about a release on clusters to which its rollout brought it, as far as it was healthy there once at its
-// revision: before that health decides. Nobody is asked about a rollback, whose bytes were healthy before, nor about a Pin, for which a
+// answersOf returns the answers about a release on clusters to which its rollout brought it, as far as the release was healthy there
+// once at its revision: before that, health decides. Nobody is asked about a rollback, whose bytes were healthy before, nor about a Pin, for which a
 // person answers.
-func (v waves) trials(r *state.Release, on []string) (list []trial) {
+func (v waves) answersOf(r *state.Release, on []string) (list []clusterAnswer) {
 	checks, cause := v.Environment.Rollout.Checks, causeOf(r)
 	if len(checks) == 0 || cause == "" || cause == state.CauseRollback || cause == state.CausePin {
 		return nil
@@ -40,16 +40,16 @@ func (v waves) trials(r *state.Release, on []string) (list []trial) {
 		}
 		for _, c := range checks {
 			is := v.check(CheckSubject{Check: c, Of: refOf(r), Cluster: cluster, Revision: placed.Observed()})
-			list = append(list, trial{is, c, cluster})
+			list = append(list, clusterAnswer{is, c, cluster})
 		}
 	}
 	return list
 }
 
-// condemned is the failure of a rollout for which a check has not passed for long enough.
-func (s follower) condemned() (found failure) {
-	for _, t := range s.waves.trials(s.base, s.base.Promotion.Rollout.Moved) {
-		if t.Condemns(t.check) {
+// failedCheck is the failure of a rollout for which a check has not passed for long enough.
+func (s follower) failedCheck() (found failure) {
+	for _, t := range s.waves.answersOf(s.base, s.base.Promotion.Rollout.Moved) {
+		if t.FailsRollout(t.check) {
 			found.failed, found.cluster = true, t.cluster
 			found.said = Observation{Health: state.Failed, Message: t.evidence()}
 			return found
@@ -59,26 +59,26 @@ func (s follower) condemned() (found failure) {
 }
 
 // evidence says that a check does not pass, for how long that was seen and since when it is so.
-func (t trial) evidence() string {
+func (t clusterAnswer) evidence() string {
 	text := fmt.Sprintf("check %s does not pass: %s", t.check.Name, cmp.Or(t.Message, "it gives no reason"))
 	return text + fmt.Sprintf(" (for %s, and first at %s)", t.Failed.Round(time.Second), t.Since.UTC().Format(time.RFC3339))
 }
 
-// untried is the gate of the check that keeps a wave from its end, or nil: the one that says the worst. A party that does not answer
+// openCheck is the gate of the check that keeps a wave from its end, or nil: the one that says the worst. A party that does not answer
 // ends no rollout that stopped.
-func (v waves) untried(r *state.Release, on []string) *Gate {
-	isOpen := func(t trial) bool {
+func (v waves) openCheck(r *state.Release, on []string) *Gate {
+	isOpen := func(t clusterAnswer) bool {
 		if phaseOf(r) == stopped && t.Verdict != Passes {
 			return false
 		}
 		return t.Suffices(t.check)
 	}
-	left := slices.DeleteFunc(v.trials(r, on), isOpen)
+	left := slices.DeleteFunc(v.answersOf(r, on), isOpen)
 	if len(left) == 0 {
 		return nil
 	}
 	rank := []Verdict{Fails, "", Passes}
-	slices.SortStableFunc(left, func(a, b trial) int {
+	slices.SortStableFunc(left, func(a, b clusterAnswer) int {
 		return slices.Index(rank, a.Verdict) - slices.Index(rank, b.Verdict)
 	})
 	g := left[0].gate()
@@ -86,7 +86,7 @@ func (v waves) untried(r *state.Release, on []string) *Gate {
 }
 
 // gate is the gate of a check that keeps a rollout from its end.
-func (t trial) gate() Gate {
+func (t clusterAnswer) gate() Gate {
 	c := t.check
 	next, skip := cmp.Or(t.Opens, "the next answer of "+c.Party()), ", or an Override that skips "+string(gate.CheckNamed(c.Name))
 	g := Gate{Name: gate.Check, Since: t.Since, Opens: next + skip}
@@ -107,16 +107,16 @@ func (t trial) gate() Gate {
 	return g
 }
 
-// doubted reports whether a check says now that the release which is being rolled out is not well.
-func (v waves) doubted(r *state.Release) bool {
-	return slices.ContainsFunc(v.trials(r, moved(r)), func(t trial) bool { return t.Verdict == Fails })
+// failsCheck reports whether a check says now that the release which is being rolled out is not well.
+func (v waves) failsCheck(r *state.Release) bool {
+	return slices.ContainsFunc(v.answersOf(r, moved(r)), func(t clusterAnswer) bool { return t.Verdict == Fails })
 }
 
-// passedTrials are the gates that a rollout passed with its end, and the figures: of each check the answer that held for the shortest
+// passedChecks are the gates that a rollout passed with its end, and the figures: of each check the answer that held for the shortest
 // time, or that nobody answered.
-func (s follower) passedTrials() (passed []state.PassedGate) {
-	least := map[string]trial{}
-	for _, t := range s.waves.trials(s.base, s.base.Promotion.Rollout.Moved) {
+func (s follower) passedChecks() (passed []state.PassedGate) {
+	least := map[string]clusterAnswer{}
+	for _, t := range s.waves.answersOf(s.base, s.base.Promotion.Rollout.Moved) {
 		if before, there := least[t.check.Name]; !there || t.Held < before.Held {
 			least[t.check.Name] = t
 		}
@@ -133,7 +133,7 @@ func (s follower) passedTrials() (passed []state.PassedGate) {
 }
 
 // figure is the text by which a record remembers a check of its rollout.
-func (t trial) figure() string {
+func (t clusterAnswer) figure() string {
 	if t.Verdict == Passes && t.Held >= t.check.For {
 		return t.Checked.figure(t.check)
 	}
