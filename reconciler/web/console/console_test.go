@@ -28,8 +28,8 @@ var shop = platform.RequestKey{Team: "store", Name: "shop"}
 func offering(t *testing.T) *platform.Platform {
 	t.Helper()
 	p, err := platform.Load(fstest.MapFS{
-		"clusters/one.yaml":           {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: one}\nspec: {}\n")},
-		"environments/dev.yaml":       {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: dev}\nspec:\n  state: {url: ../state-dev.git}\n  clusters: {names: [one]}\n")},
+		"clusters/one.yaml":           {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: one, labels: {environment: dev}}\nspec: {}\n")},
+		"environments/dev.yaml":       {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: dev}\nspec:\n  state: {url: ../state-dev.git}\n  clusters: {matchLabels: {environment: dev}}\n")},
 		"offerings/web/offering.yaml": {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: web}\nspec: {title: Web service, description: '<b>Serves</b> HTTP.', owner: platform, versions: {1.2.0: {removeAfter: 2020-01-31}}}\n")},
 		"offerings/web/1.2.0/version.yaml": {Data: []byte(`apiVersion: transom.dev/v1alpha1
 kind: Version
@@ -61,6 +61,7 @@ spec:
 		"offerings/web/1.2.0/config.yaml":        {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n")},
 	})
 	require.NoError(t, err)
+	require.Empty(t, p.Problems)
 	require.NotNil(t, p.Offerings["web"], p.Problems)
 	require.False(t, p.Offerings["web"].Versions[0].Broken, p.Problems)
 	p.Commit = "77de09f2c1ab0000000000000000000000000000"
