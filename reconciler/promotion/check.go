@@ -49,7 +49,9 @@ func (is Checked) Suffices(c *inquiry.Check) bool {
 }
 
 // FailsRollout reports whether a check has not passed for so long that a rollout fails for it.
-func (is Checked) FailsRollout(c *inquiry.Check) bool { return is.Verdict == Fails && is.Failed >= c.For }
+func (is Checked) FailsRollout(c *inquiry.Check) bool {
+	return is.Verdict == Fails && is.Failed >= c.For
+}
 
 // unanswered reports whether a rollout has waited long enough for a party that does not answer.
 func (is Checked) unanswered(c *inquiry.Check) bool { return c.Patience > 0 && is.Silent >= c.Patience }
