@@ -13,7 +13,7 @@ GOFUMPT := $(CURDIR)/bin/tools/gofumpt-v0.12.0
 SANDBOX := e2e/sandbox
 ISSUER := e2e/issuer
 
-.PHONY: browser promtool signers help build image test soak lint fmt generate verify demo bench
+.PHONY: browser promtool tools help build image test soak lint fmt generate verify demo bench
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -25,7 +25,7 @@ build: ## Build bin/transom, bin/sandbox and bin/issuer (the first time takes mi
 image: ## Build the container image as an OCI layout in bin/image, for ARCH (amd64,arm64); PUSH=REF pushes it
 	go run ./cmd/image --out bin/image $(if $(ARCH),--arch $(ARCH)) $(if $(PUSH),--push $(PUSH))
 
-test: build browser promtool signers ## Run every test, against the real binaries, real API servers and real Git
+test: build browser promtool tools ## Run every test, against the real binaries, real API servers and real Git
 	cd $(SANDBOX) && $(ASIDE) go test -count=1 -timeout 30m ./...
 	go test -count=1 -timeout 60m ./...
 
@@ -35,11 +35,11 @@ browser:
 	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } || \
 	  { echo "the tests of the console need chromium on the PATH; install it" >&2; exit 1; }
 
-# Signatures are made and verified by the tools that Git runs for them.
-signers:
-	@command -v ssh-keygen >/dev/null && command -v gpg >/dev/null || { apt-get update && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends openssh-client gnupg; } || \
-	  { echo "the tests of signatures need ssh-keygen and gpg on the PATH; install them" >&2; exit 1; }
+# Signatures are made and verified by the tools that Git runs for them. Commands of the pages, which a test follows, ask with curl.
+tools:
+	@command -v ssh-keygen >/dev/null && command -v gpg >/dev/null && command -v curl >/dev/null || { apt-get update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends openssh-client gnupg curl; } || \
+	  { echo "the tests need ssh-keygen, gpg and curl on the PATH; install them" >&2; exit 1; }
 
 # The alert rules are tested by Prometheus's own tool. It is taken out of Debian's package: installing that would start a server.
 promtool:
