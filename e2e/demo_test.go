@@ -54,13 +54,19 @@ func TestDemoTellsItsStory(t *testing.T) {
 	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
-	told := string(out)
-	for _, line := range story {
-		_, rest, found := strings.Cut(told, line)
-		require.True(t, found, "%q is not told after what comes before it:\n%s", line, out)
-		told = rest
-	}
+	requireTold(t, string(out), story)
 	left, err := filepath.Glob(filepath.Join(cmd.Env[len(cmd.Env)-1][len("TMPDIR="):], "transom-demo-*"))
 	require.NoError(t, err)
 	require.Empty(t, left, "the demo leaves nothing behind")
+}
+
+// requireTold requires that an output has some lines, each after the one before it.
+func requireTold(t *testing.T, out string, lines []string) {
+	t.Helper()
+	rest := out
+	for _, line := range lines {
+		_, after, found := strings.Cut(rest, line)
+		require.True(t, found, "%q is missing after the line before it:\n%s", line, out)
+		rest = after
+	}
 }

@@ -56,12 +56,7 @@ func TestTourCanBeFollowed(t *testing.T) {
 		"GIT_COMMITTER_NAME=Developer", "GIT_COMMITTER_EMAIL=developer@acme.example")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
-	rest := string(out)
-	for _, line := range tourTold {
-		_, after, found := strings.Cut(rest, line)
-		require.True(t, found, "%q is not told after what comes before it:\n%s", line, out)
-		rest = after
-	}
+	requireTold(t, string(out), tourTold)
 }
 
 // commandsOfTour are the commands of README's tour, each of which has to succeed but for the check of a mistake.

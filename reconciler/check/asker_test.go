@@ -214,8 +214,8 @@ func TestACheckThatCannotBeFilledInIsMendedByItsAuthor(t *testing.T) {
 	})
 }
 
-// TestAnAnswerAboutARolloutStandsBeforeItCondemns the release, silence is counted by itself, and a fault that a person has to mend is none.
-func TestAnAnswerAboutARolloutStandsBeforeItCondemns(t *testing.T) {
+// TestAnAnswerAboutARolloutStandsBeforeItFailsIt, silence is counted by itself, and a fault that a person has to mend is none.
+func TestAnAnswerAboutARolloutStandsBeforeItFailsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &party{}
 		p.say(promotion.Fails, "answers 500")

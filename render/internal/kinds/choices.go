@@ -81,11 +81,9 @@ func meant(word string, known []string) string {
 	return wording.Suggest(word, known)
 }
 
-// schedule says why a CronJob cannot run by a schedule; empty if it can.
+// schedule says why a CronJob cannot run by a schedule; empty if it can. A time zone in it is left to the API server, which refuses that
+// of a new CronJob and accepts it of one that runs.
 func schedule(text string) string {
-	if strings.Contains(text, "TZ") {
-		return fmt.Sprintf("%q names a time zone; write that to spec.timeZone", wording.Shorten(text))
-	}
 	if _, err := cron.ParseStandard(text); err != nil {
 		return fmt.Sprintf("%q is no schedule; write five fields such as \"0 3 * * *\", or @daily", wording.Shorten(text))
 	}
