@@ -65,7 +65,6 @@ var refusedObjects = map[string]struct{ object, says string }{
 	},
 	"a strategy":          {strings.Replace(mistaken(""), "spec: {", "spec: {strategy: {type: recreate}, ", 1), `"recreate" is none of RollingUpdate, Recreate`},
 	"a schedule":          {nightly("every night", "Forbid", "Never"), `"every night" is no schedule`},
-	"a schedule's zone":   {nightly("CRON_TZ=UTC 0 3 * * *", "Forbid", "Never"), "write that to spec.timeZone"},
 	"a concurrency":       {nightly("0 3 * * *", "forbid", "Never"), `did you mean "Forbid"?`},
 	"pods without an end": {nightly("0 3 * * *", "Forbid", "Always"), "Always is refused of a Job"},
 	"pods that say nothing": {
@@ -106,6 +105,9 @@ func TestMistakesInBuiltinKindsAreProblemsAndRefusedByTheAPIServer(t *testing.T)
 		require.NoError(t, r.tried(object), name)
 		require.Empty(t, checked(t, object), name)
 	}
+	zone := nightly("CRON_TZ=UTC 0 3 * * *", "Forbid", "Never")
+	require.ErrorContains(t, r.tried(zone), "timeZone", "the API server refuses a new CronJob and lets go on one that runs")
+	require.Empty(t, checked(t, zone))
 }
 
 func TestKindsOfKubernetesAreNoCRDsToWaitFor(t *testing.T) {
