@@ -47,9 +47,10 @@ promtool:
 	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool) && install -D $$d/usr/bin/promtool bin/tools/promtool && rm -r $$d; } || \
 	  { echo "the tests of the alert rules need promtool on the PATH; install it" >&2; exit 1; }
 
-soak: ## Fuzz every target for SOAK (10m each); what is found is kept in testdata/fuzz
+soak: build ## Fuzz every target for SOAK (10m each), what is found is kept in testdata/fuzz; then measure beside large merges
 	@grep -roH --include='*_test.go' '^func Fuzz[A-Za-z]*' . | sed 's|/[^/]*:func | |' | \
 	  while read -r dir target; do echo "== $$target" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(SOAK),10m) -fuzzminimizetime 10x $$dir || exit 1; done
+	go test -run '^$$' -bench PushToLiveBesideCrowds -benchtime 1x -timeout 60m ./e2e
 
 lint: $(GOLANGCI_LINT) ## Check style and common mistakes
 	$(GOLANGCI_LINT) run ./...
