@@ -43,6 +43,7 @@ type observed struct {
 	old      promotion.Meter // of ill health that is only that of pods of a revision before
 	saved    time.Duration   // the soak that its cluster was last asked to remember
 	answers  answers         // to checks, that its cluster is to remember
+	moved    bool            // this process has seen another revision here
 	outdated time.Time       // since when the observation may not hold any more, by the fleet's clock; zero: it holds
 }
 
@@ -86,10 +87,11 @@ func (o *observations) take(r fleet.Result) bool {
 	s := o.entry(at)
 	next := observation(r, s.Observation)
 	if next.Revision != s.Revision {
+		s.moved = s.moved || s.Revision != ""
 		s.saved, s.answers = 0, nil
 	}
 	if c := r.Checkpoint; c.Revision != "" && c.Revision == metered(next) {
-		s.answers = s.answers.restore(at.request, c.Checks)
+		s.restoreAnswers(at.request, c.Checks)
 		s.meter.Restore(c.Revision, c.Soaked)
 		s.saved = max(s.saved, c.Soaked)
 	}

@@ -59,6 +59,13 @@ func (a answers) String() string {
 	return string(text)
 }
 
+// restoreAnswers takes over the answers of an inventory. Those of a revision that came back meanwhile are of an earlier time, and say nothing.
+func (s *observed) restoreAnswers(k platform.RequestKey, text string) {
+	if !s.moved {
+		s.answers = s.answers.restore(k, text)
+	}
+}
+
 // restore takes over those answers of an inventory about which this process knows nothing. A text that cannot be read has none.
 func (a answers) restore(k platform.RequestKey, text string) answers {
 	var list []rememberedAnswer

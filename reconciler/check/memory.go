@@ -14,7 +14,7 @@ type Topic struct {
 	Question           inquiry.Text
 }
 
-// A Memory outlives the process. Its methods wait for nobody. What it holds is a help and no more: an answer that it lost is asked for again.
+// A Memory outlives the process. Its methods wait for nobody. An answer that it lost is asked for again.
 type Memory interface {
 	// Recall returns the answer about a topic from before this process; zero: there is none.
 	Recall(of Topic) promotion.Checked

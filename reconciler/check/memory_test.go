@@ -48,7 +48,7 @@ func remember(t *testing.T, p *party, n *notebook) *check.Asker {
 }
 
 // TestAnAnswerOutlivesTheProcess with the time for which it held, and since when. Nothing enters before the party was asked
-// again, and what nobody waits for any more is forgotten. It keeps R108.
+// again, and an answer that nobody waits for any more is forgotten. It keeps R108.
 func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, n := &party{}, &notebook{entries: map[check.Topic]promotion.Checked{}}
