@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fluxcd/pkg/ssa/normalize"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"transom.dev/render/state"
@@ -54,6 +56,16 @@ func withoutWrites(u *unstructured.Unstructured) map[string]any {
 	}
 	for _, name := range []string{state.AnnotationDigest, "kubectl.kubernetes.io/last-applied-configuration"} {
 		unstructured.RemoveNestedField(u.Object, "metadata", "annotations", name)
+	}
+	return u.Object
+}
+
+// Canonical is an object as an API server writes it, whose types have one way to write each value: "1000m" of CPU is "1" there, and an empty
+// list that a type leaves out is not there. An object of a kind that Kubernetes does not have itself stays as it is.
+func Canonical(object map[string]any) map[string]any {
+	u := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(object)}
+	if err := normalize.Unstructured(u); err != nil {
+		return object
 	}
 	return u.Object
 }
