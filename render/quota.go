@@ -12,11 +12,11 @@ import (
 
 // A counted request is one with its amounts for a quota: of the release that it has, and of the one that it comes to in this pass.
 type counted struct {
-	key        platform.RequestKey
-	group      string
-	candidate  *candidate // nil: not visited, or without an instance
+	key           platform.RequestKey
+	group         string
+	candidate     *candidate // nil: not visited, or without an instance
 	current, next resource.Quantity
-	runs       bool
+	runs          bool
 }
 
 // amounts are those of instances, by quota, so that each is evaluated once.
