@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fluxcd/pkg/ssa/normalize"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -54,7 +55,7 @@ func withoutWrites(u *unstructured.Unstructured) map[string]any {
 	for _, field := range []string{"managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink"} {
 		unstructured.RemoveNestedField(u.Object, "metadata", field)
 	}
-	for _, name := range []string{state.AnnotationDigest, "kubectl.kubernetes.io/last-applied-configuration"} {
+	for _, name := range []string{state.AnnotationDigest, corev1.LastAppliedConfigAnnotation} {
 		unstructured.RemoveNestedField(u.Object, "metadata", "annotations", name)
 	}
 	return u.Object

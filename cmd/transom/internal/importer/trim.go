@@ -9,13 +9,12 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 )
-
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // manager is the field manager of the dry runs, which write nothing.
 const manager = "transom-import"
@@ -167,7 +166,7 @@ func asObject(texts map[string]string) map[string]any {
 // IsBookkeeping says whether an annotation is a controller's or kubectl's own memory.
 func IsBookkeeping(annotation string) bool {
 	prefix, _, _ := strings.Cut(annotation, "/")
-	return annotation == lastApplied || slices.Contains([]string{
+	return annotation == corev1.LastAppliedConfigAnnotation || slices.Contains([]string{
 		"deployment.kubernetes.io", "pv.kubernetes.io", "volume.kubernetes.io", "volume.beta.kubernetes.io", "deprecated.daemonset.template.generation",
 		"autoscaling.alpha.kubernetes.io", "endpoints.kubernetes.io",
 	}, prefix)
@@ -178,7 +177,7 @@ func IsBookkeeping(annotation string) bool {
 func candidates(live *unstructured.Unstructured) []Path {
 	paths := expand(live.Object, defaults(live.GetKind()))
 	var file map[string]any
-	if text := live.GetAnnotations()[lastApplied]; text != "" && json.Unmarshal([]byte(text), &file) == nil {
+	if text := live.GetAnnotations()[corev1.LastAppliedConfigAnnotation]; text != "" && json.Unmarshal([]byte(text), &file) == nil {
 		for name, value := range live.Object {
 			if name != "metadata" && name != "status" && file[name] != nil {
 				paths = append(paths, beyond(Path{name}, value, file[name])...)
