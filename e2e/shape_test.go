@@ -118,7 +118,7 @@ func (f *Fleet) One() bool { return f.a > 0 && f.b > 0 || f.c > 0 }
 		"fleet/make.go":    "package fleet\nfunc zero() (f Fleet) { var g Fleet; g.a, f.a = 1, 2; return f }\n",
 		"fleet/other.go":   "package fleet\nfunc five(f *Fleet) int { s := f.small; s.x = 1; return f.a }\n",
 		"reconciler/x.go":  "package reconciler\nimport \"transom.dev/fleet\"\nfunc six() bool { f := fleet.New(); return ok(f.One() && (f.One() || f.One())) && ok(true) }\n",
-		"render/fact.go":   "package render\nimport _ \"transom.dev/fleet\"\nconst label, wave = \"transom.dev/team\", \"Hold\"\n",
+		"reconciler/y.go":  "package reconciler\nimport _ \"transom.dev/fleet\"\nconst label, wave = \"transom.dev/team\", \"Hold\"\n",
 		"fleet/fact.go":    "package fleet\ntype Note struct { x int `json:\"Hold\"` }\nconst label = \"transom.dev/team\"\n",
 		"fleet/x_test.go":  "package fleet\nfunc (f *Fleet) Three() { f.a = 1 }\n",
 	}))
