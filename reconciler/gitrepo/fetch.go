@@ -132,11 +132,7 @@ func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *
 		return err
 	}
 	defer pack.close()
-	content, err := pack.content()
-	if err != nil {
-		return err
-	}
-	if err := m.add(content); err != nil {
+	if err := m.add(pack); err != nil {
 		return err
 	}
 	if !m.has(head) {
