@@ -127,7 +127,7 @@ func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *
 		return err
 	}
 	defer response.Close()
-	pack, err := inspect(packIn(response, req), m.dir, r.server.limits, r.server.dog.demand)
+	pack, err := inspect(packIn(response, req), m.dir, r.server.limits, r.server.dog.demand, r.server.dog.rest)
 	if err != nil {
 		return err
 	}

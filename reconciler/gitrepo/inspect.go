@@ -29,13 +29,15 @@ type inspector struct {
 
 // inspect reads a pack to its end, keeps it and finds out the ids of its objects. The pack comes back only if it is within
 // the limits, holds as many objects, each as long, as its headers say, and its sums are right: nothing is allocated for what
-// a header says, as one of twelve bytes could ask for all the memory there is. started is called once the pack has begun.
-func inspect(pack io.Reader, dir string, limits Limits, started func()) (*packIndex, error) {
+// a header says, as one of twelve bytes could ask for all the memory there is. started is called once the pack has begun, and
+// ended once all of it is here.
+func inspect(pack io.Reader, dir string, limits Limits, started, ended func()) (*packIndex, error) {
 	p := newPackIndex(dir)
 	in := newIntake(&bounded{Reader: pack, remaining: limits.PackBytes, excess: limits.tooMuchPack()}, &p.spool)
 	i := &inspector{limits: limits, in: in, scanner: &packScanner{in: bufio.NewReaderSize(in, 32<<10)}, pack: p, id: sha1.New()}
 	err := i.inspect(started)
 	if err == nil {
+		ended()
 		err = newResolver(p, limits).resolveAll()
 	}
 	if err != nil {

@@ -144,7 +144,7 @@ func (m *mirror) add(p *packIndex) error {
 
 // addOwn stores a pack that was made here.
 func (m *mirror) addOwn(pack []byte) error {
-	p, err := inspect(bytes.NewReader(pack), m.dir, ownLimits, func() {})
+	p, err := inspect(bytes.NewReader(pack), m.dir, ownLimits, func() {}, func() {})
 	if err != nil {
 		return err
 	}
