@@ -51,7 +51,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 	t := &team{files: files, resolved: make(map[RequestKey]*resolved, len(files.requests)), named: map[string]bool{}}
 	for _, request := range sortedKeys(files.requests) {
 		key := RequestKey{name, request}
-		f := decoded(files.requests[request], key)
+		f := l.decoded(files.requests[request], key)
 		var r *resolved
 		if last != nil {
 			r = last.resolved[key]
@@ -71,9 +71,11 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 }
 
 // decoded reads a request's file, once.
-func decoded(f *file, key RequestKey) *requestFile {
+func (l *Loader) decoded(f *file, key RequestKey) *requestFile {
 	if f.decoded == nil {
-		f.decoded = decodeRequest(openFor(f, &key), key, f.data)
+		d := openFor(f, &key)
+		l.latest.keep(f.data, d.object)
+		f.decoded = decodeRequest(d, key, source{f.data, l.latest})
 	}
 	return f.decoded.(*requestFile)
 }
