@@ -33,7 +33,7 @@ func (r *Renderer) Again(p *platform.Platform, environment string, instances []*
 	pass := newPass(r, s)
 	c := pass.byKey[k]
 	if c == nil {
-		return Again{}, said([]platform.Problem{notThere(environment, k)})
+		return Again{}, said([]platform.Problem{notThere(p, environment, k)})
 	}
 	c.add(pass.builder.examiner.guard(versionTree(c.instance.Version))...)
 	c.add(pass.admission.evaluateAlone(c)...)

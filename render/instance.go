@@ -61,7 +61,7 @@ func (r *Renderer) Show(p *platform.Platform, environment string, k platform.Req
 		c = &candidate{instance: as.Instance}
 	}
 	if c == nil {
-		return Rendered{}, []platform.Problem{notThere(environment, k)}
+		return Rendered{}, []platform.Problem{notThere(p, environment, k)}
 	}
 	if as.Version == nil {
 		return pass.show(c, as.Cluster)
@@ -73,11 +73,23 @@ func (r *Renderer) Show(p *platform.Platform, environment string, k platform.Req
 	return pass.show(&candidate{instance: other}, as.Cluster)
 }
 
-func notThere(environment string, k platform.RequestKey) platform.Problem {
-	return platform.Problem{
+// notThere says that there is no instance of a request in an environment, with the reason where that is a Problem of the platform.
+func notThere(p *platform.Platform, environment string, k platform.RequestKey) platform.Problem {
+	not := platform.Problem{
 		File: path.Join("requests", k.Team, k.Name+".yaml"), Rule: "not-found", Environment: environment, Request: &k,
 		Message: fmt.Sprintf("no valid request %s in %s", k, environment),
 	}
+	its := func(o platform.Problem) bool {
+		return !o.Warning && o.Request != nil && *o.Request == k && (o.Environment == "" || o.Environment == environment)
+	}
+	n := slices.IndexFunc(p.Problems, its)
+	if e := p.Environments[environment]; n < 0 && e != nil && e.Broken {
+		n = slices.IndexFunc(p.Problems, func(o platform.Problem) bool { return !o.Warning && o.File == e.File })
+	}
+	if n >= 0 {
+		not.Message += ", for " + p.Problems[n].String()
+	}
+	return not
 }
 
 // show renders a candidate on a cluster, and nothing else.

@@ -207,7 +207,7 @@ func (w writer) removals(ctx context.Context, d *desired) (taken []string, ops [
 			d.again = err == nil
 			return nil, nil, err
 		}
-		whole, found, version = u.Object, additions(u.GetManagedFields()), u.GetResourceVersion()
+		whole, found, version = u.Object, additions(entriesOf(u)), u.GetResourceVersion()
 	}
 	ops = append(ops, map[string]any{"op": "replace", "path": "/metadata/resourceVersion", "value": version})
 	for _, a := range w.added(d, found) {

@@ -88,7 +88,7 @@ func (o fieldOwnership) claimStale(ctx context.Context, d *desired) (nulls []fil
 			if err := o.claimField(ctx, d, &f, there); err != nil {
 				return nil, err
 			}
-		case !f.heldByOthers(there.GetManagedFields()):
+		case !f.heldByOthers(entriesOf(there)):
 			nulls = append(nulls, f)
 		}
 	}
@@ -177,9 +177,12 @@ func (o fieldOwnership) claimField(ctx context.Context, d *desired, f *filled, t
 		return nil
 	}
 	only := fieldpath.NewSet(f.path())
-	entries := there.GetManagedFields()
+	entries := entriesOf(there)
 	for i := range entries {
 		e := &entries[i]
+		if e.FieldsV1 == nil {
+			continue
+		}
 		set := entrySet(e).RecursiveDifference(only)
 		if isOwn(e) {
 			set.Insert(f.path())

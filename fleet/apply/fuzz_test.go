@@ -21,6 +21,7 @@ func FuzzWatchEvents(f *testing.F) {
 		`{"type":"ADDED","object":{"metadata":{"name":"web","resourceVersion":"9"}}}{"type":"DELETED","object":{"metadata":{"name":"web","resourceVersion":"8"}}}`,
 		`{"type":"ADDED","object":{"metadata":[],"status":{"conditions":{}},"spec":7}}`,
 		`{"type":"ADDED","object":{"metadata":{"name":7,"labels":[],"managedFields":{},"annotations":"x"},"status":{"conditions":[7,null,{}]}}}`,
+		`{"type":"ADDED","object":{"metadata":{"name":"web","managedFields":[null,{"time":"never"}]}}}`,
 		`{"type":"ADDED"}{"type":"DELETED","object":null}`,
 		"{\"a\":\"\\\"}\"}\n[[[\n",
 		"\x00\x00\x00\x03abc\x00\x00",

@@ -65,7 +65,7 @@ var seed = maphash.MakeSeed()
 
 // reduceMeta keeps the metadata of an object that applying needs.
 func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
-	annotations := m.GetAnnotations()
+	annotations, entries := m.GetAnnotations(), entriesOf(m)
 	l := &live{
 		uid:        m.GetUID(),
 		version:    m.GetResourceVersion(),
@@ -77,11 +77,11 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 		digest:     annotations[state.AnnotationDigest],
 		deleting:   m.GetDeletionTimestamp() != nil,
 		ending:     endingOf(m),
-		added:      additions(m.GetManagedFields()),
+		added:      additions(entries),
 		prunable:   annotations[state.AnnotationPrune] == "true",
 		generated:  annotations[state.AnnotationGenerate] != "",
 		pruneFirst: annotations[state.AnnotationPruneOrder] == state.PruneFirst,
-		entries:    m.GetManagedFields(),
+		entries:    entries,
 	}
 	l.handed = slices.ContainsFunc(l.entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == handoverManager })
 	if own := ownEntry(l.entries); own != nil {

@@ -95,13 +95,13 @@ func (r rehearsal) dryRunApply(ctx context.Context, d *desired) error {
 		if err != nil {
 			return r.handleRefusal(ctx, d, err)
 		}
-		return r.findEffect(ctx, d, after.GetManagedFields(), after)
+		return r.findEffect(ctx, d, entriesOf(after), after)
 	}
 	after, err := r.writerOf(d).patch(ctx, d.kind, d.object, types.ApplyPatchType, content, options)
 	if err != nil {
 		return r.handleRefusal(ctx, d, err)
 	}
-	return r.findEffect(ctx, d, after.GetManagedFields(), nil)
+	return r.findEffect(ctx, d, entriesOf(after), nil)
 }
 
 func (m *manifest) isSecret() bool { return m.object.Group == "" && m.object.Kind == "Secret" }

@@ -30,7 +30,7 @@ func (o fieldOwnership) handOverReplicas(ctx context.Context, d *desired) error 
 	}
 	before := d.live
 	replicas, set, _ := unstructured.NestedInt64(u.Object, replicasField...)
-	if !set || !ownsAlone(u.GetManagedFields()) {
+	if !set || !ownsAlone(entriesOf(u)) {
 		return nil
 	}
 	if err := o.applyHandover(ctx, d, map[string]any{

@@ -107,6 +107,10 @@ func TestPrometheusAnswersWithOneNumber(t *testing.T) {
 		"infinity":      {200, vector("-infinity"), check.Answer{Message: `the query's value "-infinity" is no number`}},
 		"beyond bounds": {200, vector("-1e999"), check.Answer{Message: `the query's value "-1e999" is no number`}},
 		"not 200":       {503, vector("0"), check.Answer{Message: "answered 503 Service Unavailable"}},
+		"partial":       {200, strings.Replace(vector("0"), `{"status"`, `{"warnings":["store 10.0.0.1: \u001b[31mtimeout"],"status"`, 1), check.Answer{Message: "Prometheus warns of its answer, which may be of a part of the data only: store 10.0.0.1: \uFFFD[31mtimeout"}},
+		"partial, over": {200, strings.Replace(vector("1"), `{"status"`, `{"warnings":["a","b"],"status"`, 1), check.Answer{Message: "Prometheus warns of its answer, which may be of a part of the data only: a"}},
+		"odd warnings":  {200, strings.Replace(vector("0"), `{"status"`, `{"warnings":{},"status"`, 1), check.Answer{Message: "Prometheus warns of its answer, which may be of a part of the data only: it does not say why"}},
+		"no warnings":   {200, strings.Replace(vector("0"), `{"status"`, `{"warnings":[],"infos":["not a counter"],"status"`, 1), check.Answer{Verdict: promotion.Passes, Message: "0 is < 0.01"}},
 		"after it":      {200, vector("0") + "{}", check.Answer{Message: "answered application/json, which is not how Prometheus answers"}},
 		"escapes":       {400, `{"status":"error","errorType":"a","error":"\u001b[31mred"}`, check.Answer{Message: "Prometheus refuses the query: a: \uFFFD[31mred"}},
 	} {

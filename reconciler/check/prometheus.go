@@ -25,6 +25,11 @@ func readPrometheus(is inquiry.Comparison, status, kind string, body []byte) Ans
 	case text == "error":
 		return Answer{Message: brief(fmt.Sprintf("Prometheus refuses the query: %s: %s", textIn(said, "errorType"), textIn(said, "error")))}
 	}
+	if said["warnings"] != nil {
+		if warnings, is := said["warnings"].([]any); !is || len(warnings) > 0 {
+			return Answer{Message: brief("Prometheus warns of its answer, which may be of a part of the data only: " + firstText(warnings))}
+		}
+	}
 	data, _ := said["data"].(map[string]any)
 	value, wrong := numberOf(textIn(data, "resultType"), data["result"])
 	switch {
@@ -90,6 +95,16 @@ func first(a, b string) string {
 		return a
 	}
 	return b
+}
+
+// firstText is the first text of a list.
+func firstText(list []any) string {
+	for _, item := range list {
+		if text, is := item.(string); is {
+			return text
+		}
+	}
+	return "it does not say why"
 }
 
 // textIn is a field that has to be text, or nothing.

@@ -213,6 +213,10 @@ func TestCasesSayWhatIsWrongWithThem(t *testing.T) {
 		"no name":          {"-- offerings/store/1.0.0/tests/odd/request.yaml --\nmetadata: {name: ../x}\nspec: {environments: {lab: {}}}\n", "offerings/store/1.0.0/tests/odd/request.yaml: metadata.name is required"},
 		"no YAML":          {"-- offerings/store/1.0.0/tests/odd/request.yaml --\na: *b\n", "offerings/store/1.0.0/tests/odd/request.yaml:1:4: alias to an unknown anchor \"b\""},
 		"broken neighbour": {oddCase("environments: {lab: {}}") + "-- offerings/store/1.0.0/tests/odd/cluster.yaml --\nmetadata: {}\n", "offerings/store/1.0.0/tests/odd/cluster.yaml: metadata.name is required"},
+		"broken environment": {
+			oddCase("environments: {lab: {}}") + header("environments/lab.yaml", "Environment", "lab") + "spec: {clusters: {}}\n",
+			"offerings/store/1.0.0/tests/odd/request.yaml: no valid request team/odd in lab, for environments/lab.yaml:4:1: spec.state: is required",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			odd := casesOf(t, c.changes)["1.0.0/odd"]

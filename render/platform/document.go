@@ -21,8 +21,8 @@ type document struct {
 	path     string
 	object   *strictyaml.Object // nil where the file could not be parsed
 	problems []Problem
-	source   []byte // parsed once a place is asked for, where object is not set: most files have no Problem, and trees are large
-	opaque   bool   // part of the document's subject cannot be read, as is reported elsewhere
+	source   *source // parsed once a place is asked for, where object is not set
+	opaque   bool    // part of the document's subject cannot be read, as is reported elsewhere
 
 	// the subject of every Problem of the file
 	request     *RequestKey
@@ -107,7 +107,7 @@ func (d *document) warn(field, rule, format string, args ...any) {
 // at returns a Problem of a field without reporting it.
 func (d *document) at(field, rule, message string) Problem {
 	if d.object == nil && d.source != nil {
-		d.object, _ = strictyaml.Parse(d.source)
+		d.object = d.source.object()
 		d.source = nil
 	}
 	line, column := d.object.Position(field)

@@ -27,6 +27,7 @@ type Loader struct {
 	environments map[string]*loaded[*Environment]
 	stages       *stages
 	contents     *contents
+	latest       *latest // of requests
 	last         *Platform
 }
 
@@ -50,7 +51,7 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 		return nil, err
 	}
 	if l.contents == nil {
-		l.contents = &contents{}
+		l.contents, l.latest = &contents{}, &latest{}
 	}
 	p := &Platform{Problems: slices.Clone(t.problems), parts: parts{tree: t, contents: l.contents}}
 	l.loadClusters(p)
@@ -98,7 +99,7 @@ func openFor(f *file, request *RequestKey) *document {
 }
 
 // reopen starts a list of Problems that took more than the file to find.
-func reopen(f *file) *document { return &document{path: f.path, source: f.data} }
+func reopen(f *file) *document { return &document{path: f.path, source: &source{data: f.data}} }
 
 func (l *Loader) loadClusters(p *Platform) {
 	p.Clusters = make(map[string]*Cluster, len(p.tree.clusters))

@@ -81,7 +81,7 @@ func checkOffering(d *document, s offeringSpec) {
 // assemble makes an Offering of its file and its versions, each with its stage of life.
 func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 	o := *f.offering
-	d := &document{path: o.File, source: f.data}
+	d := &document{path: o.File, source: &source{data: f.data}}
 	published := map[string]bool{}
 	for _, v := range versions {
 		number := v.Number.String()

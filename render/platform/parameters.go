@@ -87,5 +87,5 @@ func release(r *Request, v *Version) string {
 
 // document starts a list of Problems of a request in one environment.
 func (f *requestFile) document(env string) *document {
-	return &document{path: f.request.File, source: f.data, request: &f.request.Key, environment: env}
+	return &document{path: f.request.File, source: &f.source, request: &f.request.Key, environment: env}
 }

@@ -11,7 +11,7 @@ import (
 // requestFile is a request as its file says it, before any offering or environment is looked at.
 type requestFile struct {
 	request  *Request
-	data     []byte // to find a field's place again
+	source   source // to find a field's place again
 	named    string // as it calls itself
 	problems []Problem
 
@@ -20,7 +20,7 @@ type requestFile struct {
 }
 
 // decodeRequest reads requests/<team>/<name>.yaml.
-func decodeRequest(d *document, key RequestKey, data []byte) *requestFile {
+func decodeRequest(d *document, key RequestKey, text source) *requestFile {
 	r := &Request{Key: key, File: d.path}
 	o, ok := read[RequestSpec](d, "Request", key.Name)
 	if ok {
@@ -29,7 +29,7 @@ func decodeRequest(d *document, key RequestKey, data []byte) *requestFile {
 	}
 	d.checkName(key.Name, maxRequestName)
 	checkTeam(d, key.Team)
-	f := &requestFile{request: r, data: data, named: o.Metadata.Name, wrong: map[string]bool{}}
+	f := &requestFile{request: r, source: text, named: o.Metadata.Name, wrong: map[string]bool{}}
 	f.problems, r.Broken = attribute(d.problems, r.Spec, f.wrong)
 	r.Broken = r.Broken || d.opaque
 	return f

@@ -53,7 +53,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 	all := make([]*resolved, len(names))
 	forAll(len(names), func(i int) {
 		key := RequestKey{name, names[i]}
-		f := decoded(files.requests[names[i]], key)
+		f := l.decoded(files.requests[names[i]], key)
 		if last != nil {
 			all[i] = last.resolved[key]
 		}
@@ -74,9 +74,11 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 }
 
 // decoded reads a request's file, once.
-func decoded(f *file, key RequestKey) *requestFile {
+func (l *Loader) decoded(f *file, key RequestKey) *requestFile {
 	if f.decoded == nil {
-		f.decoded = decodeRequest(openFor(f, &key), key, f.data)
+		d := openFor(f, &key)
+		l.latest.keep(f.data, d.object)
+		f.decoded = decodeRequest(d, key, source{f.data, l.latest})
 	}
 	return f.decoded.(*requestFile)
 }
