@@ -7,7 +7,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"log"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -31,7 +30,8 @@ func main() {
 	dir := flag.String("dir", "bin/screenshots", "directory for the pictures")
 	flag.Parse()
 	if err := run(context.Background(), *from, *dir); err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, "screenshots:", err)
+		os.Exit(1)
 	}
 }
 

@@ -161,7 +161,7 @@ func (c *Console) fleet(r *http.Request, m *model) (*view, error) {
 			page.Width += len(page.Columns[len(page.Columns)-1].Shown)
 		}
 	}
-	page.Skew = m.skewUnder(f)
+	page.Skew = skewUnder(m, f)
 	first := (f.Page - 1) * pageRows
 	page.Groups = groups(kept[first:min(first+pageRows, len(kept))], page.Columns)
 	around := f

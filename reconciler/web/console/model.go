@@ -72,7 +72,7 @@ func newModel(s status.Status) *model {
 		}
 		r.finish()
 	}
-	m.countRuns()
+	m.running = countRuns(m.rows)
 	m.troubles = troubles(s)
 	m.wrong = len(m.problems().Problems)
 	return m

@@ -38,21 +38,22 @@ func (in *instance) runs() []string {
 	return all
 }
 
-// countRuns counts the requests of the whole fleet by the versions that they run.
-func (m *model) countRuns() {
-	m.running = map[runAt]int{}
-	for _, r := range m.rows {
+// countRuns counts requests by the versions that they run.
+func countRuns(rows []*row) map[runAt]int {
+	running := map[runAt]int{}
+	for _, r := range rows {
 		for _, in := range r.Instances {
 			for _, version := range in.runs() {
-				m.running[runAt{in.Offering, in.Environment, version}]++
+				running[runAt{in.Offering, in.Environment, version}]++
 			}
 		}
 	}
+	return running
 }
 
 // skewUnder are the versions that run in the whole fleet, of the offering and in the environment that a filter names. Its other parts
 // narrow the requests and not the versions.
-func (m *model) skewUnder(f filter) []skewOf {
+func skewUnder(m *model, f filter) []skewOf {
 	byOffering := map[string]map[string]bool{}
 	for at := range m.running {
 		if at.offering != "" && (f.Offering == "" || f.Offering == at.offering) {
