@@ -172,7 +172,7 @@ func (m *manifestReader) covered(ctx context.Context, at api.Place, content []by
 	if err != nil {
 		return nil, err
 	}
-	return preview.Covered(content, live)
+	return preview.Covered(content, live, apply.Canonical)
 }
 
 // compare fills in the changes from one manifest file to another.
