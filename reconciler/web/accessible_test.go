@@ -65,9 +65,9 @@ func TestPagesKeepNobodyOut(t *testing.T) {
 			for _, page := range pages {
 				_, err := chromedp.Run(tab, chromedp.Navigate(server+page))
 				require.NoError(t, err, page)
-				require.Equal(t, "true", evaluated(t, tab, `String(matchMedia("(prefers-color-scheme: `+scheme+`)").matches)`))
-				require.Equal(t, page, evaluated(t, tab, `location.pathname + location.search`))
-				if text := evaluated(t, tab, string(axe)+";\n"+severe); text != "" {
+				require.Equal(t, "true", evaluated(tab, t, `String(matchMedia("(prefers-color-scheme: `+scheme+`)").matches)`))
+				require.Equal(t, page, evaluated(tab, t, `location.pathname + location.search`))
+				if text := evaluated(tab, t, string(axe)+";\n"+severe); text != "" {
 					found = append(found, page+" in "+scheme+": "+text)
 				}
 			}
@@ -88,7 +88,7 @@ func served(t *testing.T, o web.Options) string {
 }
 
 // evaluated is the text that JavaScript has for a result, once it is there.
-func evaluated(t *testing.T, tab context.Context, expression string) string {
+func evaluated(tab context.Context, t *testing.T, expression string) string {
 	t.Helper()
 	got, err := chromedp.Run(tab, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
 	require.NoError(t, err)
