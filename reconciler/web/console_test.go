@@ -97,6 +97,12 @@ func open(t *testing.T, url string, before ...chromedp.Action[chromedp.Void]) (e
 	}
 	_, err := chromedp.Run(tab, chromedp.Navigate(url))
 	require.NoError(t, err, "the console's tests need chromium")
+	return watch(tab, t)
+}
+
+// watch returns a func that evaluates JavaScript in a tab until it has the wanted result.
+func watch(tab context.Context, t *testing.T) (eventually func(expression, want string)) {
+	t.Helper()
 	return func(expression, want string) {
 		t.Helper()
 		limit := time.After(time.Minute)
