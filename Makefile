@@ -10,10 +10,13 @@ ASIDE := env -u CGO_ENABLED -u GOFLAGS
 # Linters are built from pinned sources, apart from the product's go.mod. A new version is a new file name.
 GOLANGCI_LINT := $(CURDIR)/bin/tools/golangci-lint-v2.15.0
 GOFUMPT := $(CURDIR)/bin/tools/gofumpt-v0.12.0
+AXE_VERSION := 4.14.1
+AXE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
+AXE := bin/tools/axe-core-$(AXE_VERSION).js
 SANDBOX := e2e/sandbox
 ISSUER := e2e/issuer
 
-.PHONY: browser promtool tools help build image test soak sops lint fmt generate verify demo bench
+.PHONY: axe browser promtool tools screenshots help build image test soak sops lint fmt generate verify demo bench
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -25,7 +28,7 @@ build: ## Build bin/transom, bin/sandbox and bin/issuer (the first time takes mi
 image: ## Build the container image as an OCI layout in bin/image, for ARCH (amd64,arm64); PUSH=REF pushes it
 	go run ./cmd/image --out bin/image $(if $(ARCH),--arch $(ARCH)) $(if $(PUSH),--push $(PUSH))
 
-test: build browser promtool tools ## Run every test, against the real binaries, real API servers and real Git
+test: build axe browser promtool tools ## Run every test, against the real binaries, real API servers and real Git
 	cd $(SANDBOX) && $(ASIDE) go test -count=1 -timeout 30m ./...
 	go test -count=1 -timeout 60m ./...
 
@@ -34,6 +37,16 @@ browser:
 	@command -v chromium >/dev/null || { apt-get update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } || \
 	  { echo "the tests of the console need chromium on the PATH; install it" >&2; exit 1; }
+
+# Pages are checked by axe-core for people who see little or use a keyboard alone. The package is pinned by its checksum.
+axe: $(AXE)
+
+$(AXE):
+	@command -v npm >/dev/null || { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends npm; } || \
+	  { echo "the tests of the console need npm on the PATH to fetch axe-core; install it" >&2; exit 1; }
+	@d=$$(mktemp -d) && (cd $$d && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && echo "$(AXE_SHA256)  axe-core-$(AXE_VERSION).tgz" | sha256sum --check --quiet && \
+	  tar -xzf axe-core-$(AXE_VERSION).tgz package/axe.min.js) && install -D -m 644 $$d/package/axe.min.js $@ && rm -r $$d || \
+	  { echo "axe-core $(AXE_VERSION) is not there or not the one that is pinned" >&2; exit 1; }
 
 # Signatures are made and verified by the tools that Git runs for them. Commands of the pages, which a test follows, ask with curl.
 tools:
@@ -72,6 +85,9 @@ verify: promtool ## Check that go.mod files are tidy and that what is generated 
 
 demo: build ## Four clusters, a platform and a daemon to play with; Ctrl-C ends it all
 	bin/transom demo
+
+screenshots: browser ## Pictures of every page of the console at URL (default: that of make demo) in bin/screenshots
+	go run ./e2e/screenshots $(if $(URL),-url $(URL)) -dir bin/screenshots
 
 bench: build ## Measure; ends with a figure a line: name value unit
 	@go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./... | tee /dev/stderr | awk '$(FIGURES)'

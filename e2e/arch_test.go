@@ -109,6 +109,7 @@ var arrows = map[string][]string{
 	"fleet/credential":                   {},
 	"e2e":                                {},
 	"e2e/bounded":                        {},
+	"e2e/screenshots":                    {},
 	"examples":                           {},
 	"examples/install":                   {},
 	"render/wording":                     {},

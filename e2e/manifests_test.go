@@ -18,8 +18,8 @@ import (
 )
 
 // compared is a comparison as the daemon answers it.
-func (w *world) compared(instance, with string) (c api.Comparison, err error) {
-	resp, err := http.Get(w.api + "/api/v1/instances/" + instance + "/diff?with=" + with)
+func (w *world) compared(instance, query string) (c api.Comparison, err error) {
+	resp, err := http.Get(w.api + "/api/v1/instances/" + instance + "/diff?" + query)
 	if err != nil {
 		return c, err
 	}
@@ -62,7 +62,7 @@ func TestManifestsAreComparedWithWhatIsElsewhere(t *testing.T) {
 	w := newWorld(t, notes("first"), bothClusters, "--api-only")
 	w.start()
 	w.eventually("dev has the note", func() error {
-		c, err := w.compared("dev/shop/hello", "live")
+		c, err := w.compared("dev/shop/hello", "with=live")
 		if err == nil && len(c.Changes) > 0 {
 			err = fmt.Errorf("%+v", c.Changes)
 		}
@@ -78,17 +78,17 @@ func TestManifestsAreComparedWithWhatIsElsewhere(t *testing.T) {
 	}
 	_, err = w.client("one").CoreV1().ConfigMaps(object.Namespace).Patch(t.Context(), object.Name, types.MergePatchType, []byte(`{"data":{"more":"by hand"}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
-	differs := func(instance, with, minus, plus string) {
+	differs := func(instance, query, minus, plus string) {
 		t.Helper()
-		w.eventually(instance+" differs from "+with, func() error {
-			c, err := w.compared(instance, with)
+		w.eventually(instance+" differs by "+query, func() error {
+			c, err := w.compared(instance, query)
 			if err == nil && (len(c.Changes) != 1 || !strings.Contains(c.Changes[0].Diff, "-  text: "+minus) || !strings.Contains(c.Changes[0].Diff, "+  text: "+plus)) {
 				err = fmt.Errorf("%+v", c)
 			}
 			return err
 		})
 	}
-	c, err := w.compared("dev/shop/hello", "live")
+	c, err := w.compared("dev/shop/hello", "with=live")
 	require.NoError(t, err)
 	require.Empty(t, c.Changes, "a field beside those of the manifest is no difference from it")
 	resp, err := http.Get(w.api + "/api/v1/instances/dev/shop/hello/manifests?live=true")
@@ -97,7 +97,7 @@ func TestManifestsAreComparedWithWhatIsElsewhere(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Contains(t, string(body), `more: by hand`, "but it is shown")
-	_, err = w.compared("dev/shop/hello", "next")
+	_, err = w.compared("dev/shop/hello", "with=next")
 	require.ErrorContains(t, err, "no release of shop/hello waits for dev")
 
 	w.eventually("prod has the note", func() error {
@@ -106,9 +106,14 @@ func TestManifestsAreComparedWithWhatIsElsewhere(t *testing.T) {
 	before := w.git(w.dir, "-C", "state-dev.git", "rev-parse", "main")
 	w.push("approvals", map[string]string{"environments/prod.yaml": prodOfNotes("soak: 1s, approval: required")})
 	w.push("1.1.0", filesOf(published("note", "1.1.0", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata: {text: second}\n---\n"+quota)))
-	differs("prod/shop/hello", "next", "first", "second")
-	differs("dev/shop/hello", before, "first", "second")
-	c, err = w.compared("prod/shop/hello", "dev")
+	differs("prod/shop/hello", "with=next", "first", "second")
+	differs("dev/shop/hello", "with="+before, "first", "second")
+	now, err := w.standing("dev", "hello")
+	require.NoError(t, err)
+	differs("dev/shop/hello", "from="+in.Release+"&to="+now.Release, "first", "second")
+	differs("dev/shop/hello", "from="+now.Release+"&to="+before, "second", "first")
+	differs("dev/shop/hello", "from=live&to="+before, "second", "first")
+	c, err = w.compared("prod/shop/hello", "with=dev")
 	require.NoError(t, err)
 	require.Equal(t, "dev/one", c.From)
 	require.NotEmpty(t, c.Changes)

@@ -102,42 +102,77 @@ func (m *manifestReader) live(ctx context.Context, at api.Place, content []byte)
 	return m.fleet.Live(ctx, placementOf(at), named)
 }
 
-// Compare is part of web.Manifests. What runs is the second of the two, but beside the release that waits.
-func (m *manifestReader) Compare(ctx context.Context, at api.Place, with string) (c api.Comparison, err error) {
-	here, err := m.manifest(ctx, at, "")
+// Compare is part of web.Manifests.
+func (m *manifestReader) Compare(ctx context.Context, at api.Place, from, to string) (c api.Comparison, err error) {
+	var before, after []byte
+	if from != "live" {
+		if c.From, before, err = m.side(ctx, at, from); err != nil {
+			return c, err
+		}
+	}
+	if to != "live" {
+		if c.To, after, err = m.side(ctx, at, to); err != nil {
+			return c, err
+		}
+	}
+	objects := "the objects of " + at.Cluster
+	switch { // the cluster's objects are compared in the fields that the other side sets
+	case from == "live":
+		c.From = objects
+		before, err = m.covered(ctx, at, after)
+	case to == "live":
+		c.To = objects
+		after, err = m.covered(ctx, at, before)
+	}
 	if err != nil {
 		return c, err
 	}
-	name := at.Environment + "/" + at.Cluster
-	var other []byte
+	return c, m.compare(&c, at, before, after)
+}
+
+// side is a manifest file that can be compared, with its name for people.
+func (m *manifestReader) side(ctx context.Context, at api.Place, with string) (name string, content []byte, err error) {
 	switch {
+	case with == "":
+		content, err = m.manifest(ctx, at, "")
+		return at.Environment + "/" + at.Cluster, content, err
 	case with == "next":
-		c.From = name
-		if c.To, other, err = m.next(ctx, at); err == nil {
-			return c, m.compare(&c, at, here, other)
-		}
-		return c, err
-	case with == "live":
-		c.From, c.To = name, "the objects of "+at.Cluster
-		live, err := m.live(ctx, at, here)
+		return m.next(ctx, at)
+	case strings.HasPrefix(with, "sha256:"):
+		commit, err := m.stateOf(ctx, at, with)
 		if err != nil {
-			return c, err
+			return "", nil, err
 		}
-		if other, err = preview.Covered(here, live, apply.Canonical); err != nil {
-			return c, err
-		}
-		return c, m.compare(&c, at, here, other)
+		content, err = m.manifest(ctx, at, commit)
+		return "release " + with[len("sha256:"):][:7], content, err
 	case gitrepo.IsID(with):
-		c.From, c.To = "state commit "+with[:7], name
-		other, err = m.manifest(ctx, at, with)
-	default:
-		c.To = name
-		c.From, other, err = m.elsewhere(ctx, at, with)
+		content, err = m.manifest(ctx, at, with)
+		return "state commit " + with[:7], content, err
 	}
+	return m.elsewhere(ctx, at, with)
+}
+
+// stateOf is the latest state commit that holds a release of an instance.
+func (m *manifestReader) stateOf(ctx context.Context, at api.Place, release string) (string, error) {
+	past, err := m.past(ctx, web.Question{Environment: at.Environment, Request: at.Request})
 	if err != nil {
-		return c, err
+		return "", err
 	}
-	return c, m.compare(&c, at, other, here)
+	for _, one := range past {
+		if one.Release == release {
+			return one.Commit, nil
+		}
+	}
+	return "", fmt.Errorf("release %s is none of the latest of %s in %s: %w", wording.Shorten(release), at.Request, at.Environment, web.ErrNotFound)
+}
+
+// covered are the cluster's objects, in the fields that a manifest file sets.
+func (m *manifestReader) covered(ctx context.Context, at api.Place, content []byte) ([]byte, error) {
+	live, err := m.live(ctx, at, content)
+	if err != nil {
+		return nil, err
+	}
+	return preview.Covered(content, live, apply.Canonical)
 }
 
 // compare fills in the changes from one manifest file to another.

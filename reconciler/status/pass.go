@@ -221,7 +221,7 @@ func (f Failure) String() string {
 	if f.Object != "" {
 		text = f.Object + ": " + text
 	}
-	if f.Cluster != "" {
+	if f.Cluster != "" && !strings.HasPrefix(text, f.Cluster+": ") {
 		text = f.Cluster + ": " + text
 	}
 	return text

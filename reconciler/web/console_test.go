@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -67,36 +66,43 @@ func promoting() *status.Board {
 // browser opens a page of the console of a board and returns a func that evaluates JavaScript there until it has the wanted result.
 func browser(t *testing.T, b *status.Board, path string, before ...chromedp.Action[chromedp.Void]) (eventually func(expression, want string)) {
 	t.Helper()
-	s := httptest.NewUnstartedServer(web.Handler(web.Options{Board: b, Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
+	return open(t, served(t, web.Options{Board: b, Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 		return web.Trace{
 			Environment: q.Environment, Request: q.Request, Release: &state.Release{},
 			RequestFile: web.Origin{Commit: "77de09f2c1ab", File: "requests/store/shop.yaml", Line: 9},
 		}, nil
-	}}))
-	s.Start()
-	t.Cleanup(func() {
-		s.CloseClientConnections() // the stream of events has no end of its own
-		s.Close()
-	})
-	return open(t, s.URL+path, before...)
+	}})+path, before...)
 }
 
-// open has Chromium open a page, after some actions, and returns a func that evaluates JavaScript there until it has the wanted result.
-func open(t *testing.T, url string, before ...chromedp.Action[chromedp.Void]) (eventually func(expression, want string)) {
+// newTab is a tab of a Chromium that ends with the test.
+func newTab(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.IgnoreCertErrors, chromedp.WSURLReadTimeout(time.Minute))
-	allocator, closeAllocator := chromedp.NewExecAllocator(t.Context(), options...)
+	allocator, closeAllocator := chromedp.NewExecAllocator(t.Context(), append(options, flags...)...)
 	tab, closeTab := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		closeTab()
 		closeAllocator()
 	})
+	return tab
+}
+
+// open has Chromium open a page, after some actions, and returns a func that evaluates JavaScript there until it has the wanted result.
+func open(t *testing.T, url string, before ...chromedp.Action[chromedp.Void]) (eventually func(expression, want string)) {
+	t.Helper()
+	tab := newTab(t)
 	for _, action := range before {
 		_, err := chromedp.Run(tab, action)
 		require.NoError(t, err)
 	}
 	_, err := chromedp.Run(tab, chromedp.Navigate(url))
 	require.NoError(t, err, "the console's tests need chromium")
+	return watch(tab, t)
+}
+
+// watch returns a func that evaluates JavaScript in a tab until it has the wanted result.
+func watch(tab context.Context, t *testing.T) (eventually func(expression, want string)) {
+	t.Helper()
 	return func(expression, want string) {
 		t.Helper()
 		limit := time.After(time.Minute)

@@ -98,10 +98,11 @@ func readDocuments(files fs.FS) ([]document, error) {
 		if err := markdown.Convert(text, &body); err != nil {
 			return nil, fmt.Errorf("document %s: %w", name, err)
 		}
+		html := strings.ReplaceAll(body.String(), "<pre>", `<pre tabindex="0">`) // a wide block is scrolled with the keyboard
 		heading, _, _ := strings.Cut(string(text), "\n")
 		all = append(all, document{
 			Name: strings.TrimSuffix(path.Base(name), ".md"), Title: strings.TrimPrefix(heading, "# "),
-			Body: template.HTML(body.String()), //nolint:gosec // goldmark escapes HTML in Markdown, and the files are compiled in
+			Body: template.HTML(html), //nolint:gosec // goldmark escapes HTML in Markdown, and the files are compiled in
 		})
 	}
 	return all, nil

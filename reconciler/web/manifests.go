@@ -17,8 +17,9 @@ type Manifests interface {
 	Desired(ctx context.Context, at api.Place, commit string) ([]api.Manifest, error)
 	// Live are the objects as the cluster has them.
 	Live(ctx context.Context, at api.Place) ([]api.Manifest, error)
-	// Compare compares what is deployed with something else: live, next, an environment with its cluster behind a slash, or a state commit.
-	Compare(ctx context.Context, at api.Place, with string) (api.Comparison, error)
+	// Compare tells what differs from one side to the other. A side is empty (as deployed), live, next, a state commit, a release of its
+	// history, or an environment with its cluster behind a slash.
+	Compare(ctx context.Context, at api.Place, from, to string) (api.Comparison, error)
 }
 
 // Parameters of manifests and of what they are compared with.
@@ -30,13 +31,27 @@ type (
 	}
 	comparisonParameters struct {
 		placePath
-		With string `query:"with" required:"true" doc:"live: the cluster's objects, in the fields that the manifests set; next: the release that waits; a commit of the environment's state; or another environment, with its cluster behind a slash where it has several."`
+		With string `query:"with" doc:"What the deployed manifests are compared with. live: the cluster's objects, in the fields that the manifests set; next: the release that waits; a commit of the environment's state; or another environment, with its cluster behind a slash where it has several."`
+		From string `query:"from" doc:"In the place of with: the side to compare from, in the words of with, or the digest of one of the latest releases; left out, as deployed."`
+		To   string `query:"to" doc:"The side to compare to, in the same words; left out, as deployed."`
 	}
 )
 
 func (p manifestParameters) check() error {
 	if p.Live && p.Commit != "" {
 		return refuse(http.StatusBadRequest, "live= and commit= are both there: a cluster has its objects as they are now").mendedBy("leave one of live= and commit= out")
+	}
+	return nil
+}
+
+func (p comparisonParameters) check() error {
+	switch {
+	case p.With == "" && p.From == "" && p.To == "":
+		return refuse(http.StatusBadRequest, "with= is missing, and so are from= and to=: there is nothing to compare").mendedBy("add with=live, or from= and to=")
+	case p.With != "" && (p.From != "" || p.To != ""):
+		return refuse(http.StatusBadRequest, "with= stands beside from= or to=: with= compares with the deployed manifests").mendedBy("leave one of them out")
+	case p.From == "live" && p.To == "live":
+		return refuse(http.StatusBadRequest, "both from= and to= are live: the cluster has its objects once").mendedBy("compare them with something else")
 	}
 	return nil
 }
@@ -82,7 +97,11 @@ func (p *places) compare(r *http.Request, asked comparisonParameters) (c api.Com
 	if err != nil {
 		return c, err
 	}
-	return question(p, r, func(ctx context.Context) (api.Comparison, error) { return p.Manifests.Compare(ctx, at, asked.With) })
+	from, to := asked.From, asked.To
+	if asked.With != "" {
+		from, to = console.Sides(asked.With)
+	}
+	return question(p, r, func(ctx context.Context) (api.Comparison, error) { return p.Manifests.Compare(ctx, at, from, to) })
 }
 
 // question asks about a placement, as one of a bounded number of questions, within a bounded time.
@@ -106,8 +125,12 @@ func question[A any](p *places, r *http.Request, ask func(context.Context) (A, e
 // openManifests is the manifests of a placement, or a comparison of them, for a page of the console, by the rules of the API's routes.
 func (p *places) openManifests(r *http.Request, look console.ManifestLook) (found console.Manifests, err error) {
 	path := placePath{instancePath{look.Environment, requestPath{look.Request.Team, look.Request.Name}}, look.Cluster}
-	if look.With != "" {
-		found.Comparison, err = p.compare(r, comparisonParameters{path, look.With})
+	if look.Compares() {
+		asked := comparisonParameters{placePath: path, From: look.From, To: look.To}
+		if err := asked.check(); err != nil {
+			return found, err
+		}
+		found.Comparison, err = p.compare(r, asked)
 	} else {
 		found.Objects, err = p.listManifests(r, manifestParameters{placePath: path, Commit: look.Commit, Live: look.Live})
 	}

@@ -88,8 +88,9 @@ type published struct {
 	*platform.Version
 	Link   string
 	Chosen bool
-	Users  int  // instances that run it
-	Late   bool // its last day is over
+	Users  int    // instances that run it
+	Fleet  string // which lists them
+	Late   bool   // its last day is over
 }
 
 // A named is a value with its name: an output, an optional part or a binding of a version.
@@ -146,7 +147,7 @@ func (c *Console) offering(r *http.Request, m *model) (*view, error) {
 	}
 	for _, one := range slices.Backward(o.Versions) {
 		number := one.Number.String()
-		page.Versions = append(page.Versions, published{one, link + "?version=" + url.QueryEscape(number), one == v, runs[number], one.Overdue(c.Now())})
+		page.Versions = append(page.Versions, published{one, link + "?version=" + url.QueryEscape(number), one == v, runs[number], filter{Offering: o.Name, Version: number}.link(), one.Overdue(c.Now())})
 	}
 	if v != nil {
 		page.New = link + "/new?version=" + url.QueryEscape(v.Number.String())

@@ -21,6 +21,7 @@ const (
 type filter struct {
 	Words                                string
 	Team, Offering, Environment, Cluster string
+	Version                              string // that runs
 	States                               []string
 	Page                                 int
 }
@@ -29,14 +30,14 @@ func filterOf(q url.Values) filter {
 	page, _ := strconv.Atoi(q.Get("page")) // anything else is the first one
 	return filter{
 		Words: q.Get("q"), Team: q.Get("team"), Offering: q.Get("offering"), Environment: q.Get("environment"), Cluster: q.Get("cluster"),
-		States: q["state"], Page: max(page, 1),
+		Version: q.Get("version"), States: q["state"], Page: max(page, 1),
 	}
 }
 
 // link is the address of the fleet under a filter.
 func (f filter) link() string {
 	q := url.Values{}
-	for name, value := range map[string]string{"q": f.Words, "team": f.Team, "offering": f.Offering, "environment": f.Environment, "cluster": f.Cluster} {
+	for name, value := range map[string]string{"q": f.Words, "team": f.Team, "offering": f.Offering, "environment": f.Environment, "cluster": f.Cluster, "version": f.Version} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -73,6 +74,9 @@ func (f filter) keepsInstance(in *instance) bool {
 	if f.Cluster != "" && !slices.ContainsFunc(in.Placements, func(p status.Placement) bool { return p.Cluster == f.Cluster }) {
 		return false
 	}
+	if f.Version != "" && !slices.Contains(in.runs(), f.Version) {
+		return false
+	}
 	return len(f.States) == 0 || slices.ContainsFunc(in.verdicts, func(v verdict) bool { return slices.Contains(f.States, string(v)) })
 }
 
@@ -89,6 +93,7 @@ type fleetPage struct {
 	Filter    filter
 	Counts    []count
 	Columns   []column
+	Skew      []skewOf
 	Groups    []teamRows
 	Teams     []string
 	Offerings []string
@@ -157,6 +162,7 @@ func (c *Console) fleet(r *http.Request, m *model) (*view, error) {
 			page.Width += len(page.Columns[len(page.Columns)-1].Shown)
 		}
 	}
+	page.Skew = skewUnder(m, f)
 	first := (f.Page - 1) * pageRows
 	page.Groups = groups(kept[first:min(first+pageRows, len(kept))], page.Columns)
 	around := f

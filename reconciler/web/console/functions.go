@@ -115,7 +115,8 @@ func flagOf(in *status.Instance, p *status.Placement) *flag {
 
 // describe tells of a failure. A message that names the object names its cluster, too.
 func describe(f status.Failure) string {
-	if f.Object != "" && strings.Contains(f.Message, f.Object) {
+	namesObject := f.Object != "" && strings.Contains(f.Message, f.Object)
+	if namesObject || strings.HasPrefix(f.Message, f.Cluster+": ") {
 		return f.Message
 	}
 	parts := slices.DeleteFunc([]string{f.Cluster, f.Object, f.Message}, func(s string) bool { return s == "" })

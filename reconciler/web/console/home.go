@@ -98,7 +98,7 @@ func (p *homePage) add(r *row) {
 			one.fill(in.Instance, in.Waiting[waits])
 			switch {
 			case one.Verdict == rejected:
-				one.Text += " — merge a mend or another version, or let it in again:"
+				one.Text += " — merge a fix or another version, or let it in again:"
 				p.fail(one)
 			case !slices.ContainsFunc(in.Waiting, isUnhealthy):
 				p.Waiting = append(p.Waiting, one)

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"transom.dev/reconciler/status"
@@ -17,7 +18,19 @@ type ManifestLook struct {
 	Cluster     string
 	Commit      string // of the environment's state; empty: the deployed one
 	Live        bool   // as the cluster has them
-	With        string // what they are compared with, as the API takes it; empty: they are shown
+	From, To    string // the sides that are compared, as the API takes them; both empty: the manifests are shown
+}
+
+// Compares says whether a look compares two sides.
+func (l ManifestLook) Compares() bool { return l.From != "" || l.To != "" }
+
+// Sides are the two sides of what is deployed beside something else. What is deployed is the second one, but beside what waits, and
+// beside the objects of its cluster.
+func Sides(with string) (from, to string) {
+	if with == "live" || with == "next" {
+		return "", with
+	}
+	return with, ""
 }
 
 // Manifests are what a ManifestLook finds: the objects, or the comparison.
@@ -33,10 +46,15 @@ type manifestsPage struct {
 	Row   *row
 	Look  ManifestLook
 	Found Manifests
-	Views []choiceOf // the other things that can be looked at
-	Past  []choiceOf // earlier states
-	One   string     // the object that was asked for; empty: all
+	Views []choiceOf  // the other things that can be looked at
+	Sides []namedSide // those that can be compared
+	// Action is the address of the page, for its form.
+	Action string
+	One    string // the object that was asked for; empty: all
 }
+
+// A namedSide is a side of a comparison, as the API takes it, with its name for people.
+type namedSide struct{ Value, Name string }
 
 // A choiceOf is a view with its address.
 type choiceOf struct {
@@ -84,7 +102,10 @@ func (c onClusters) manifests(r *http.Request, m *model) (*view, error) {
 		in = row.worst()
 	}
 	look := ManifestLook{
-		Environment: in.Environment, Request: key, Cluster: q.Get("cluster"), Commit: q.Get("commit"), Live: q.Get("live") != "", With: q.Get("with"),
+		Environment: in.Environment, Request: key, Cluster: q.Get("cluster"), Commit: q.Get("commit"), Live: q.Get("live") != "", From: q.Get("from"), To: q.Get("to"),
+	}
+	if with := q.Get("with"); with != "" {
+		look.From, look.To = Sides(with)
 	}
 	if look.Cluster == "" && len(in.Placements) > 0 {
 		look.Cluster = in.Placements[0].Cluster
@@ -94,20 +115,30 @@ func (c onClusters) manifests(r *http.Request, m *model) (*view, error) {
 		return nil, err
 	}
 	page := &manifestsPage{Key: key, In: in.Instance, Row: row, Look: look, Found: found, One: q.Get("object")}
+	page.Action, _, _ = strings.Cut(manifestsLink(key, in.Environment, look.Cluster, ""), "?")
 	page.list(row)
-	if c.History != nil {
-		c.listPast(r, page)
-	}
+	c.listSides(r, page)
 	return &view{"manifests", "Manifests of " + key.String(), "fleet", page}, nil
+}
+
+// On is the address of the same look on another cluster.
+func (p *manifestsPage) On(cluster string) string {
+	link := manifestsLink(p.Key, p.In.Environment, cluster, "")
+	if p.Look.Compares() {
+		link += "&" + url.Values{"from": {p.Look.From}, "to": {p.Look.To}}.Encode()
+	}
+	return link
 }
 
 // list fills in the views that the page leads to.
 func (p *manifestsPage) list(row *row) {
 	add := func(name, with string) {
-		p.Views = append(p.Views, choiceOf{name, manifestsLink(p.Key, p.In.Environment, p.Look.Cluster, with), p.Look.With == with && !p.Look.Live && p.Look.Commit == ""})
+		from, to := Sides(with)
+		chosen := p.Look.From == from && p.Look.To == to && !p.Look.Live && p.Look.Commit == ""
+		p.Views = append(p.Views, choiceOf{name, manifestsLink(p.Key, p.In.Environment, p.Look.Cluster, with), chosen})
 	}
 	add("Desired", "")
-	p.Views = append(p.Views, choiceOf{"Live", manifestsLink(p.Key, p.In.Environment, p.Look.Cluster, "") + "&live=true", p.Look.Live})
+	p.Views = append(p.Views, choiceOf{"Live", manifestsLink(p.Key, p.In.Environment, p.Look.Cluster, "") + "&live=true", p.Look.Live && !p.Look.Compares()})
 	add("Live against desired", "live")
 	if p.In.Candidate != nil {
 		add("What waits", "next")
@@ -119,18 +150,37 @@ func (p *manifestsPage) list(row *row) {
 	}
 }
 
-// listPast fills in the state commits that a page can be compared with.
-func (c onClusters) listPast(r *http.Request, page *manifestsPage) {
-	past, err := c.History(r.Context(), page.In.Environment, page.Key)
-	if err != nil {
-		return // the page of the request says why
+// listSides fills in the sides that can be chosen: what is deployed, what waits, what the cluster has, other environments, and the
+// latest states. Where the history cannot be read, the page of the request says why.
+func (c onClusters) listSides(r *http.Request, p *manifestsPage) {
+	p.Sides = []namedSide{{"", "what is deployed"}, {"live", "what the cluster has"}}
+	if p.In.Candidate != nil {
+		p.Sides = append(p.Sides, namedSide{"next", "what waits"})
 	}
-	for _, one := range past {
-		name := one.When.UTC().Format("2 Jan 15:04 UTC")
-		if one.Version != "" {
-			name += ", " + one.Version
+	for _, other := range p.Row.Instances {
+		for _, at := range other.Placements {
+			if other.Environment != p.In.Environment || at.Cluster != p.Look.Cluster {
+				p.Sides = append(p.Sides, namedSide{other.Environment + "/" + at.Cluster, other.Environment + " on " + at.Cluster})
+			}
 		}
-		page.Past = append(page.Past, choiceOf{name, manifestsLink(page.Key, page.In.Environment, page.Look.Cluster, one.Commit), page.Look.With == one.Commit})
+	}
+	if c.History != nil {
+		past, _ := c.History(r.Context(), p.In.Environment, p.Key)
+		for _, one := range past {
+			name := one.When.UTC().Format("2 Jan 15:04 UTC")
+			if one.Version != "" {
+				name += ", " + one.Version
+			}
+			if one.Release != "" {
+				name += ", release " + short(one.Release)
+			}
+			p.Sides = append(p.Sides, namedSide{one.Commit, name})
+		}
+	}
+	for _, side := range []string{p.Look.From, p.Look.To} { // an address may name others
+		if !slices.ContainsFunc(p.Sides, func(s namedSide) bool { return s.Value == side }) {
+			p.Sides = append(p.Sides, namedSide{side, side})
+		}
 	}
 }
 

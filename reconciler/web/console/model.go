@@ -23,8 +23,9 @@ type model struct {
 	byKey    map[platform.RequestKey]*row
 	byName   map[string]*status.Environment
 	teams    []string
-	wrong    int      // Problems
-	troubles []string // of the platform, its environments and clusters, for the head of every page
+	running  map[runAt]int // requests
+	wrong    int           // Problems
+	troubles []string      // of the platform, its environments and clusters, for the head of every page
 }
 
 // A row is a request with its instances, in the order of the environments.
@@ -71,6 +72,7 @@ func newModel(s status.Status) *model {
 		}
 		r.finish()
 	}
+	m.running = countRuns(m.rows)
 	m.troubles = troubles(s)
 	m.wrong = len(m.problems().Problems)
 	return m

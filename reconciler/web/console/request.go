@@ -134,9 +134,10 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 		page.Outputs = append(page.Outputs, output{name, text(in.Outputs[name])})
 	}
 	about := r.Key.String()
-	for _, verb := range []string{"status " + about, "explain " + about + " --environment " + in.Environment, "history " + about + " --environment " + in.Environment} {
-		page.Commands = append(page.Commands, "transom "+verb)
+	for _, verb := range []string{"explain", "history", "rollback"} {
+		page.Commands = append(page.Commands, "transom "+verb+" "+about+" --environment "+in.Environment)
 	}
+	page.Commands[2] += " --reason WHY"
 	if in.Candidate != nil && slices.ContainsFunc(in.Waiting, opensByPerson) {
 		page.Promote = "transom promote " + about + " --environment " + in.Environment
 	}

@@ -1,0 +1,145 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web"
+	"transom.dev/render/platform"
+)
+
+// crowd is a board with n requests in three environments.
+func crowd(n int) *status.Board {
+	b := status.NewBoard(time.Now)
+	var before []string
+	for _, environment := range []string{"dev", "staging", "prod"} {
+		all := make([]status.Instance, n)
+		for i := range all {
+			all[i] = status.Instance{
+				Environment: environment, Request: platform.RequestKey{Team: fmt.Sprintf("team-%d", i%50), Name: fmt.Sprintf("request-%d", i)},
+				Offering: "web", Version: fmt.Sprintf("1.%d.0", i%3), Release: "sha256:a",
+				Placements: []status.Placement{{Cluster: environment + "-1", Revision: "r", Stage: status.Healthy, Health: "Healthy", Images: []string{"app:1"}}},
+			}
+		}
+		b.Reconciled(status.Environment{Name: environment, PromotesFrom: before, Clusters: []status.Cluster{{Name: environment + "-1", State: "active", Reachable: true}}}, all)
+		before = []string{environment}
+	}
+	return b
+}
+
+// BenchmarkFirstByte is the way of the page Fleet to a browser, with 10,000 requests in three environments.
+func BenchmarkFirstByte(b *testing.B) {
+	board := crowd(10_000)
+	s := httptest.NewServer(web.Handler(web.Options{Board: board}))
+	defer s.Close()
+	ask := func() (first time.Duration, size int64) {
+		began := time.Now()
+		ctx := httptrace.WithClientTrace(b.Context(), &httptrace.ClientTrace{GotFirstResponseByte: func() { first = time.Since(began) }})
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/fleet", http.NoBody)
+		require.NoError(b, err)
+		req.Header.Set("Accept-Encoding", "gzip")
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(b, err)
+		defer func() { _ = resp.Body.Close() }()
+		require.Equal(b, "gzip", resp.Header.Get("Content-Encoding"))
+		size, err = io.Copy(io.Discard, resp.Body)
+		require.NoError(b, err)
+		return first, size
+	}
+	for b.Loop() {
+		ask()
+		var rest time.Duration
+		var size int64
+		for range 20 {
+			first, n := ask()
+			rest, size = rest+first, n
+		}
+		board.ClusterSeen(status.Cluster{Name: "dev-1", Reachable: true, Message: time.Now().String()})
+		changed, _ := ask()
+		b.ReportMetric(float64(rest.Microseconds())/20_000, "console-first-byte-10000:ms")
+		b.ReportMetric(float64(changed.Microseconds())/1000, "console-first-byte-changed-10000:ms")
+		b.ReportMetric(float64(size)/1000, "console-compressed-10000:kB")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// BenchmarkStreams is what an open stream of events costs, and how soon a change is in each of many.
+func BenchmarkStreams(b *testing.B) {
+	const many, changes = 500, 10
+	board := crowd(100)
+	s := httptest.NewServer(web.Handler(web.Options{Board: board}))
+	defer s.Close()
+	at, err := url.Parse(s.URL)
+	require.NoError(b, err)
+	for b.Loop() {
+		before := inUse()
+		streams := make([]*bufio.Reader, many)
+		var end []io.Closer
+		for i := range streams {
+			conn := openStream(b.Context(), b, at.Host)
+			streams[i], end = bufio.NewReaderSize(conn, 16), append(end, conn) // the smallest there is: the other end is not measured
+			hear(b, streams[i])
+		}
+		b.ReportMetric(float64(inUse()-before)/many/1024, "stream-memory:KiB")
+		var took []time.Duration
+		for i := range changes {
+			began := time.Now()
+			board.ClusterSeen(status.Cluster{Name: "dev-1", Reachable: true, Message: fmt.Sprint(i)})
+			for _, one := range streams {
+				hear(b, one)
+				took = append(took, time.Since(began))
+			}
+		}
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "stream-change-p99:ms")
+		b.ReportMetric(0, "ns/op")
+		for _, one := range end {
+			_ = one.Close()
+		}
+	}
+}
+
+// openStream asks for a stream on a connection of its own, as little as there can be of a client.
+func openStream(ctx context.Context, b *testing.B, host string) net.Conn {
+	b.Helper()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
+	require.NoError(b, err)
+	_, err = fmt.Fprintf(conn, "GET /api/v1/events?only=status HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n\r\n", host)
+	require.NoError(b, err)
+	return conn
+}
+
+// hear reads a stream up to the news that something changed.
+func hear(b *testing.B, stream *bufio.Reader) {
+	b.Helper()
+	for {
+		line, err := stream.ReadString('\n')
+		require.NoError(b, err)
+		if strings.HasPrefix(line, "data: {}") {
+			return
+		}
+	}
+}
+
+// inUse is the memory that the process holds on to.
+func inUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
+}
