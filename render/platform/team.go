@@ -51,7 +51,8 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 	t := &team{files: files, resolved: make(map[RequestKey]*resolved, len(files.requests)), named: map[string]bool{}}
 	for _, request := range sortedKeys(files.requests) {
 		key := RequestKey{name, request}
-		f := decoded(files.requests[request], key)
+		f := decoded(files.requests[request], key).sealing(files.sealed[request])
+		files.requests[request].decoded = f
 		var r *resolved
 		if last != nil {
 			r = last.resolved[key]
@@ -66,6 +67,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 		t.requests = append(t.requests, r.request)
 		t.problems = append(t.problems, f.problems...)
 	}
+	t.problems = append(t.problems, t.strayValues(name, files)...)
 	t.bindRequests(p)
 	return t
 }
