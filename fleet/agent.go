@@ -329,6 +329,7 @@ func (a *agent) visit(ctx context.Context, conn *connection, as *assignment, o a
 	if result.Observed {
 		do = member.Observe
 	}
+	in.Keys = a.fleet.Keys
 	if wait := a.refusals.of(o, in.Revision); wait != nil {
 		result.tried, err = a.mayTry(ctx, conn, in, wait)
 		if unknown := !result.tried && wait.refusal.Ended; err != nil || unknown {

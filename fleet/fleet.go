@@ -9,6 +9,7 @@ import (
 	"transom.dev/fleet/apply"
 	"transom.dev/fleet/credential"
 	"transom.dev/render/platform"
+	"transom.dev/render/sealed"
 )
 
 // Fleet applies the state of environments to their clusters, and keeps it so. Set the functions, start Run, and hand
@@ -40,6 +41,9 @@ type Fleet struct {
 
 	// Limits bound the answers of each cluster's API server.
 	Limits apply.Limits
+
+	// Keys, if set, read the keys of sealed Secrets. They are asked for each time that one is written.
+	Keys func() (*sealed.Keys, error)
 
 	dial dialer // connects Run to clusters; nil: apply.Connect
 

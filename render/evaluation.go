@@ -117,6 +117,9 @@ func renderKey(i *platform.Instance, in platform.Inputs, h hooks) string {
 	if i.Version.Chart != nil {
 		depends["kubernetes"] = i.Environment.Kubernetes
 	}
+	if i.Sealed != nil {
+		depends["sealed"] = i.Sealed.For + i.Sealed.ValuesText() + i.Sealed.BlockText()
+	}
 	switch h {
 	case firstHooks:
 		depends["first"] = true

@@ -40,6 +40,7 @@ type Manner struct {
 	Made     *state.Placement   // as a record says that it was made; nil: as it is made now
 	Instance *platform.Instance // of the request, instead of the head's; nil: the head's
 	Unsigned bool               // as where Transom applies, whoever applies in the environment
+	Unsealed bool               // without the values that the request gives in secret, whether it gives them or not
 }
 
 // Show is Instance in a manner, with the findings of the renderer about versions.
@@ -55,7 +56,7 @@ func (r *Renderer) Show(p *platform.Platform, environment string, k platform.Req
 		return Rendered{}, problems
 	}
 	pass := newPass(r, s)
-	pass.builder.made = as.Made
+	pass.builder.made, pass.builder.unsealed = as.Made, as.Unsealed
 	c := pass.byKey[k]
 	if as.Instance != nil {
 		c = &candidate{instance: as.Instance}
@@ -194,6 +195,13 @@ func (b *builder) render(c *candidate, placed *placement) error {
 	placed.warnings = slices.Concat(problems, b.definitions.outputProblems(c, b.environment, placed.namespace, objects), sizeProblems(c, manifest, nodes, objects))
 	if !b.checkRendered(c, placed, w, sources, nodes) {
 		return nil
+	}
+	if !b.unsealed {
+		filled, problems := c.fillSealed(manifest, objects)
+		if c.add(problems...); slices.ContainsFunc(problems, blocks) {
+			return nil
+		}
+		placed.warnings, manifest = append(placed.warnings, problems...), filled
 	}
 	if mark := markOf(b.environment); mark != nil {
 		if manifest, err = mark(manifest); err != nil {

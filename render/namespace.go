@@ -201,6 +201,7 @@ func (b *builder) namespaceProblems(name string, manifest []byte) []platform.Pro
 	for _, o := range objects {
 		check.name(o)
 		check.secret(o)
+		check.sealed(o, objects)
 		check.annotations(o)
 		if own := (objectID{"", "Namespace", "", name}); o.id != own && o.id.namespace != name {
 			check.report(check.file, "namespace", "its namespace components render %s outside the namespace %s", o.id, name)

@@ -32,6 +32,7 @@ func (d *definitions) outputProblems(c *candidate, env *platform.Environment, na
 		seen[o.id] = true
 		check.name(o)
 		check.secret(o)
+		check.sealed(o, objects)
 		check.annotations(o)
 		check.kind(o)
 		check.served(o)
@@ -136,8 +137,8 @@ func invalidName(id objectID) string {
 func (c *output) secret(o object) {
 	if o.plaintext {
 		c.report(c.file, "plaintext-secret", "renders the Secret %s with values in it, which would be committed; "+
-			"use a reference kind such as ExternalSecret, or annotate it %s: password and leave data out",
-			o.id.name, state.AnnotationGenerate)
+			"use a reference kind such as ExternalSecret, or leave data out and annotate it %s: password, or %s with the keys that a request gives",
+			o.id.name, state.AnnotationGenerate, state.AnnotationSealed)
 	}
 	how, generated := o.annotations[state.AnnotationGenerate]
 	switch {

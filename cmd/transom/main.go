@@ -90,6 +90,7 @@ with 2 where --exit-code was given and something would change. status answers wi
 		newRollback(),
 		newTidy(),
 		newSet(),
+		newSecret(),
 		newInit(),
 		newImport(),
 		newNew(),

@@ -60,6 +60,7 @@ type serveOptions struct {
 	news        newsOptions
 	forge       forgeOptions
 	checks      askOptions
+	sealed      sealedOptions
 }
 
 // moreServeHelp is about groups of flags.
@@ -142,6 +143,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	o.news.flags(f)
 	o.forge.flags(f)
 	o.checks.flags(f)
+	o.sealed.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 }
 
@@ -204,7 +206,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	following := &followed{board: board, latch: latch, logger: logger}
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{
-		Connect: self.guarded(o.keys.sources.Connect), Limits: o.outside.cluster,
+		Connect: self.guarded(o.keys.sources.Connect), Limits: o.outside.cluster, Keys: o.sealed.read,
 		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
 	r.Fleet = f
@@ -284,7 +286,7 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err := o.keys.open(); err != nil {
 		return credentials, err
 	}
-	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check(), o.checks.check(), o.notify.open(), o.signers.open()); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check(), o.checks.check(), o.sealed.check(), o.notify.open(), o.signers.open()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/sealed"
 )
 
 // Owner names an instance wherever it is placed. An Owner without a Request is the namespace of a team.
@@ -99,6 +100,9 @@ type Instance struct {
 
 	// Accounts, if set, name the ServiceAccounts as which the instance's objects are written. nil: the daemon writes them as itself.
 	Accounts *Accounts
+
+	// Keys, if set, read the keys of sealed Secrets. They are asked for each time that one is written. nil: there are none.
+	Keys func() (*sealed.Keys, error)
 
 	// Proof, if set, says whether the objects of the state may be written. nil: all may.
 	Proof Proof

@@ -47,6 +47,7 @@ type manifest struct {
 	rank    int      // in the order of kinds
 	step    int      // in the instance's own order
 	keys    []string // of a generated Secret
+	sealed  []byte   // a sealed Secret, as the state repository has it; nil: it is none
 }
 
 // desired is one object that an instance has to have on a cluster, with all that a pass learns of it.
@@ -149,6 +150,7 @@ func newDesired(u *unstructured.Unstructured) *desired {
 		signed:  carried,
 		rank:    rankOf(gvk.Kind),
 	}}
+	d.seal(u)
 	dropServerFields(u)
 	annotations := u.GetAnnotations()
 	if annotations[state.AnnotationGenerate] != "" && gvk.Group == "" && gvk.Kind == "Secret" {

@@ -120,6 +120,11 @@ func (p *pass) mayWrite(ctx context.Context) (bool, error) {
 			return false, err
 		}
 	}
+	if p.write {
+		if p.application.checkSealed(); p.stopped() {
+			return false, nil
+		}
+	}
 	if err := p.rehearsal.rehearseAdoption(ctx); err != nil {
 		return false, fmt.Errorf("try to adopt: %w", err)
 	}

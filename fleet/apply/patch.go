@@ -40,7 +40,11 @@ func (w writer) patch(ctx context.Context, d *desired, reason string) error {
 	if err != nil {
 		return w.recordRefusal(d, err)
 	}
-	content := cleared(w.withIdentity(d, w.boundContent(d)), nulls)
+	content, err := opened(&w.in, d, cleared(w.withIdentity(d, w.boundContent(d)), nulls))
+	if err != nil {
+		leaveSealed(d, err)
+		return nil
+	}
 	after, err := w.writerOf(d).patch(ctx, d.kind, d.object, types.ApplyPatchType, content, forced())
 	if err != nil {
 		return w.handleRefusal(ctx, d, err)

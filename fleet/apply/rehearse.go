@@ -68,6 +68,9 @@ func (r rehearsal) missingBefore(d *desired) string {
 	if d.kind == nil {
 		return "the cluster does not serve its kind yet"
 	}
+	if d.sealed != nil && r.in.Keys == nil {
+		return "its values are sealed, and there is no key here"
+	}
 	for _, other := range r.all() {
 		u := unstructured.Unstructured{Object: other.content}
 		switch other.object.Kind {
@@ -89,7 +92,12 @@ func (r rehearsal) missingBefore(d *desired) string {
 // dryRunApply makes the dry run, and finds out how it would change an object that is taken over.
 func (r rehearsal) dryRunApply(ctx context.Context, d *desired) error {
 	nulls := slices.DeleteFunc(d.stale(), func(f filled) bool { return f.branch || f.shared })
-	content, options := cleared(r.boundContent(d), nulls), forced(metav1.DryRunAll)
+	content, err := opened(&r.in, d, cleared(r.boundContent(d), nulls))
+	if err != nil {
+		leaveSealed(d, err)
+		return nil
+	}
+	options := forced(metav1.DryRunAll)
 	if d.adopts && !d.isSecret() {
 		after, err := r.writerOf(d).patchWhole(ctx, d.kind, d.object, types.ApplyPatchType, content, options)
 		if err != nil {

@@ -56,7 +56,10 @@ func (w writer) replace(ctx context.Context, d *desired, field string) error {
 func (w writer) dryRunNew(ctx context.Context, d *desired) (refused string, err error) {
 	other := d.object
 	other.Name = trialName(d.object.Name, d.live.uid)
-	content := bind(bind(d.content, "resourceVersion", "1"), "name", other.Name)
+	content, err := opened(&w.in, d, bind(bind(d.content, "resourceVersion", "1"), "name", other.Name))
+	if err != nil {
+		return err.Error(), nil
+	}
 	_, err = w.writerOf(d).patch(ctx, d.kind, other, types.ApplyPatchType, content, forced(metav1.DryRunAll))
 	switch {
 	case err == nil:

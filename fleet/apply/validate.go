@@ -76,6 +76,8 @@ func (t *target) checkManifest(d *desired, owner Owner) {
 		d.fault = fmt.Sprintf("%s: %q is not known; use \"password\"", state.AnnotationGenerate, d.annotation(state.AnnotationGenerate))
 	case d.keys != nil && d.hasData():
 		d.fault = "a generated Secret must not bring data of its own; remove data and stringData"
+	case d.unsealed() != "":
+		d.fault = d.unsealed()
 	case expiringJob(d):
 		d.fault = "spec.ttlSecondsAfterFinished removes the Job, which would then run again and again; remove the field"
 	}

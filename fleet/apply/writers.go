@@ -99,7 +99,7 @@ func (w *objectWriter) send(ctx context.Context, o Object, content any, write fu
 	}
 	return w.request(ctx, func(ctx context.Context) error {
 		began := time.Now()
-		err := write(ctx, body)
+		err := discreet(o, body, write(ctx, body))
 		if err == nil {
 			w.client.pace.wrote(time.Since(began))
 		}

@@ -30,7 +30,7 @@ import (
 //
 // It is rendered in the first environment that the request names, on its first cluster, and checked against the policies that
 // judge there. Who applies there makes no difference: the annotations that another agent needs in each object are in no
-// case. An environment that the platform does not have is one without values, with a cluster named test.
+// case, nor are the values that requests give in secret. An environment that the platform does not have is one without values, with a cluster named test.
 type Case struct {
 	Version *platform.Version
 	Name    string

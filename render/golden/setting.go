@@ -185,7 +185,7 @@ func (s *setting) render() {
 	if len(s.Problems) > 0 {
 		return
 	}
-	rendered, problems := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{Unsigned: true})
+	rendered, problems := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{Unsigned: true, Unsealed: true})
 	for _, problem := range problems {
 		if problem.Warning && problem.Rule != "policy" {
 			continue // of the version; that is told where it is requested
@@ -201,14 +201,14 @@ func (s *setting) render() {
 		return
 	}
 	if s.loaded.Environments[s.environment].External {
-		if signed, _ := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{}); bytes.Equal(signed.Manifest, s.Want) {
+		if signed, _ := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{Unsealed: true}); bytes.Equal(signed.Manifest, s.Want) {
 			s.Got = s.Want // it was written where another agent applies
 			return
 		}
 	}
 	for _, earlier := range render.EarlierRenderers() {
 		made := &state.Placement{Renderer: earlier.Number}
-		before, _ := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{Made: made, Unsigned: true})
+		before, _ := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{Made: made, Unsigned: true, Unsealed: true})
 		if bytes.Equal(before.Manifest, s.Want) {
 			s.before = earlier.Did
 		}

@@ -55,6 +55,7 @@ func (f *requestFile) besideIn(env string, o *Offering, s *stages) *resolution {
 		checkBindings(d, f.request, env, v)
 	}
 	s.placement(d, env, v)
+	f.readSealed(d, s.environments[env])
 	return &resolution{problems: d.problems}
 }
 

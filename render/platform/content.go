@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -35,6 +36,7 @@ type content struct {
 
 	stages   *stages
 	offering *Offering
+	sealed   map[string]*file // of the request, by environment
 
 	request  *requestFile
 	merged   *merged
@@ -61,7 +63,7 @@ func (p *Platform) InstanceOf(environment string, k RequestKey, spec *RequestSpe
 	known.mutex.Lock()
 	defer known.mutex.Unlock()
 	c := known.find(k, spec, version, versionDigest, file)
-	if c.stages != p.stages || c.offering != p.Offerings[spec.Offering] || c.offering == nil {
+	if c.stages != p.stages || c.offering != p.Offerings[spec.Offering] || c.offering == nil || !maps.Equal(c.sealed, sealedOf(p, k)) {
 		c.resolve(p, environment, k)
 	}
 	return c.instance, c.problems
@@ -119,13 +121,14 @@ func (c *content) has(spec *RequestSpec) bool {
 // resolve resolves the content with this platform.
 func (c *content) resolve(p *Platform, environment string, k RequestKey) {
 	spec := c.specs[0]
-	c.stages, c.offering = p.stages, p.Offerings[spec.Offering]
+	c.stages, c.offering, c.sealed = p.stages, p.Offerings[spec.Offering], sealedOf(p, k)
 	if c.instance, c.problems = c.own(p, environment, k), nil; c.instance != nil {
 		return
 	}
 	if c.request == nil {
 		c.request = &requestFile{request: &Request{Key: k, File: c.file, Spec: *spec}}
 	}
+	c.request = c.request.sealing(c.sealed)
 	d := c.request.document(environment)
 	if e := p.Environments[environment]; e == nil || e.Broken {
 		d.problem("spec.environments."+environment, "broken", "environment %s has a Problem", environment)

@@ -126,6 +126,7 @@ var effects = map[string]string{
 	"Environment: spec.rollout.waves[].maxConcurrent":     "reconciler/promotion.TestAWaveTakesSoManyClustersAtATime",
 	"Environment: spec.rollout.waves[].name":              "reconciler/promotion.TestAWaveTakesSoManyClustersAtATime",
 	"Environment: spec.rollout.waves[].soak":              "reconciler/promotion.TestReleaseEarnsItsWayThroughEnvironmentsAndWaves",
+	"Environment: spec.secrets.recipients":                "render.TestWhatIsWrongWithSealedValues",
 	"Environment: spec.state.branch":                      "cmd/transom.TestRecordsAreOnTheBranchesThatTheDaemonFollows",
 	"Environment: spec.state.url":                         "cmd/transom.TestRecordsAreOnTheBranchesThatTheDaemonFollows",
 	"Environment: spec.values":                            "render/platform/testdata/values.txtar",

@@ -30,6 +30,7 @@ type environmentSpec struct {
 		Adopt      []string
 	}
 	Impersonate struct{ ServiceAccount, ClusterScoped string }
+	Secrets     struct{ Recipients map[string][]string }
 	Reserved    []struct {
 		Namespace string `decode:"required"`
 		Kinds     []struct {
@@ -95,6 +96,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.Namespace.Components = findOverlays(d, "spec.namespace.components", name, s.Namespace.Components, overlays)
 		e.Namespace.Adopt = checkAdoptable(d, "spec.namespace.adopt", s.Namespace.Adopt)
 		e.Impersonate = decodeImpersonation(d, s.Impersonate.ServiceAccount, s.Impersonate.ClusterScoped)
+		e.Recipients = decodeRecipients(d, s.Secrets.Recipients)
 		e.Overlays = findOverlays(d, "spec.components", name, s.Components, overlays)
 		for i, r := range s.Reserved {
 			e.checkReserved(d, fieldpath.Index("spec.reserved", i), r.Namespace)

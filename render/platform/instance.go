@@ -1,5 +1,7 @@
 package platform
 
+import "transom.dev/render/sealed"
+
 // Instance is one request in one environment, resolved: an exact version, parameters merged, defaulted and
 // validated, and the clusters it is placed on. It is shared between the Platforms of one Loader as long as nothing of
 // it changes: whoever reads it must not change it.
@@ -16,6 +18,9 @@ type Instance struct {
 	// Clusters that it is placed on, sorted by name. Draining ones are not among them, nor are Broken ones, whose
 	// placements stay as they are.
 	Clusters []*Cluster
+
+	// Sealed are the values that the request gives in secret; nil: it gives none.
+	Sealed *sealed.File
 
 	// Long are its texts that are longer than those of a new request may be.
 	Long []Problem

@@ -199,6 +199,7 @@ type Environment struct {
 		Adopt      []string // namespaces that exist and are nobody's, and may be taken over
 	}
 	Impersonate   Impersonation
+	Recipients    map[string][]string // of secrets, by team; "*" is for all others
 	Reserved      []ReservedKind
 	Values        map[string]any
 	Overlays      []Overlay // Components for every instance

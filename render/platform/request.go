@@ -17,6 +17,8 @@ type requestFile struct {
 
 	// wrong holds the environments whose overrides have a Problem: the request is broken there only.
 	wrong map[string]bool
+
+	sealed map[string]*file // the sealed values, by environment
 }
 
 // decodeRequest reads requests/<team>/<name>.yaml.

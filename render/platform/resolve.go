@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"transom.dev/render/sealed"
 	"transom.dev/render/wording"
 )
 
@@ -120,6 +121,7 @@ func resolveIn(f *requestFile, env string, o *Offering, s *stages, known *merged
 func resolveAs(d *document, f *requestFile, env string, v *Version, o *Offering, s *stages, known *merged) *resolution {
 	r := &resolution{}
 	var clusters []*Cluster
+	var values *sealed.File
 	if v != nil {
 		r.merged = known
 		if known == nil || known.file != f || known.version != v.Digest {
@@ -129,13 +131,14 @@ func resolveAs(d *document, f *requestFile, env string, v *Version, o *Offering,
 		checkBindings(d, f.request, env, v)
 		s.environments[env].checkAccount(d, f.request.Key, v)
 		clusters = s.placement(d, env, v)
+		values = f.readSealed(d, s.environments[env])
 	}
 	r.problems = d.problems
 	if v != nil && !broken(d.problems) {
 		r.instance = &Instance{
 			Request: f.request, Environment: s.environments[env], Offering: o, Version: v, Clusters: clusters,
 			Parameters: r.merged.parameters, Bindings: f.request.BoundTo(env), Release: r.merged.release,
-			Long: r.merged.long,
+			Long: r.merged.long, Sealed: values,
 		}
 	}
 	return r
@@ -163,7 +166,7 @@ func acrossEnvironments(in map[string]*resolution) (out []Problem) {
 				p.Environment = ""
 				out = append(out, p)
 			case n > 0:
-				if environmentOf(p.Field, in) == "" && len(in) > 1 {
+				if environmentOf(p.Field, in) == "" && len(in) > 1 && p.Rule != ruleSealed {
 					p.Message += " (in " + env + ")"
 				}
 				out = append(out, p)

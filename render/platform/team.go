@@ -53,7 +53,8 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 	all := make([]*resolved, len(names))
 	forAll(len(names), func(i int) {
 		key := RequestKey{name, names[i]}
-		f := l.decoded(files.requests[names[i]], key)
+		f := l.decoded(files.requests[names[i]], key).sealing(files.sealed[names[i]])
+		files.requests[names[i]].decoded = f
 		if last != nil {
 			all[i] = last.resolved[key]
 		}
@@ -69,6 +70,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 		t.requests = append(t.requests, r.request)
 		t.problems = append(t.problems, r.file.problems...)
 	}
+	t.problems = append(t.problems, t.strayValues(name, files)...)
 	t.bindRequests(p)
 	return t
 }

@@ -52,10 +52,11 @@ type tree struct {
 
 // teamFiles is the files below requests/<team>. It is the same value in the next load if all of them are the same.
 type teamFiles struct {
-	id       string           // of the directory's content, where the file system knows one
-	extent   extent           // of all that is below it
-	files    map[string]*file // by path
-	requests map[string]*file // by name
+	id       string                      // of the directory's content, where the file system knows one
+	extent   extent                      // of all that is below it
+	files    map[string]*file            // by path
+	requests map[string]*file            // by name
+	sealed   map[string]map[string]*file // sealed values, by request and environment
 	opaque   []string
 	strays   map[string]string // as a tree's
 	problems []Problem
@@ -273,6 +274,7 @@ func (w *walker) sortFile(f *file) {
 		if !tests {
 			t.versions[dir] = append(t.versions[dir], f)
 		}
+	case parts[0] == "requests" && n == 3 && yaml && w.team.seals(name, f):
 	case parts[0] == "requests" && n == 3 && yaml:
 		w.team.requests[name] = f
 	case parts[0] == "environments" && n == 2 && yaml:
@@ -291,6 +293,22 @@ func (w *walker) sortFile(f *file) {
 	default:
 		w.reportMisplaced(f, parts)
 	}
+}
+
+// seals takes in a file of sealed values; false: it is none.
+func (t *teamFiles) seals(name string, f *file) bool {
+	request, environment, is := sealedFor(name)
+	if !is {
+		return false
+	}
+	if t.sealed == nil {
+		t.sealed = map[string]map[string]*file{}
+	}
+	if t.sealed[request] == nil {
+		t.sealed[request] = map[string]*file{}
+	}
+	t.sealed[request][environment] = f
+	return true
 }
 
 // isVersion says whether a path below an offering belongs to a version.
@@ -323,7 +341,7 @@ var places = map[string]string{
 	"notifications": "notifications/<notification>.yaml",
 	"offerings":     "offerings/<offering>/offering.yaml and offerings/<offering>/<version>/",
 	"policies":      "policies/<policy>.yaml",
-	"requests":      "requests/<team>/<request>.yaml",
+	"requests":      "requests/<team>/<request>.yaml and requests/<team>/<request>.<environment>.secret.yaml",
 }
 
 func (w *walker) warn(name, rule, message string) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"transom.dev/render/internal/keyorder"
 	"transom.dev/render/internal/manifests"
 	"transom.dev/render/platform"
+	sealing "transom.dev/render/sealed"
 	"transom.dev/render/state"
 )
 
@@ -257,11 +259,33 @@ func mask(d, other document, differs string) string {
 			}
 		}
 	}
+	maskSealing(object, compared, differs)
 	masked, err := keyorder.Marshal(object)
 	if err != nil {
 		return "(a Secret that cannot be written)\n"
 	}
 	return string(masked)
+}
+
+// maskSealing hides how the values of a Secret are sealed, which says nothing to people and differs with each sealing.
+func maskSealing(object, compared map[string]any, differs string) {
+	text := func(is, was any, there bool) string {
+		if there && !reflect.DeepEqual(is, was) {
+			return differs
+		}
+		return "***"
+	}
+	if block, sealed := object["sops"]; sealed {
+		was, there := compared["sops"]
+		object["sops"] = text(block, was, there)
+	}
+	const of = "metadata.annotations"
+	annotations, _ := manifests.At(object, of).(map[string]any)
+	if subject, sealed := annotations[sealing.AnnotationFor]; sealed {
+		others, _ := manifests.At(compared, of).(map[string]any)
+		was, there := others[sealing.AnnotationFor]
+		annotations[sealing.AnnotationFor] = text(subject, was, there)
+	}
 }
 
 // diff is a unified diff without its file header.

@@ -143,7 +143,7 @@ func (r *reader) readMetadata(n *yaml.Node, late bool) {
 // validKey is the name of a key of a Secret.
 var validKey = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
 
-// CheckKey says what is wrong with the name of a key; nil: nothing.
+// CheckKey says why a text is no name of a key; nil: it is one.
 func CheckKey(name string) error {
 	if !validKey.MatchString(name) || name == "." || strings.HasPrefix(name, "..") {
 		return fmt.Errorf("%q is no key of a Secret: it has letters, digits, \"-\", \"_\" and \".\"", name)

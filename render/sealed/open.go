@@ -252,3 +252,16 @@ func child(n *yaml.Node, name string) *yaml.Node {
 	}
 	return nil
 }
+
+// KeysIn are the keys of a file as it says them, even where it has Problems.
+func KeysIn(data []byte) (keys []string) {
+	var document yaml.Node
+	if yaml.Unmarshal(data, &document) != nil || len(document.Content) == 0 {
+		return nil
+	}
+	values := child(document.Content[0], "stringData")
+	for i := 0; values != nil && values.Kind == yaml.MappingNode && i+1 < len(values.Content); i += 2 {
+		keys = append(keys, values.Content[i].Value)
+	}
+	return keys
+}

@@ -128,7 +128,7 @@ func parseRecipient(recipient string) (age.Recipient, error) {
 	return all[0], nil
 }
 
-// CheckRecipient says what is wrong with a recipient; nil: nothing.
+// CheckRecipient says why a text is no recipient; nil: it is one.
 func CheckRecipient(recipient string) error {
 	_, err := parseRecipient(recipient)
 	return err

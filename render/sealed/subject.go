@@ -8,6 +8,11 @@ type Subject struct {
 // String is the form TEAM/REQUEST/ENVIRONMENT, as it is sealed.
 func (s Subject) String() string { return s.Team + "/" + s.Request + "/" + s.Environment }
 
+// File is the path of the subject's file in a platform repository.
+func (s Subject) File() string {
+	return "requests/" + s.Team + "/" + s.Request + "." + s.Environment + ".secret.yaml"
+}
+
 // setting is the command that seals a value for the subject.
 func (s Subject) setting(key string) string {
 	return "transom secret set " + s.Team + "/" + s.Request + " " + key + " -e " + s.Environment

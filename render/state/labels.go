@@ -18,6 +18,7 @@ const (
 	AnnotationStep         = "transom.dev/step"          // the object's place in the order in which an instance is applied
 	AnnotationGenerate     = "transom.dev/generate"      // on a Secret: what its values are
 	AnnotationGenerateKeys = "transom.dev/generate-keys" // on a Secret: the keys that get a generated value
+	AnnotationSealed       = "transom.dev/sealed"        // on a Secret: the keys whose values a request gives
 	AnnotationSelectors    = "transom.dev/selectors"     // on a workload: how its selector was made
 	AnnotationDrift        = "transom.dev/drift"         // DriftStrict, on the objects of an environment that asks for it
 	AnnotationNames        = "transom.dev/names"         // NamesAsWritten: names in the object's texts are meant as they are
