@@ -40,6 +40,7 @@ func (s *subject) restore(target *state.Release, commit string, moved []string, 
 	if to.Digest == r.Digest {
 		to.MoveTo(r.Commit) // the head may have yielded it again since
 	}
+	to.KeepObserved(r)
 	to.GoBack(target.Promotion, &state.Rollout{Cause: cause, Entered: s.Now.stamp(), Moved: back}, s.history.left(r, to, to.Commit))
 	return &Restoration{Release: to, State: commit, Clusters: slices.Sorted(slices.Values(bytes))}
 }

@@ -79,7 +79,8 @@ type Version struct {
 	Names      Names
 	Kinds      []Kind
 	Health     []Health
-	Outputs    []expression.Expression // in the order written
+	Outputs    []expression.Expression // that are computed, in the order written
+	Observed   []ObservedOutput        // in the order written
 	Reversible bool
 	Ignore     []Ignore
 

@@ -29,11 +29,14 @@ func (r *Release) Clone() *Release {
 func (r *Release) WithClusters(clusters map[string]Placement) *Release {
 	c := *r
 	c.Clusters = clusters
+	c.KeepObserved(r)
 	return &c
 }
 
 // Strip leaves out the fields that applying does not need, and of its promotion all but the given part.
-func (r *Release) Strip(promotion Promotion) { r.Request, r.Outputs, r.Promotion = nil, nil, promotion }
+func (r *Release) Strip(promotion Promotion) {
+	r.Request, r.Outputs, r.Observed, r.Promotion = nil, nil, nil, promotion
+}
 
 // Inherit has the record go on where the record of the instance's release before it is.
 func (r *Release) Inherit(base *Release) { r.Key, r.Promotion = base.Key, base.Clone().Promotion }
