@@ -299,6 +299,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	in := apply.Instance{
 		Owner: o, State: a.state(), Lineage: a.Lineage, Fetched: a.Fetched, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
+		Observes: release.Observes,
 		Approved: a.Adoptions, AdoptNamespaces: a.AdoptNamespaces, OnRemoval: release.OnRemoval,
 		External: a.External, ReportDrift: a.ReportDrift,
 		Superseded: a.superseded(o, release), Reversible: a.mayReplace(release.Offering, release.Version),

@@ -35,6 +35,7 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 	})
 	view.Merged = func(file string) (commit, author string) { return p.merged(ctx, file) }
 	view.Failures = p.loop.unrendered.of(p.platform.Commit)
+	view.Told = health.toldBy(p.loop.environment)
 	view.Memory = &p.loop.memory
 	return view.Choose()
 }

@@ -3,6 +3,8 @@ package reconciler
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"transom.dev/fleet"
@@ -63,6 +65,9 @@ func (r *Reconciler) Placed(result fleet.Result) {
 			why = urgent
 		}
 		defer r.wakeDependents(result.Environment, "health", why)
+	}
+	if r.cache.health.hear(result) {
+		defer r.cache.loops.wake("a value of an output", standing, result.Environment)
 	}
 	unhindered := result.Foreign == nil && result.Held == "" && len(result.Problems) == 0
 	removed := result.Absent && result.Settled && !result.Observed && unhindered
@@ -191,6 +196,9 @@ func placed(result fleet.Result) status.Placement {
 	}
 	for _, leaving := range result.Leaving {
 		p.Leaving = append(p.Leaving, status.ObjectProblem{Object: leaving.Object.String(), Message: leaving.Message})
+	}
+	for _, name := range slices.Sorted(maps.Keys(result.Told)) {
+		p.Told = append(p.Told, status.Told{Output: name, Value: result.Told[name].Value, Fault: result.Told[name].Fault})
 	}
 	if result.Foreign != nil {
 		p.Problems = append(p.Problems, status.ObjectProblem{Message: result.Message})

@@ -24,7 +24,8 @@ type observations struct {
 	clusters   map[string]map[placement]*observed // the same by cluster
 	members    map[string]map[string]bool         // clusters by environment: of others nothing is known
 	patience   map[string]patience                // by environment
-	news       map[string]int                     // by environment: how often something changed that may matter to a decision
+	tellers    tellers
+	news       map[string]int // by environment: how often something changed that may matter to a decision
 }
 
 // checkpoint has a cluster remember a revision.
@@ -42,9 +43,10 @@ type observed struct {
 	meter    promotion.Meter
 	old      promotion.Meter // of ill health that is only that of pods of a revision before
 	saved    time.Duration   // the soak that its cluster was last asked to remember
-	answers  answers         // to checks, that its cluster is to remember
-	moved    bool            // this process has seen another revision here
-	outdated time.Time       // since when the observation may not hold any more, by the fleet's clock; zero: it holds
+	told     toldValues
+	answers  answers   // to checks, that its cluster is to remember
+	moved    bool      // this process has seen another revision here
+	outdated time.Time // since when the observation may not hold any more, by the fleet's clock; zero: it holds
 }
 
 // patience is how soak is measured in an environment: how long ill health is forgiven, and how much soak somebody may
@@ -56,6 +58,7 @@ func (o *observations) begin(now func() time.Time, save checkpoint) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.now, o.checkpoint, o.began = now, save, now()
+	o.tellers = tellers{}
 	o.placements, o.clusters = map[placement]*observed{}, map[string]map[placement]*observed{}
 	o.members, o.patience, o.news = map[string]map[string]bool{}, map[string]patience{}, map[string]int{}
 }
@@ -223,6 +226,7 @@ func (o *observations) read(environment string, k platform.RequestKey, cluster s
 	read := s.Observation
 	read.Soaked, read.Ailing = s.meter.Read(metered(s.Observation), now, o.patience[environment].grace)
 	_, read.SupersededFor = s.old.Read(metered(s.Observation), now, 0)
+	read.Told = s.told.read(now, s.outdated.IsZero())
 	o.save(at, s, false)
 	return read
 }

@@ -8,13 +8,16 @@ const (
 	burst    = 50 * time.Millisecond
 	shortest = time.Second     // from a commit to the next
 	longest  = 8 * time.Second // from one commit of health to the next, while all of them find news
+
+	standingTime = 30 * time.Second // from the news that an object has another value to the first pass that may record it
 )
 
 // urgency is how long news may wait for a pass.
 type urgency int
 
 const (
-	health    urgency = iota // records of health and proof wait while there is ever more of them
+	standing  urgency = iota // a value of an observed output is not recorded before it has stood for a while
+	health                   // records of health and proof wait while there is ever more of them
 	progress                 // somebody may go on
 	urgent                   // a failure waits for nothing but more of the same burst
 	immediate                // a merge waits for nothing
@@ -35,6 +38,8 @@ func (p pace) next(why urgency, came time.Time) time.Time {
 		return came
 	case urgent:
 		return came.Add(burst)
+	case standing:
+		return came.Add(standingTime)
 	case health:
 		wait = max(p.interval, shortest)
 	}

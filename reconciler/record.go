@@ -216,6 +216,7 @@ func (p *pass) placements(r *state.Release, committed bool) (all []status.Placem
 		all = append(all, status.Placement{
 			Cluster: cluster, Revision: placed.Revision, StateCommit: p.state.believed.Commit, Release: placed.Release, Version: placed.Version,
 			Stage: status.Committed, Health: state.Unknown, Message: "not looked at yet", CommittedAt: at,
+			Outputs: r.OutputsOn(cluster),
 		})
 	}
 	return all

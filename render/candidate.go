@@ -183,6 +183,7 @@ func (c *candidate) released(commit string) *state.Release {
 		Scope:         i.Version.Scope,
 		Health:        i.Version.Health,
 		Ignore:        i.Version.Ignore,
+		Observes:      i.Version.Observed,
 		Deletion:      i.Offering.Deletion,
 		Adopt:         i.Request.Spec.Adopt,
 		OnRemoval:     i.Request.Spec.OnRemoval,
@@ -208,6 +209,7 @@ func (c *candidate) released(commit string) *state.Release {
 		r.Installed = i.Release
 	}
 	if c.base != nil {
+		r.KeepObserved(c.base)
 		r.Promotion = c.base.Promotion
 		if c.base.Digest == r.Digest {
 			r.Commit = c.base.Commit

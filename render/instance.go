@@ -192,7 +192,7 @@ func (b *builder) render(c *candidate, placed *placement) error {
 		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
 		return nil
 	}
-	placed.warnings = slices.Concat(problems, b.definitions.outputProblems(c, b.environment, placed.namespace, objects), sizeProblems(c, manifest, nodes, objects))
+	placed.warnings = slices.Concat(problems, b.definitions.outputProblems(c, b.environment, placed.namespace, objects), sizeProblems(c, manifest, nodes, objects), observedProblems(c, objects))
 	if !b.checkRendered(c, placed, w, sources, nodes) {
 		return nil
 	}

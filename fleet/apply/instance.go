@@ -82,6 +82,7 @@ type Instance struct {
 	Health   []platform.Health
 	Ignore   []platform.Ignore
 	Deletion platform.Deletion
+	Observes []platform.ObservedOutput // whose values are read of the objects
 
 	// Adopt takes over objects that exist and are nobody's, rather than refuse them: also those that were kept when another
 	// request was removed. An object that is another instance's, or is around the namespace, is refused all the same, and so

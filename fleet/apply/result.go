@@ -75,6 +75,12 @@ func (p Problem) String() string {
 	return p.Object.String() + ": " + p.Message
 }
 
+// Told is the value that an object has for an output, or why it has none that may be recorded.
+type Told struct {
+	Value any    `json:"value,omitempty"`
+	Fault string `json:"fault,omitempty"`
+}
+
 // Result says how one pass found one instance, and which objects it wrote.
 type Result struct {
 	Changes   []Change       `json:"changes,omitempty"` // in the order of the state file; pruned ones after
@@ -120,6 +126,10 @@ type Result struct {
 	// LetGo are the objects that the instance had adopted and does not desire any more. They are still on the cluster, unless
 	// somebody else removed them since, and are nobody's.
 	LetGo []Object `json:"letGo,omitempty"`
+
+	// Told are the values that the objects have for the outputs that the instance observes, by output. One of which nothing is known
+	// now, because its object is not at the desired revision or the watch has not seen it since the last PATCH, is not among them.
+	Told map[string]Told `json:"told,omitempty"`
 
 	// Checkpoint is the one that was last remembered of this very revision on this cluster; zero if nothing was.
 	Checkpoint Checkpoint `json:"checkpoint,omitzero"`

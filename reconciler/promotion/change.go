@@ -92,6 +92,7 @@ func (c *change) compose(moving, leaving []string) *state.Release {
 		}
 		to.Place(cluster, placed)
 	}
+	to.KeepObserved(c.Base)
 	return to
 }
 

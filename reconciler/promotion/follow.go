@@ -36,6 +36,7 @@ func (s follower) follow() followed {
 		}
 	}
 	f.times = append(f.times, s.prove().times...)
+	f.times = append(f.times, s.recordTold().times...)
 	return f
 }
 

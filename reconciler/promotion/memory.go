@@ -35,6 +35,9 @@ func (m *Memory) due(f *facts) (heads []int, orphans []platform.RequestKey) {
 	for _, k := range m.restless {
 		keys[k] = true
 	}
+	for k := range f.Told {
+		keys[k] = true
+	}
 	differing(m.head, f.Head, func(k platform.RequestKey) { keys[k] = true })
 	for k := range f.Releases.Differing(m.here) {
 		keys[k] = true

@@ -27,6 +27,16 @@ type Observation struct {
 	Message string // of it
 
 	At time.Time // when somebody looked last; zero: it is not known
+
+	Told map[string]Told // the values that its objects have for the outputs that are observed, by output
+}
+
+// Told is the value that an object has for an output, and for how long it has been seen to have it. Fault says why it has none that
+// may be recorded.
+type Told struct {
+	Value any
+	Fault string
+	Stood time.Duration
 }
 
 // known reports whether somebody has looked.

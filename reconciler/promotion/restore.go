@@ -40,6 +40,7 @@ func (s *subject) restore(target *state.Release, commit string, moved []string, 
 	if to.Digest == r.Digest {
 		to.MoveTo(r.Commit) // the head may have yielded it again since
 	}
+	to.KeepObserved(r)
 	as.Origin, as.Unproven, as.Left = target.Promotion.Origin, target.Promotion.Unproven, s.history.left(r, to, to.Commit)
 	as.Rollout.Entered, as.Rollout.Moved = s.Now.stamp(), back
 	to.GoBack(as)

@@ -37,6 +37,9 @@ type View struct {
 	// nobody asks.
 	Check func(s CheckSubject) Checked
 
+	// Told are the requests of which a cluster told a value that may not be recorded yet.
+	Told map[platform.RequestKey]bool
+
 	// Memory, if set, spares this pass the requests that rest as they did in the pass before that had it. It decides nothing.
 	Memory *Memory
 
@@ -125,7 +128,7 @@ func (v *View) failures(k platform.RequestKey) int {
 // cost of a pass. A gate that a resting instance could wait for would have to be seen here, and Memory has to know of every fact
 // that the answer depends on.
 func (f *facts) rests(base *state.Release, head *platform.Instance) bool {
-	if phaseOf(base) != settled || base.Digest != head.Release || f.people.concern(base.Key, base.Offering) || slices.Contains(base.Promotion.Admitted, deletionsAdmitted) {
+	if f.Told[head.Request.Key] || phaseOf(base) != settled || base.Digest != head.Release || f.people.concern(base.Key, base.Offering) || slices.Contains(base.Promotion.Admitted, deletionsAdmitted) {
 		return false
 	}
 	return isWhole(base, head) && f.up.agree(base) && !f.down.lacksProof(base)

@@ -42,6 +42,9 @@ type Placement struct {
 	Adoption    *Adoption       `json:"adoption,omitempty"` // that waits for an Approval; nothing is written until then
 	LetGo       []string        `json:"letGo,omitempty"`    // adopted objects that are the instance's no more, such as "ConfigMap payments/web"
 
+	Outputs map[string]any `json:"outputs,omitempty"` // the values of observed outputs that are recorded
+	Told    []Told         `json:"told,omitempty"`    // the values that its objects have for them now, sorted by output
+
 	reported    bool // the cluster reported about it, or about the one before it, while the Board watched
 	alarmed     bool // an alarm was recorded, and that it is healthy again was not
 	withCluster bool // nothing else is wrong than that nothing of its environment is written on the cluster
@@ -71,14 +74,14 @@ func (p *Placement) commit(known *Placement, watched bool, now time.Time) {
 // restate takes what the state says anew of a placement whose revision stays.
 func (p *Placement) restate(asked Placement) {
 	p.StateCommit = cmp.Or(asked.StateCommit, p.StateCommit)
-	p.Release, p.Version = asked.Release, asked.Version
+	p.Release, p.Version, p.Outputs = asked.Release, asked.Version, asked.Outputs
 }
 
 // succeed makes a report of the placement the successor of the one that was known. Refused says why nothing of its environment is
 // written on the cluster; empty: it is.
 func (p *Placement) succeed(known *Placement, refused string, now time.Time) {
 	p.stamp(known, now)
-	p.Release, p.Version = known.Release, known.Version
+	p.Release, p.Version, p.Outputs = known.Release, known.Version, known.Outputs
 	p.withCluster = refused != "" && p.Message == refused
 	p.reported, p.alarmed = true, known.alarmed || p.ill()
 }

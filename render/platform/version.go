@@ -30,14 +30,11 @@ type versionSpec struct {
 	Placement *struct {
 		Clusters *metav1.LabelSelector `decode:"required"`
 	}
-	Scope   string `oneof:"namespaced|cluster"`
-	Names   string `oneof:"prefixed|verbatim"`
-	Kinds   []Kind
-	Health  []Health
-	Outputs []struct {
-		Name  string `decode:"required"`
-		Value string `decode:"required"`
-	}
+	Scope      string `oneof:"namespaced|cluster"`
+	Names      string `oneof:"prefixed|verbatim"`
+	Kinds      []Kind
+	Health     []Health
+	Outputs    []outputSpec
 	Reversible *bool
 	Ignore     []Ignore
 }
@@ -148,7 +145,7 @@ func (v *Version) decodeContract(d *document, s versionSpec) {
 	if s.Chart != nil {
 		checkChartNamespace(d, s.Chart.Namespace, s.Scope)
 	}
-	v.Scope, v.Names = Scope(cmp.Or(s.Scope, string(Namespaced))), Names(cmp.Or(s.Names, string(prefixed)))
+	v.Scope, v.Names = Scope(cmp.Or(s.Scope, string(Namespaced))), naming(cmp.Or(s.Names, string(prefixed)))
 	if s.Reversible != nil {
 		v.Reversible = *s.Reversible
 	}
@@ -162,7 +159,7 @@ func (v *Version) compileExpressions(d *document, s versionSpec, known offered) 
 		names = names.With("parameters", v.Parameters.Type(names, "parameters"))
 	}
 	names = names.With("bindings", bindingsType(names, s.Bindings, known))
-	v.Computed, v.Components, v.Outputs = nil, nil, nil
+	v.Computed, v.Components, v.Outputs, v.Observed = nil, nil, nil, nil
 	computed := map[string]*expression.Type{}
 	for _, name := range sortedKeys(s.Computed) {
 		field := "spec.computed." + name
@@ -200,6 +197,14 @@ func (v *Version) compileOutputs(d *document, s versionSpec, names *expression.S
 			d.problem(field+".name", "duplicate-name", "there is already an output %q", o.Name)
 		}
 		seen[o.Name] = true
+		if o.From != nil {
+			if observed := decodeObserved(d, field, o); observed != nil {
+				v.Observed = append(v.Observed, *observed)
+			}
+		}
+		if o.From != nil || o.misplaced(d, field) {
+			continue
+		}
 		if e := d.compileExpression(field+".value", o.Name, o.Value, names, expression.Any); e != nil {
 			v.Outputs = append(v.Outputs, *e)
 		}

@@ -23,14 +23,18 @@ type Release struct {
 	Clusters      map[string]Placement  `json:"clusters,omitempty"`
 	Outputs       map[string]any        `json:"outputs,omitempty"`
 
+	// Observed are the values of observed outputs that clusters had, by cluster and output.
+	Observed map[string]map[string]Observed `json:"observed,omitempty"`
+
 	Promotion Promotion `json:"promotion,omitzero"`
 
 	// The fields of the version, the offering and the request that applying needs.
-	Scope    platform.Scope    `json:"scope,omitempty"`
-	Health   []platform.Health `json:"health,omitempty"`
-	Ignore   []platform.Ignore `json:"ignore,omitempty"`
-	Deletion platform.Deletion `json:"deletion,omitempty"`
-	Adopt    bool              `json:"adopt,omitempty"`
+	Scope    platform.Scope            `json:"scope,omitempty"`
+	Health   []platform.Health         `json:"health,omitempty"`
+	Ignore   []platform.Ignore         `json:"ignore,omitempty"`
+	Observes []platform.ObservedOutput `json:"observes,omitempty"`
+	Deletion platform.Deletion         `json:"deletion,omitempty"`
+	Adopt    bool                      `json:"adopt,omitempty"`
 
 	// Installed is the release that the instance had first here, with which the hooks of its chart's installation run. It is empty
 	// where no chart with hooks was there then. While no release was healthy here, each takes the place of the one before it, and

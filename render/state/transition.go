@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"transom.dev/render/platform"
 )
 
 // The methods of this file are all that changes a record after it was made or read. Package promotion decides which of them, in
@@ -29,11 +31,14 @@ func (r *Release) Clone() *Release {
 func (r *Release) WithClusters(clusters map[string]Placement) *Release {
 	c := *r
 	c.Clusters = clusters
+	c.KeepObserved(r)
 	return &c
 }
 
 // Strip leaves out the fields that applying does not need, and of its promotion all but the given part.
-func (r *Release) Strip(promotion Promotion) { r.Request, r.Outputs, r.Promotion = nil, nil, promotion }
+func (r *Release) Strip(promotion Promotion) {
+	r.Request, r.Outputs, r.Observed, r.Promotion = nil, nil, nil, promotion
+}
 
 // Inherit has the record go on where the record of the instance's release before it is.
 func (r *Release) Inherit(base *Release) { r.Key, r.Promotion = base.Key, base.Clone().Promotion }
@@ -205,4 +210,35 @@ func (r *Release) Reject(failures []Failure) {
 // Readmit forgets failures.
 func (r *Release) Readmit(readmitted func(Failure) bool) {
 	r.Promotion.Rejected = slices.DeleteFunc(slices.Clone(r.Promotion.Rejected), readmitted)
+}
+
+// Observe records the value of an output on a cluster.
+func (r *Release) Observe(cluster, output string, seen Observed) {
+	all := maps.Clone(r.Observed)
+	if all == nil {
+		all = map[string]map[string]Observed{}
+	}
+	values := maps.Clone(all[cluster])
+	if values == nil {
+		values = map[string]Observed{}
+	}
+	values[output], all[cluster] = seen, values
+	r.Observed = all
+}
+
+// KeepObserved has the record go on with the values of the one before it: of the outputs that it observes, too, on its clusters. A
+// value that its own output would not take is dropped.
+func (r *Release) KeepObserved(before *Release) {
+	r.Observed = nil
+	for cluster, values := range before.Observed {
+		if _, there := r.Clusters[cluster]; !there {
+			continue
+		}
+		for name, seen := range values {
+			at := slices.IndexFunc(r.Observes, func(o platform.ObservedOutput) bool { return o.Name == name })
+			if at >= 0 && r.Observes[at].Accepts(seen.Value) {
+				r.Observe(cluster, name, seen)
+			}
+		}
+	}
 }

@@ -109,6 +109,9 @@ func ContractOf(v *platform.Version) Contract {
 	for _, o := range v.Outputs {
 		c.Outputs = append(c.Outputs, o.Name)
 	}
+	for _, o := range v.Observed {
+		c.Outputs = append(c.Outputs, o.Name)
+	}
 	for _, part := range v.Components {
 		one := Component{Path: part.Path}
 		if part.When != nil {

@@ -133,6 +133,7 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 	for _, name := range slices.Sorted(maps.Keys(in.Outputs)) {
 		page.Outputs = append(page.Outputs, output{name, text(in.Outputs[name])})
 	}
+	page.Outputs = append(page.Outputs, observed(in.Placements)...)
 	about := r.Key.String()
 	for _, verb := range []string{"explain", "history", "rollback"} {
 		page.Commands = append(page.Commands, "transom "+verb+" "+about+" --environment "+in.Environment)

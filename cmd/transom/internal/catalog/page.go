@@ -63,6 +63,9 @@ func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, u
 	for _, e := range v.Outputs {
 		page.Outputs = append(page.Outputs, Named{e.Name, e.Source})
 	}
+	for _, o := range v.Observed {
+		page.Outputs = append(page.Outputs, Named{o.Name, o.String()})
+	}
 	return page
 }
 

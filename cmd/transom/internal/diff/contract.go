@@ -74,6 +74,9 @@ func declarations(v *platform.Version) map[string]map[string]string {
 	for _, e := range v.Outputs {
 		all["output"][e.Name] = e.Source
 	}
+	for _, o := range v.Observed {
+		all["output"][o.Name] = strings.TrimSpace(fmt.Sprintf("%s %s from %s", o.Type, o.Pattern, o))
+	}
 	if v.Placement != nil {
 		all["setting"]["placement"] = v.Placement.String()
 	}

@@ -65,6 +65,8 @@ var shownAt = map[string]seen{
 	"Added.Object": {"its line", "list"}, "Added.Field": {"its line", "list"}, "Added.Manager": {"its line", "list"}, "Added.At": {"its line", "list"},
 	"Added.Agent":        {"its line", "list"},
 	"Placement.Adoption": {"below it", "detail"}, "Placement.LetGo": {"below it", "detail"},
+	"Placement.Outputs": {"below it", "outputs"}, "Placement.Told": {"below it", "outputs"},
+	"Told.Output": {"below it", "outputs"}, "Told.Value": {"below it", "outputs"}, "Told.Fault": {"below it", "outputs"},
 
 	"Adoption.Digest": {"command", "command"}, "Adoption.Effects": {"below it", "list"}, "Adoption.Untried": {"below it", "list"},
 

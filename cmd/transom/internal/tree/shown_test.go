@@ -80,6 +80,10 @@ func failing(ago func(time.Duration) time.Time) status.Instance {
 				Leaving:  []status.ObjectProblem{{Object: "ConfigMap payments/old", Message: "it has been Terminating since noon"}},
 				Adoption: &status.Adoption{Digest: "sha256:ffffffff", Effects: []string{"it would lose data.a"}, Untried: []string{"Webhook x"}},
 				LetGo:    []string{"ConfigMap payments/old"},
+				Outputs:  map[string]any{"endpoint": "db.example.com"},
+				Told: []status.Told{
+					{Output: "endpoint", Fault: "status.endpoint is missing"}, {Output: "port", Value: "5432"},
+				},
 			},
 			{Cluster: "three", Stage: status.Committed, Health: state.Progressing, Message: "pods come up", Release: "sha256:cccccccccc", Version: "1.0.9"},
 		},

@@ -236,7 +236,7 @@ func (t *Printer) isAtRest(in status.Instance) bool {
 		return false
 	}
 	for _, p := range in.Placements {
-		if !p.IsHealthy() || len(p.Problems)+len(p.Added)+len(p.Leaving) > 0 {
+		if !p.IsHealthy() || len(p.Problems)+len(p.Added)+len(p.Leaving)+len(p.Unrecorded()) > 0 {
 			return false
 		}
 	}
@@ -298,6 +298,12 @@ func (t *Printer) adoption(p status.Placement, l Limb) {
 		for _, line := range slices.Concat(a.Effects, a.Untried) {
 			fmt.Fprintf(t.W, "%s  %s\n", l.Below, line)
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Outputs)) {
+		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.Paint.Faint(fmt.Sprintf("%s = %v", name, p.Outputs[name])))
+	}
+	for _, line := range p.Unrecorded() {
+		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.Paint.Yellow(line))
 	}
 	if len(p.LetGo) > 0 && p.Revision != "" {
 		fmt.Fprintf(t.W, "%slet go: %s\n", l.Below, strings.Join(p.LetGo, ", "))

@@ -1,0 +1,32 @@
+package state
+
+import "time"
+
+// Observed is the value that an object of a cluster had for an output, as it was recorded.
+type Observed struct {
+	Value any       `json:"value"`
+	At    time.Time `json:"at"` // when it was recorded
+
+	// Pace is for how long the value is not replaced; empty: a minute. It doubles while the value keeps changing.
+	Pace string `json:"pace,omitempty"`
+}
+
+// Is reports whether this is the value that was recorded. A record that was read has integers as YAML does.
+func (o Observed) Is(value any) bool {
+	if n, isInt := o.Value.(int); isInt {
+		return value == int64(n)
+	}
+	return o.Value == value
+}
+
+// OutputsOn are the values of observed outputs that are recorded of a cluster, by output.
+func (r *Release) OutputsOn(cluster string) map[string]any {
+	var all map[string]any
+	for name, seen := range r.Observed[cluster] {
+		if all == nil {
+			all = map[string]any{}
+		}
+		all[name] = seen.Value
+	}
+	return all
+}
