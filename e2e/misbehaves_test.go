@@ -79,6 +79,7 @@ func ways(t testing.TB) map[string]way {
 		"redirects": {answer: func(w http.ResponseWriter, req *http.Request) {
 			http.Redirect(w, req, req.URL.RequestURI(), http.StatusTemporaryRedirect)
 		}},
+		"silent":    {raw: func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }},
 		"no-tls":    {raw: func(conn net.Conn) { _, _ = conn.Write(bytes.Repeat([]byte("garbage"), 1000)) }},
 		"pack-lies": {git: true, answer: packLies},
 		"refs-without-end": {git: true, answer: func(w http.ResponseWriter, req *http.Request) {
@@ -231,8 +232,10 @@ func (r *rude) Accept() (net.Conn, error) {
 		if how == nil || how.raw == nil {
 			return conn, nil
 		}
-		how.raw(conn)
-		_ = conn.Close()
+		go func() { // which ends when the client has gone
+			how.raw(conn)
+			_ = conn.Close()
+		}()
 	}
 }
 

@@ -110,17 +110,19 @@ func addHostile(f *testing.F) {
 }
 
 // FuzzProgram takes one of many offerings of two features and a request with any values, and builds it both ways. An offering
-// is made when an execution takes it first.
+// is made when an execution takes it first, which costs as much as ten executions: there is one for each feature, as
+// TestFeaturesInPairs has all pairs.
 func FuzzProgram(f *testing.F) {
 	list := slices.DeleteFunc(features(f), func(one feature) bool { return one.plain || one.adds["patchesJson6902"] != nil }) // of which Kustomize warns
 	beside := slices.DeleteFunc(slices.Clone(list), func(one feature) bool { return one.apart })
-	offerings := map[uint8]*made{}
+	offerings := map[int]*made{}
 	addHostile(f)
 	f.Fuzz(func(t *testing.T, which uint8, text, word, name, image string, count uint32, flag bool) {
-		m, known := offerings[which]
+		one := int(which) % len(list)
+		m, known := offerings[one]
 		if !known {
-			m = makeOffering(t, list[int(which)%len(list)], beside[int(which)*7%len(beside)])
-			offerings[which] = m
+			m = makeOffering(t, list[one], beside[one*7%len(beside)])
+			offerings[one] = m
 		}
 		if m == nil {
 			return
