@@ -81,6 +81,7 @@ type Version struct {
 	Health     []Health
 	Outputs    []expression.Expression // that are computed, in the order written
 	Observed   []ObservedOutput        // in the order written
+	Examples   map[string]any          // of observed outputs, by name
 	Reversible bool
 	Ignore     []Ignore
 
