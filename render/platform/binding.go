@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
