@@ -4,23 +4,22 @@ import (
 	"context"
 	"maps"
 	"sync"
-	"time"
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
 )
 
-// Checkpoint has an instance's inventory on a cluster remember for how long a revision was observed to be healthy; a
-// Result for that revision gives it back. It returns at once and delays no visit. Of several for one instance only
+// Checkpoint has an instance's inventory on a cluster remember a revision: for how long it was observed to be healthy, and the
+// answers to checks. A Result for that revision gives it back. It returns at once and delays no visit. Of several for one instance only
 // the last is certain to be written. One that cannot be written now is dropped, because a later one says more: when
 // the cluster cannot be reached, is not written to, or has no inventory of the instance.
-func (f *Fleet) Checkpoint(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration) {
+func (f *Fleet) Checkpoint(environment, cluster string, k platform.RequestKey, checkpoint apply.Checkpoint) {
 	f.mu.Lock()
 	a := f.agents[cluster]
 	f.mu.Unlock()
 	if a != nil {
 		o := apply.Owner{Environment: environment, Team: k.Team, Request: k.Name}
-		a.checkpoints.put(o, apply.Checkpoint{Revision: revision, Soaked: soaked})
+		a.checkpoints.put(o, checkpoint)
 	}
 }
 

@@ -22,7 +22,7 @@ func TestACheckpointHoldsUpNobodyAndOnlyTheLastIsWritten(t *testing.T) {
 		a.take()
 		a.mu.Lock() // it is slow to answer
 		soak := func(cluster string, soaked time.Duration) {
-			h.fleet.Checkpoint("dev", cluster, key(web), revision(web, "1"), soaked)
+			h.fleet.Checkpoint("dev", cluster, key(web), apply.Checkpoint{Revision: revision(web, "1"), Soaked: soaked})
 		}
 		soak("a", time.Minute)
 		for n := range 100 {
@@ -53,7 +53,7 @@ func TestACheckpointIsDroppedWhereNothingMayBeWritten(t *testing.T) {
 			h.fleet.Reconnect("a")
 		},
 		"another environment": func(h *harness) {
-			h.fleet.Checkpoint("prod", "a", key(web), revision(web, "1"), time.Minute)
+			h.fleet.Checkpoint("prod", "a", key(web), apply.Checkpoint{Revision: revision(web, "1"), Soaked: time.Minute})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestACheckpointIsDroppedWhereNothingMayBeWritten(t *testing.T) {
 				prepare(h)
 				synctest.Wait()
 				if name != "another environment" {
-					h.fleet.Checkpoint("dev", "a", key(web), revision(web, "1"), time.Minute)
+					h.fleet.Checkpoint("dev", "a", key(web), apply.Checkpoint{Revision: revision(web, "1"), Soaked: time.Minute})
 				}
 				synctest.Wait()
 				a.set(func(c *fakeCluster) { c.away = nil })
@@ -78,7 +78,7 @@ func TestWhatWaitsIsWrittenBeforeTheFleetEnds(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		a, web := h.clusters["a"], dev("web")
 		h.deploy(commit(place(web, "1", "a")), pinned("a"))
-		h.fleet.Checkpoint("dev", "a", key(web), revision(web, "1"), time.Minute)
+		h.fleet.Checkpoint("dev", "a", key(web), apply.Checkpoint{Revision: revision(web, "1"), Soaked: time.Minute})
 		h.stop()
 		<-h.ended
 		require.Equal(h, time.Minute, a.soaked[web].Soaked)
@@ -97,7 +97,7 @@ func TestACheckpointIsWrittenDuringAPass(t *testing.T) {
 		})
 		a.happen(web)
 		h.after(time.Second)
-		h.fleet.Checkpoint("dev", "a", key(web), revision(web, "1"), time.Minute)
+		h.fleet.Checkpoint("dev", "a", key(web), apply.Checkpoint{Revision: revision(web, "1"), Soaked: time.Minute})
 		synctest.Wait()
 		require.Equal(h, time.Minute, a.soaked[web].Soaked)
 		close(next)

@@ -71,7 +71,7 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.deploy(commit(place(web, "1", "a")), h.active())
 			h.until(web, "1")
 			h.rested(web)
-			h.fleet.Checkpoint(h.environment(), "a", key(db), revision(db, "1"), time.Minute) // nothing is there
+			h.fleet.Checkpoint(h.environment(), "a", key(db), apply.Checkpoint{Revision: revision(db, "1"), Soaked: time.Minute}) // nothing is there
 			h.checkpoint(web, "1", 10*time.Minute)
 			h.checkpoint(web, "1", 12*time.Minute)
 			h.until(web, "1")
@@ -117,7 +117,7 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.rested(web)
 			remove(0)
 			for _, o := range []apply.Owner{never, web} {
-				h.fleet.Checkpoint(h.environment(), "a", key(o), apply.Removed, 10*time.Minute)
+				h.fleet.Checkpoint(h.environment(), "a", key(o), apply.Checkpoint{Revision: apply.Removed, Soaked: 10 * time.Minute})
 			}
 			require.Eventually(h, func() bool { return h.remembers(web) == (10 * time.Minute).String() }, patience, tick)
 			h.restart()
@@ -230,7 +230,7 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			require.Eventually(h, func() bool { return h.foreign(web) != "" && h.foreign(db) != "" }, patience, tick)
 			require.Equal(h, "ours-1", h.foreign(web))
 			require.Contains(h, h.last(web).Message, "cluster a was last written from state commit ours-1, which")
-			h.fleet.Checkpoint(h.environment(), "a", key(web), revision(web, "2"), time.Minute)
+			h.fleet.Checkpoint(h.environment(), "a", key(web), apply.Checkpoint{Revision: revision(web, "2"), Soaked: time.Minute})
 			h.deployOf(theirs, commit(place(db, "1", "a")))
 			require.Eventually(h, func() bool { return h.foreign(db) != "" }, patience, tick)
 			require.Equal(h, revision(web, "1"), h.holds(web))
@@ -438,7 +438,7 @@ func (h *tour) rested(o apply.Owner) {
 func (h *tour) checkpoint(o apply.Owner, value string, soaked time.Duration) {
 	h.Helper()
 	passes := h.quiet(o)
-	h.fleet.Checkpoint(h.environment(), "a", key(o), revision(o, value), soaked)
+	h.fleet.Checkpoint(h.environment(), "a", key(o), apply.Checkpoint{Revision: revision(o, value), Soaked: soaked})
 	require.Eventually(h, func() bool { return h.remembers(o) == soaked.String() }, patience, tick)
 	require.Len(h, h.seen(o), passes)
 	require.Eventually(h, func() bool {

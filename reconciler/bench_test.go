@@ -34,7 +34,7 @@ type promptFleet struct {
 	running sync.WaitGroup
 }
 
-func (f *promptFleet) Checkpoint(string, string, platform.RequestKey, string, time.Duration) {}
+func (f *promptFleet) Checkpoint(string, string, platform.RequestKey, apply.Checkpoint) {}
 
 func (f *promptFleet) Deploy(t fleet.Target) error {
 	f.mu.Lock()

@@ -10,6 +10,7 @@ func (r *Reconciler) askChecks(ctx context.Context) (wait func()) {
 	if r.Checks == nil {
 		return func() {}
 	}
+	r.Checks.Memory = remembering{&r.cache.health, r.cache.readiness.platform}
 	r.Checks.News = func(environment string) { r.cache.loops.wake("check", progress, environment) }
 	var asking sync.WaitGroup
 	asking.Go(func() { _ = r.Checks.Run(ctx) }) // it ends with ctx

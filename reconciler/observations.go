@@ -13,8 +13,8 @@ import (
 	"transom.dev/render/state"
 )
 
-// observations holds the last observation of every placement, and for how long each has been seen as it is. Of that only soak
-// survives the process: clusters keep it, in the inventories of the instances.
+// observations holds the last observation of every placement, and for how long each has been seen as it is. Of that only soak, and
+// the answers to checks, survive the process: clusters keep them, in the inventories of the instances.
 type observations struct {
 	mu         sync.Mutex
 	now        func() time.Time
@@ -28,8 +28,8 @@ type observations struct {
 	news       map[string]int // by environment: how often something changed that may matter to a decision
 }
 
-// checkpoint has a cluster remember a soak.
-type checkpoint func(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration)
+// checkpoint has a cluster remember a revision.
+type checkpoint func(environment, cluster string, k platform.RequestKey, c apply.Checkpoint)
 
 // placement is an instance on a cluster.
 type placement struct {
@@ -44,6 +44,8 @@ type observed struct {
 	old      promotion.Meter // of ill health that is only that of pods of a revision before
 	saved    time.Duration   // the soak that its cluster was last asked to remember
 	told     toldValues
+	answers  answers   // to checks, that its cluster is to remember
+	moved    bool      // this process has seen another revision here
 	outdated time.Time // since when the observation may not hold any more, by the fleet's clock; zero: it holds
 }
 
@@ -88,9 +90,11 @@ func (o *observations) take(r fleet.Result) bool {
 	s := o.entry(at)
 	next := observation(r, s.Observation)
 	if next.Revision != s.Revision {
-		s.saved = 0
+		s.moved = s.moved || s.Revision != ""
+		s.saved, s.answers = 0, nil
 	}
 	if c := r.Checkpoint; c.Revision != "" && c.Revision == metered(next) {
+		s.restoreAnswers(at.request, c.Checks)
 		s.meter.Restore(c.Revision, c.Soaked)
 		s.saved = max(s.saved, c.Soaked)
 	}
@@ -240,8 +244,7 @@ func (o *observations) save(at placement, s *observed, fell bool) {
 		return
 	}
 	if fell || soaked < s.saved || soaked-s.saved >= wanted/10 {
-		s.saved = soaked
-		o.checkpoint(at.environment, at.cluster, at.request, metered(s.Observation), soaked)
+		o.keep(at, s)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
 	"transom.dev/reconciler/check"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
@@ -49,8 +50,9 @@ type StateRepo interface {
 type Deployer interface {
 	Deploy(t fleet.Target) error
 
-	// Checkpoint has an instance's inventory remember for how long a revision was seen healthy. It does not wait.
-	Checkpoint(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration)
+	// Checkpoint has an instance's inventory remember for how long a revision was seen healthy, and the answers to checks. It
+	// does not wait.
+	Checkpoint(environment, cluster string, k platform.RequestKey, c apply.Checkpoint)
 }
 
 // Figures counts the passes, and the corrections of drift.

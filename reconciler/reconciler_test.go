@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +31,7 @@ type deployments struct {
 	latest map[string]fleet.Target
 	told   chan struct{}
 	report func(fleet.Result)
-	kept   map[string][]time.Duration // by environment
+	kept   map[string][]apply.Checkpoint // by environment
 }
 
 func (d *deployments) Deploy(t fleet.Target) error {
@@ -109,21 +108,34 @@ func (d *deployments) says(report func(fleet.Result)) {
 	d.report = report
 }
 
-// Checkpoint remembers the soak that clusters are asked to remember.
-func (d *deployments) Checkpoint(environment, _ string, _ platform.RequestKey, _ string, soaked time.Duration) {
+// Checkpoint remembers all that clusters are asked to remember.
+func (d *deployments) Checkpoint(environment, _ string, _ platform.RequestKey, c apply.Checkpoint) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.kept == nil {
-		d.kept = map[string][]time.Duration{}
+		d.kept = map[string][]apply.Checkpoint{}
 	}
-	d.kept[environment] = append(d.kept[environment], soaked)
+	d.kept[environment] = append(d.kept[environment], c)
 }
 
 // soaked lists the soaks that the clusters of an environment were asked to remember, oldest first.
-func (d *deployments) soaked(environment string) []time.Duration {
+func (d *deployments) soaked(environment string) (all []time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.kept[environment])
+	for _, c := range d.kept[environment] {
+		all = append(all, c.Soaked)
+	}
+	return all
+}
+
+// answered is the last text about checks that a cluster of an environment was asked to remember.
+func (d *deployments) answered(environment string) (text string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.kept[environment] {
+		text = c.Checks
+	}
+	return text
 }
 
 func (d *deployments) of(environment string) fleet.Target {

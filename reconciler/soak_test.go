@@ -1,8 +1,10 @@
 package reconciler_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +12,10 @@ import (
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
+	"transom.dev/reconciler/check"
+	"transom.dev/reconciler/promotion"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/inquiry"
 )
 
 // TestSoakIsRememberedAsItGrows by the cluster that it is observed on, so that a daemon that starts anew goes on from there;
@@ -98,4 +103,40 @@ func (s *system) healthy(environment string) {
 			require.FailNow(s.t, "nothing is healthy", environment)
 		}
 	}
+}
+
+// TestAnswersToChecksAreTakenOver from the inventory of the environment before, so that a daemon that starts anew lets a release in whose
+// check held for long enough, and does not wait for all of that once more.
+func TestAnswersToChecksAreTakenOver(t *testing.T) {
+	live := func(report func(*system) func(fleet.Result)) *system {
+		s := newSystem(t)
+		s.soaking("0s")
+		prod := filepath.Join(s.clone(), "environments/prod.yaml")
+		content, err := os.ReadFile(prod)
+		require.NoError(t, err)
+		asks := strings.Replace(string(content), "gates: {soak: 0s}", "gates: {checks: [{name: budget, url: 'https://slo.example.com/', every: 1s, for: 1h}]}", 1)
+		require.NotEqual(t, string(content), asks)
+		require.NoError(t, os.WriteFile(prod, []byte(asks), 0o644))
+		s.Checks = &check.Asker{Now: time.Now, Ask: func(context.Context, *inquiry.Check, inquiry.Text) check.Answer {
+			return check.Answer{Verdict: promotion.Passes, Message: "the budget is whole"}
+		}}
+		s.fleet.says(report(s))
+		s.commit("before")
+		s.run()
+		s.Trigger.Fire("test")
+		return s
+	}
+	first := live(func(s *system) func(fleet.Result) { return s.Placed })
+	first.healthy("dev")
+	require.Eventually(t, func() bool { return strings.Contains(first.fleet.answered("dev"), `"verdict":"passes"`) }, time.Minute, 20*time.Millisecond)
+	require.Empty(t, first.fleet.answered("prod"), "nothing of it is there that could remember it")
+
+	text := strings.Replace(first.fleet.answered("dev"), `"verdict":"passes"`, `"verdict":"passes","held":7200000000000`, 1)
+	second := live(func(s *system) func(fleet.Result) {
+		return func(r fleet.Result) {
+			r.Checkpoint = apply.Checkpoint{Revision: r.Revision, Checks: text}
+			s.Placed(r)
+		}
+	})
+	second.healthy("prod")
 }

@@ -30,7 +30,7 @@ import (
 // cooperative is a fleet whose clusters make everything healthy at once, but for images that are bad in prod.
 type cooperative struct{ results chan fleet.Result }
 
-func (c *cooperative) Checkpoint(string, string, platform.RequestKey, string, time.Duration) {}
+func (c *cooperative) Checkpoint(string, string, platform.RequestKey, apply.Checkpoint) {}
 
 func (c *cooperative) Deploy(t fleet.Target) error {
 	if t.Commit == "" {

@@ -12,26 +12,36 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Checkpoint is for how long a revision was observed to be healthy on a cluster, as far as its inventory remembers.
+// Checkpoint is all that an inventory remembers of a revision on its cluster, beside its objects.
 type Checkpoint struct {
 	Revision string        `json:"revision"`
-	Soaked   time.Duration `json:"soaked"`
+	Soaked   time.Duration `json:"soaked"`           // for so long it was observed to be healthy
+	Checks   string        `json:"checks,omitempty"` // the answers to checks, in the form of whoever asked
 }
+
+// maxChecks bounds the bytes of answers. The API server allows 256 KiB for all annotations of an object.
+const maxChecks = 64 << 10
 
 // Removed stands for the revision of an Absent instance, once nothing of it is left.
 const Removed = "removed"
 
-// String is the form of the annotation: REVISION DURATION.
-func (c Checkpoint) String() string { return c.Revision + " " + c.Soaked.String() }
+// annotations is the form of a checkpoint in an inventory: REVISION DURATION, and the answers. A nil one is to be removed.
+func (c Checkpoint) annotations() map[string]any {
+	form := map[string]any{soakedAnnotation: c.Revision + " " + c.Soaked.String(), checksAnnotation: nil}
+	if c.Checks != "" && len(c.Checks) <= maxChecks {
+		form[checksAnnotation] = c.Checks
+	}
+	return form
+}
 
-// readCheckpoint is the zero Checkpoint for a text that is not of the form: a time that cannot be read was not observed.
-func readCheckpoint(text string) Checkpoint {
-	revision, duration, _ := strings.Cut(text, " ")
+// readCheckpoint is the zero Checkpoint for annotations that are not of the form: a time that cannot be read was not observed.
+func readCheckpoint(annotations map[string]string) Checkpoint {
+	revision, duration, _ := strings.Cut(annotations[soakedAnnotation], " ")
 	soaked, err := time.ParseDuration(duration)
 	if err != nil || revision == "" || soaked < 0 {
 		return Checkpoint{}
 	}
-	return Checkpoint{Revision: revision, Soaked: soaked}
+	return Checkpoint{Revision: revision, Soaked: soaked, Checks: annotations[checksAnnotation]}
 }
 
 // Checkpoint writes a checkpoint to the owner's inventory, instead of the one before. An owner without an inventory
@@ -43,7 +53,7 @@ func (c *Cluster) Checkpoint(ctx context.Context, in Instance, checkpoint Checkp
 		return err
 	}
 	body, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"annotations": map[string]string{soakedAnnotation: checkpoint.String()}},
+		"metadata": map[string]any{"annotations": checkpoint.annotations()},
 	})
 	if err != nil {
 		return fmt.Errorf("encode the checkpoint of %s: %w", o, err)

@@ -19,7 +19,7 @@ func TestACheckpointOutlivesOtherWritesOfTheInventory(t *testing.T) {
 	require.NoError(t, r.Checkpoint(t.Context(), in, apply.Checkpoint{Revision: "sha256:1", Soaked: time.Hour}))
 	require.Zero(t, r.healthy(in).Checkpoint, "without an inventory there is nothing to remember it by")
 
-	soaked := apply.Checkpoint{Revision: "sha256:1", Soaked: 90 * time.Second}
+	soaked := apply.Checkpoint{Revision: "sha256:1", Soaked: 90 * time.Second, Checks: `[{"check":"budget"}]`}
 	require.NoError(t, r.Checkpoint(t.Context(), in, soaked))
 	require.Equal(t, soaked, r.pass(in).Checkpoint)
 	r.connect()
@@ -30,6 +30,9 @@ func TestACheckpointOutlivesOtherWritesOfTheInventory(t *testing.T) {
 	require.Contains(t, r.inventory("web"), "web-b")
 	r.connect()
 	require.Equal(t, soaked, r.healthy(in).Checkpoint)
+	soaked.Checks = ""
+	require.NoError(t, r.Checkpoint(t.Context(), in, soaked))
+	require.Equal(t, soaked, r.pass(in).Checkpoint, "answers that are over are gone")
 	in.Revision = "sha256:2"
 	require.Zero(t, r.pass(in).Checkpoint)
 	require.Zero(t, r.healthy(absent(in)).Checkpoint)

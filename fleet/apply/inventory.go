@@ -83,7 +83,7 @@ func (inv *inventory) parts() map[string]map[Object]bool {
 
 func readInventory(m *v1.ConfigMap) *inventory {
 	inv := newInventory()
-	inv.uid, inv.version, inv.checkpoint = m.UID, m.ResourceVersion, readCheckpoint(m.Annotations[soakedAnnotation])
+	inv.uid, inv.version, inv.checkpoint = m.UID, m.ResourceVersion, readCheckpoint(m.Annotations)
 	inv.signature, inv.takeovers = readSignature(m.Annotations), strings.Fields(m.Annotations[takeoversAnnotation])
 	inv.scope = platform.Scope(m.Annotations[scopeAnnotation])
 	inv.admitted = readAdmitted(m.Data[admittedData])

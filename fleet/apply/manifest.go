@@ -27,6 +27,7 @@ const (
 	inventoryLabel = "transom.dev/inventory"
 
 	soakedAnnotation    = "transom.dev/soaked"         // on inventories
+	checksAnnotation    = "transom.dev/checks"         // on inventories: the answers to checks
 	stateAnnotation     = "transom.dev/state"          // on inventories
 	identityAnnotation  = "transom.dev/state-identity" // on inventories and namespaces
 	scopeAnnotation     = "transom.dev/scope"          // on inventories of cluster-scoped versions

@@ -111,6 +111,7 @@ func (i *instanceInventory) update(ctx context.Context, change func(*inventory))
 		sign(m, i.in)
 		if len(inv.objects) == 0 {
 			delete(m.Annotations, soakedAnnotation) // of an earlier removal, perhaps
+			delete(m.Annotations, checksAnnotation)
 		}
 		return true, nil
 	})

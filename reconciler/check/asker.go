@@ -18,12 +18,14 @@ const (
 	newsEvery   = 10 * time.Second // from one news of a figure to the next
 )
 
-// An Asker asks the questions of all environments, and keeps the answers. All fields but News and Asked are required.
+// An Asker asks the questions of all environments, and keeps the answers. All fields but News, Asked and Memory are required.
 type Asker struct {
 	Ask   func(ctx context.Context, of *inquiry.Check, q inquiry.Text) Answer
 	Now   func() time.Time
 	News  func(environment string)                                           // an answer may matter to a decision
 	Asked func(environment, check string, answer Answer, took time.Duration) // a question was asked
+
+	Memory Memory // of answers beyond the process; nil: there is none
 
 	mu      sync.Mutex
 	parties map[partyKey]*party
@@ -58,6 +60,9 @@ type subject struct {
 	checked  promotion.Checked
 	answered time.Time // last
 	round    int       // of the pass that asked for it last
+
+	saved      promotion.Checked // as the Memory knows it
+	remembered bool              // by the Memory, from this process or an earlier one
 }
 
 // A Round is one pass over an environment, which reads the answers. Subjects that it does not ask for are forgotten when it ends.
@@ -110,7 +115,7 @@ func (r *Round) answer(of promotion.CheckSubject, vars map[string]any) promotion
 	p.check = of.Check
 	s := p.subjects[of.Key()]
 	if s != nil && s.text != q { // the check was changed meanwhile
-		p.drop(of.Key())
+		a.forget(key, p, of.Key())
 		s = nil
 	}
 	if s == nil {
@@ -120,7 +125,8 @@ func (r *Round) answer(of promotion.CheckSubject, vars map[string]any) promotion
 		s = a.join(p, of.Key(), q)
 	}
 	s.round = r.number
-	return s.checked
+	s.recall(a.Memory, key.topic(of.Key(), s), of.Check)
+	return s.known()
 }
 
 // join adds a subject, and asks its question soon. The caller holds the lock.
@@ -138,6 +144,14 @@ func (a *Asker) join(p *party, key promotion.CheckKey, q inquiry.Text) *subject 
 	p.subjects[key], joined.subjects[key] = s, s
 	a.signal()
 	return s
+}
+
+// forget drops a subject for which nobody waits any more. The caller holds the lock.
+func (a *Asker) forget(at partyKey, p *party, key promotion.CheckKey) {
+	if s := p.subjects[key]; s.remembered {
+		a.Memory.Remember(at.topic(key, s), promotion.Checked{})
+	}
+	p.drop(key)
 }
 
 func (p *party) drop(key promotion.CheckKey) {
@@ -160,7 +174,7 @@ func (r *Round) End() {
 		}
 		for key, s := range p.subjects {
 			if s.round != r.number {
-				p.drop(key)
+				a.forget(at, p, key)
 			}
 		}
 		if len(p.subjects) == 0 && p.running == 0 {
@@ -246,7 +260,10 @@ func (a *Asker) ask(ctx context.Context, d due, check *inquiry.Check) {
 	began := a.Now()
 	answer := a.Ask(ctx, check, d.text)
 	now := a.Now()
-	if a.Asked != nil && ctx.Err() == nil {
+	if ctx.Err() != nil { // it is the end of asking that cut the answer short
+		return
+	}
+	if a.Asked != nil {
 		a.Asked(d.at.environment, d.at.check, answer, now.Sub(began))
 	}
 	if a.take(d, answer, now) && a.News != nil {
@@ -265,12 +282,13 @@ func (a *Asker) take(d due, answer Answer, now time.Time) (news bool) {
 		delete(d.party.questions, d.text)
 	}
 	figure := false
-	for _, s := range d.subjects {
+	for key, s := range d.subjects {
 		if s.began.After(d.last) {
 			d.due = now
 			continue
 		}
 		decides, differs := s.take(answer, now, d.party.check)
+		s.save(a.Memory, d.at.topic(key, s), d.party.check, decides)
 		news, figure = news || decides, figure || differs
 	}
 	environment := d.at.environment
@@ -293,11 +311,12 @@ func (s *subject) take(answer Answer, now time.Time, c *inquiry.Check) (decides,
 		is.Since = now.Round(0).UTC().Truncate(time.Second)
 	}
 	is.Verdict, is.Message, is.Opens = answer.Verdict, answer.Message, answer.Opens
-	if s.answered.IsZero() {
+	first := s.answered.IsZero()
+	if first {
 		s.answered = s.began
 	}
 	elapsed := now.Sub(s.answered)
-	stays := answer.Verdict == was.Verdict && elapsed <= 2*c.Every+c.Timeout
+	stays := !first && answer.Verdict == was.Verdict && elapsed <= 2*c.Every+c.Timeout
 	switch {
 	case answer.Verdict == "" && answer.Opens == "":
 		is.Silent += elapsed

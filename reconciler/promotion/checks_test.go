@@ -83,3 +83,18 @@ func TestAnAnswerThatIsNoneKeepsTheGateShut(t *testing.T) {
 	w.settle(5 * time.Minute)
 	require.True(t, w.arrived(), w.late())
 }
+
+// TestARestartDelaysNoCheck for longer than the daemon is away: the answers of before are remembered. It keeps R108.
+func TestARestartDelaysNoCheck(t *testing.T) {
+	w := judged(t, "a")
+	w.asking("prod", 10*time.Minute)
+	w.bump("a")
+	w.until(t, func() bool { return len(w.parties.first) > 0 })
+	for range 5 {
+		w.settle(time.Minute)
+		w.restart()
+	}
+	require.Equal(t, []string{"check"}, w.gates("prod", "a"))
+	w.settle(8 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}

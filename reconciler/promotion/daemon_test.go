@@ -24,7 +24,7 @@ func (w *world) now() promotion.Clock {
 func (w *world) restart() {
 	w.note("the daemon restarts")
 	w.booted, w.bootAt = w.clock, w.wall()
-	w.parties.first, w.parties.trials = nil, nil
+	w.parties.restart(w.clock)
 	for _, s := range w.stages {
 		for _, on := range s.live {
 			on.forget()

@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"maps"
 	"time"
 
 	"transom.dev/reconciler/promotion"
@@ -15,7 +16,18 @@ type parties struct {
 	says   *promotion.Checked                       // instead of the truth; nil: the truth
 	mute   map[string]bool                          // environments about whose rollouts they say nothing
 	trials map[trialKey]*tried                      // the answers about rollouts that the daemon remembers
+	kept   map[trialKey]*tried                      // those that clusters remember from before the daemon began
+	began  time.Duration                            // the daemon
 	round  int                                      // of the pass that asks
+}
+
+// restart has the daemon go on with what clusters remember, once it has asked once more (R108).
+func (p *parties) restart(at time.Duration) {
+	if p.kept == nil {
+		p.kept = map[trialKey]*tried{}
+	}
+	maps.Copy(p.kept, p.trials)
+	p.trials, p.began = nil, at
 }
 
 // A trialKey is a subject of the checks of rollouts in an environment.
@@ -27,7 +39,17 @@ type trialKey struct {
 // tried are the answers about it.
 type tried struct {
 	promotion.Checked
-	round int // of the pass that asked last
+	round    int  // of the pass that asked last
+	recalled bool // nobody was asked since the daemon began
+}
+
+// known is the answer that the daemon decides by.
+func (t *tried) known() promotion.Checked {
+	is := t.Checked
+	if t.recalled {
+		is.Verdict, is.Message, is.Silent = "", "", 0
+	}
+	return is
 }
 
 // check has the party of an environment's checks let releases in or not from now on.
@@ -63,7 +85,7 @@ func (w *world) answer(environment string) func(promotion.CheckSubject) promotio
 			}
 			w.parties.first[s], first = w.clock, w.clock
 		}
-		if first == w.clock { // an answer is the same all through a pass
+		if first == w.clock || w.parties.began == w.clock { // an answer is the same all through a pass
 			return promotion.Checked{}
 		}
 		if w.parties.says != nil {
@@ -107,11 +129,16 @@ func (w *world) tried(k trialKey) promotion.Checked {
 	}
 	t := w.parties.trials[k]
 	if t == nil {
-		t = &tried{}
+		if t = w.parties.kept[k]; t == nil {
+			t = &tried{}
+		} else {
+			t.recalled = true
+			delete(w.parties.kept, k)
+		}
 		w.parties.trials[k] = t
 	}
 	t.round = w.parties.round
-	return t.Checked
+	return t.known()
 }
 
 // forgetTrials forgets those of an environment for which the last pass did not ask.
@@ -121,13 +148,19 @@ func (w *world) forgetTrials(environment string) {
 			delete(w.parties.trials, k)
 		}
 	}
+	for k := range w.parties.kept {
+		if on := w.stages[k.environment].live[k.Request.Name+"@"+k.Cluster]; on == nil || on.revision != k.Revision {
+			delete(w.parties.kept, k)
+		}
+	}
 	w.parties.round++
 }
 
 // answerTrials asks the questions about rollouts once more.
 func (w *world) answerTrials() {
 	for k, t := range w.parties.trials {
-		was := t.Verdict
+		was, first := t.Verdict, t.recalled
+		t.recalled = false
 		switch t.Verdict = w.verdict(k.environment, w.stages[k.environment].live[k.Request.Name+"@"+k.Cluster]); {
 		case t.Verdict == "":
 			t.Message = "answered 503 Service Unavailable"
@@ -135,12 +168,12 @@ func (w *world) answerTrials() {
 			continue
 		case t.Verdict == promotion.Passes:
 			t.Message = "answers 200"
-			if t.Failed = 0; was == promotion.Passes {
+			if t.Failed = 0; was == promotion.Passes && !first {
 				t.Held += tick
 			}
 		default:
 			t.Message = "answers 500"
-			if t.Held = 0; was == promotion.Fails {
+			if t.Held = 0; was == promotion.Fails && !first {
 				t.Failed += tick
 			}
 		}

@@ -1,0 +1,80 @@
+package check
+
+import (
+	"time"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/inquiry"
+)
+
+// A Topic is a question of a check about a subject, as a Memory knows it.
+type Topic struct {
+	Environment, Check string
+	Subject            promotion.CheckKey
+	Question           inquiry.Text
+}
+
+// A Memory outlives the process. Its methods wait for nobody. An answer that it lost is asked for again.
+type Memory interface {
+	// Recall returns the answer about a topic from before this process; zero: there is none.
+	Recall(of Topic) promotion.Checked
+
+	// Remember takes the last answer, and reports whether there is a place for it. The zero answer has the topic forgotten.
+	Remember(of Topic, is promotion.Checked) (kept bool)
+}
+
+// topic is the topic of a subject of a party.
+func (at partyKey) topic(key promotion.CheckKey, s *subject) Topic {
+	return Topic{at.environment, at.check, key, s.text}
+}
+
+// recall goes on from the answers before this process: times of the same verdict are added up, and time that nobody watched
+// does not count.
+func (s *subject) recall(m Memory, of Topic, c *inquiry.Check) {
+	if m == nil || s.remembered || s.checked.Suffices(c) {
+		return
+	}
+	was := m.Recall(of)
+	if was == (promotion.Checked{}) {
+		return
+	}
+	s.remembered = true
+	is := &s.checked
+	switch {
+	case is.Since.IsZero():
+		*is = was
+	case is.Verdict == was.Verdict:
+		is.Since = was.Since
+		is.Held, is.Failed, is.Silent = is.Held+was.Held, is.Failed+was.Failed, is.Silent+was.Silent
+	}
+	s.saved = was
+}
+
+// known is the answer that a pass may decide by. A verdict from before this process waits for the next answer, which may be another.
+func (s *subject) known() promotion.Checked {
+	is := s.checked
+	if s.answered.IsZero() {
+		is.Verdict, is.Message, is.Opens, is.Silent = "", "", "", 0
+	}
+	return is
+}
+
+// save has the answers remembered where that became worth it: with each one that decides, and with each tenth of a time that somebody waits for.
+func (s *subject) save(m Memory, of Topic, c *inquiry.Check, decides bool) {
+	if m == nil {
+		return
+	}
+	is, was := s.checked, s.saved
+	grew := tenth(is.Held, was.Held, c.For) || tenth(is.Failed, was.Failed, c.For) || tenth(is.Silent, was.Silent, c.Patience)
+	if !decides && !grew {
+		return
+	}
+	if m.Remember(of, is) {
+		s.saved, s.remembered = is, true
+	}
+}
+
+// tenth reports whether a time grew by a tenth of one that is waited for. One that suffices is not followed any further.
+func tenth(is, was, wanted time.Duration) bool {
+	return is < was || was < wanted && is-was >= wanted/10
+}
