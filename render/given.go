@@ -14,7 +14,7 @@ type outputs struct {
 	computed map[string]any
 	observes []platform.ObservedOutput
 	observed map[string]map[string]state.Observed // by cluster and output
-	examples map[string]any                       // that stand for values that nobody has; nil: none do
+	examples []any                                // of observes, that stand for values that nobody has; nil: none do
 }
 
 // outputsOf are those of a record.
@@ -31,11 +31,11 @@ func (o outputs) on(cluster string) map[string]any {
 	if values == nil {
 		values = map[string]any{}
 	}
-	for _, one := range o.observes {
+	for n, one := range o.observes {
 		if seen, recorded := o.observed[cluster][one.Name]; recorded && one.Accepts(seen.Value) {
 			values[one.Name] = seen.Plain()
-		} else if example, there := o.examples[one.Name]; there {
-			values[one.Name] = example
+		} else if o.examples != nil {
+			values[one.Name] = o.examples[n]
 		}
 	}
 	return values

@@ -7,13 +7,13 @@ import (
 )
 
 // readTold reads the values that the objects have for the outputs of the instance, from the watches that health is assessed by.
-func (p *pass) readTold() map[string]Told {
-	if len(p.in.Observes) == 0 || p.in.Absent {
+func readTold(in Instance, objects []*desired) map[string]Told {
+	if len(in.Observes) == 0 || in.Absent {
 		return nil
 	}
 	told := map[string]Told{}
-	for _, o := range p.in.Observes {
-		if said, known := p.readOutput(o); known {
+	for _, o := range in.Observes {
+		if said, known := readOutput(o, objects); known {
 			told[o.Name] = said
 		}
 	}
@@ -21,10 +21,10 @@ func (p *pass) readTold() map[string]Told {
 }
 
 // readOutput reads the value of one output, if the one object of its kind is known to be as it is desired.
-func (p *pass) readOutput(o platform.ObservedOutput) (said Told, known bool) {
+func readOutput(o platform.ObservedOutput, objects []*desired) (said Told, known bool) {
 	var of *desired
 	n := 0
-	for _, d := range p.objects {
+	for _, d := range objects {
 		if d.object.Group == o.Group && d.object.Kind == o.Kind {
 			of = d
 			n++

@@ -59,7 +59,7 @@ func (p *pass) result() Result {
 	if revision != "" && p.inventory.checkpoint.Revision == revision {
 		r.Checkpoint = p.inventory.checkpoint
 	}
-	r.Refusal, r.Told = p.refusal(), p.readTold()
+	r.Refusal, r.Told = p.refusal(), readTold(p.in, p.objects)
 	p.summarize(&r)
 	r.Took = time.Since(p.began)
 	return r

@@ -76,12 +76,12 @@ type Version struct {
 	Bindings   map[string]Binding
 	Placement  labels.Selector // over the labels of clusters; nil: every cluster of the environment
 	Scope      Scope
-	Names      Names
+	Names      naming
 	Kinds      []Kind
 	Health     []Health
 	Outputs    []expression.Expression // that are computed, in the order written
 	Observed   []ObservedOutput        // in the order written
-	Examples   map[string]any          // of observed outputs, by name
+	Examples   []any                   // of the Observed ones, in their order
 	Reversible bool
 	Ignore     []Ignore
 
@@ -117,13 +117,13 @@ const (
 	ClusterScoped Scope = "cluster"
 )
 
-// Names says whether object names get the request's name as a prefix.
-type Names string
+// naming says whether object names get the request's name as a prefix.
+type naming string
 
 // The ways to name objects.
 const (
-	prefixed Names = "prefixed"
-	Verbatim Names = "verbatim"
+	prefixed naming = "prefixed"
+	Verbatim naming = "verbatim"
 )
 
 // Kind declares the scope of a kind that neither Kubernetes nor the platform repository defines.

@@ -45,8 +45,8 @@ const (
 
 var observedPath = regexp.MustCompile(`^status(\.[A-Za-z0-9_-]+(\[[0-9]{1,3}\])*)+$`)
 
-// decodeObserved reads an output that is observed, at a field.
-func (v *Version) decodeObserved(d *document, field string, s outputSpec) {
+// decodeObserved reads an output that is observed, at a field; nil where it has a Problem.
+func decodeObserved(d *document, field string, s outputSpec) *ObservedOutput {
 	before := len(d.problems)
 	if s.Value != "" {
 		d.problem(field+".value", "value", "must not stand together with from: an output is computed or observed")
@@ -55,35 +55,31 @@ func (v *Version) decodeObserved(d *document, field string, s outputSpec) {
 		d.problem(field+".type", "required", "must say which type the observed value has: string, integer or boolean")
 	}
 	if s.Pattern != "" {
-		d.checkObservedPattern(field+".pattern", s)
+		checkObservedPattern(d, field+".pattern", s)
 	}
 	if from := s.From; from.Kind != "" && from.Path != "" {
-		d.checkObservedKind(field+".from.kind", from.Group, from.Kind)
+		checkObservedKind(d, field+".from.kind", from.Group, from.Kind)
 		if !observedPath.MatchString(from.Path) {
 			d.problem(field+".from.path", "value", "%q is no path of fields below status, such as status.endpoint or status.addresses[0].value",
 				wording.Shorten(from.Path))
 		}
 	}
 	if len(d.problems) > before {
-		return
+		return nil
 	}
-	o := ObservedOutput{s.Name, s.Type, s.Pattern, s.From.Group, s.From.Kind, s.From.Path}
+	o := &ObservedOutput{s.Name, s.Type, s.Pattern, s.From.Group, s.From.Kind, s.From.Path}
 	if s.Example == nil {
 		d.problem(field+".example", "required", "must give a value that the output could have: plans and golden cases are rendered with it")
-		return
+		return nil
 	}
-	example, fault := o.accept(s.Example)
-	if fault != "" {
-		d.problem(field+".example", "value", "is no value that would be recorded: %s", strings.TrimPrefix(strings.TrimPrefix(fault, o.Path), " "))
-		return
+	if _, fault := o.accept(s.Example); fault != "" {
+		d.problem(field+".example", "value", "is no value that would be recorded: it%s", strings.TrimPrefix(fault, o.Path))
+		return nil
 	}
-	if v.Examples == nil {
-		v.Examples = map[string]any{}
-	}
-	v.Observed, v.Examples[o.Name] = append(v.Observed, o), example
+	return o
 }
 
-func (d *document) checkObservedPattern(field string, s outputSpec) {
+func checkObservedPattern(d *document, field string, s outputSpec) {
 	_, err := regexp.Compile(s.Pattern)
 	switch {
 	case s.Type != "string" && s.Type != "":
@@ -97,7 +93,7 @@ func (d *document) checkObservedPattern(field string, s outputSpec) {
 
 // checkObservedKind refuses the kinds of Kubernetes itself. The data of a Secret or a ConfigMap belong into no Release file, and of
 // the others no status is kept.
-func (d *document) checkObservedKind(field, group, kind string) {
+func checkObservedKind(d *document, field, group, kind string) {
 	_, known := builtin.Scope(group, kind)
 	switch {
 	case group == "" && (kind == "Secret" || kind == "ConfigMap"):

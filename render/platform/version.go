@@ -145,7 +145,7 @@ func (v *Version) decodeContract(d *document, s versionSpec) {
 	if s.Chart != nil {
 		checkChartNamespace(d, s.Chart.Namespace, s.Scope)
 	}
-	v.Scope, v.Names = Scope(cmp.Or(s.Scope, string(Namespaced))), Names(cmp.Or(s.Names, string(prefixed)))
+	v.Scope, v.Names = Scope(cmp.Or(s.Scope, string(Namespaced))), naming(cmp.Or(s.Names, string(prefixed)))
 	if s.Reversible != nil {
 		v.Reversible = *s.Reversible
 	}
@@ -198,7 +198,10 @@ func (v *Version) compileOutputs(d *document, s versionSpec, names *expression.S
 		}
 		seen[o.Name] = true
 		if o.From != nil {
-			v.decodeObserved(d, field, o)
+			if observed := decodeObserved(d, field, o); observed != nil {
+				v.Observed = append(v.Observed, *observed)
+				v.Examples = append(v.Examples, o.Example)
+			}
 		}
 		if o.From != nil || o.misplaced(d, field) {
 			continue

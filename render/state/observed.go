@@ -1,12 +1,6 @@
 package state
 
-import (
-	"maps"
-	"slices"
-	"time"
-
-	"transom.dev/render/platform"
-)
+import "time"
 
 // Observed is the value that an object of a cluster had for an output, as it was recorded.
 type Observed struct {
@@ -26,37 +20,6 @@ func (o Observed) Plain() any {
 		return int64(n)
 	}
 	return o.Value
-}
-
-// Observe records the value of an output on a cluster.
-func (r *Release) Observe(cluster, output string, seen Observed) {
-	all := maps.Clone(r.Observed)
-	if all == nil {
-		all = map[string]map[string]Observed{}
-	}
-	values := maps.Clone(all[cluster])
-	if values == nil {
-		values = map[string]Observed{}
-	}
-	values[output], all[cluster] = seen, values
-	r.Observed = all
-}
-
-// KeepObserved has the record go on with the values of the one before it: of the outputs that it observes, too, on its clusters. A
-// value that its own output would not take is dropped.
-func (r *Release) KeepObserved(before *Release) {
-	r.Observed = nil
-	for cluster, values := range before.Observed {
-		if _, there := r.Clusters[cluster]; !there {
-			continue
-		}
-		for name, seen := range values {
-			at := slices.IndexFunc(r.Observes, func(o platform.ObservedOutput) bool { return o.Name == name })
-			if at >= 0 && r.Observes[at].Accepts(seen.Value) {
-				r.Observe(cluster, name, seen)
-			}
-		}
-	}
 }
 
 // OutputsOn are the values of observed outputs that are recorded of a cluster, by output.

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"transom.dev/render/platform"
 )
 
 // The methods of this file are all that changes a record after it was made or read. Package promotion decides which of them, in
@@ -155,4 +157,35 @@ func (r *Release) RecordFailures(failures []Failure) { r.Promotion.Rejected = fa
 // Readmit forgets failures.
 func (r *Release) Readmit(readmitted func(Failure) bool) {
 	r.Promotion.Rejected = slices.DeleteFunc(slices.Clone(r.Promotion.Rejected), readmitted)
+}
+
+// Observe records the value of an output on a cluster.
+func (r *Release) Observe(cluster, output string, seen Observed) {
+	all := maps.Clone(r.Observed)
+	if all == nil {
+		all = map[string]map[string]Observed{}
+	}
+	values := maps.Clone(all[cluster])
+	if values == nil {
+		values = map[string]Observed{}
+	}
+	values[output], all[cluster] = seen, values
+	r.Observed = all
+}
+
+// KeepObserved has the record go on with the values of the one before it: of the outputs that it observes, too, on its clusters. A
+// value that its own output would not take is dropped.
+func (r *Release) KeepObserved(before *Release) {
+	r.Observed = nil
+	for cluster, values := range before.Observed {
+		if _, there := r.Clusters[cluster]; !there {
+			continue
+		}
+		for name, seen := range values {
+			at := slices.IndexFunc(r.Observes, func(o platform.ObservedOutput) bool { return o.Name == name })
+			if at >= 0 && r.Observes[at].Accepts(seen.Value) {
+				r.Observe(cluster, name, seen)
+			}
+		}
+	}
 }
