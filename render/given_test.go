@@ -91,7 +91,7 @@ func TestAConsumerGetsTheValueOfItsOwnCluster(t *testing.T) {
 		require.Empty(t, rest.Changes, "a fresh pass has nothing to add")
 		return next
 	}
-	waits := []string{"[prod shop/web] requests/shop/web.yaml:4:55: spec.bindings.db: waits for shop/db: it has told no endpoint on prod-eu yet"}
+	waits := []string{"[prod shop/web] requests/shop/web.yaml:4:48: spec.bindings.db: waits for shop/db: it has told no endpoint on prod-eu yet"}
 
 	require.Equal(t, waits, problemsOf(pass(nil).Problems))
 	require.NotNil(t, base.Releases[db])
