@@ -13,7 +13,7 @@ GOFUMPT := $(CURDIR)/bin/tools/gofumpt-v0.12.0
 SANDBOX := e2e/sandbox
 ISSUER := e2e/issuer
 
-.PHONY: browser promtool tools help build image test soak lint fmt generate verify demo bench
+.PHONY: browser promtool tools help build image test soak sops lint fmt generate verify demo bench
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -47,9 +47,13 @@ promtool:
 	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool) && install -D $$d/usr/bin/promtool bin/tools/promtool && rm -r $$d; } || \
 	  { echo "the tests of the alert rules need promtool on the PATH; install it" >&2; exit 1; }
 
-soak: ## Fuzz every target for SOAK (10m each); what is found is kept in testdata/fuzz
+soak: build ## Fuzz every target for SOAK (10m each), what is found is kept in testdata/fuzz; then measure beside large merges
 	@grep -roH --include='*_test.go' '^func Fuzz[A-Za-z]*' . | sed 's|/[^/]*:func | |' | \
 	  while read -r dir target; do echo "== $$target" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(SOAK),10m) -fuzzminimizetime 10x $$dir || exit 1; done
+	go test -run '^$$' -bench PushToLiveBesideCrowds -benchtime 1x -timeout 60m ./e2e
+
+sops: ## Prove with the real SOPS that sealed files are its own, both ways (the first time compiles the SDKs of five clouds: minutes)
+	cd e2e/sops && go mod tidy -diff && go test -count=1 ./...
 
 lint: $(GOLANGCI_LINT) ## Check style and common mistakes
 	$(GOLANGCI_LINT) run ./...

@@ -45,18 +45,21 @@ func platformAmplifiers() []amplifier {
 	}
 }
 
-// crowds are platforms of very many files.
-func crowds() []amplifier {
+// manyRequests is half of the files that a folder may hold.
+const manyRequests = 50_000
+
+// crowds are platforms of very many files, so many requests among them.
+func crowds(count int) []amplifier {
 	files, requests := map[string]string{}, map[string]string{}
 	for n := range 100_001 {
 		files[fmt.Sprintf("files/f%d.txt", n)] = "text"
 	}
-	for n := range 50_000 {
+	for n := range count {
 		name := fmt.Sprintf("r%d", n)
 		requests["requests/evil/"+name+".yaml"] = document("Request", name, "offering: nothing, version: \"1\", environments: {dev: {}}")
 	}
 	return []amplifier{
 		{name: "files", says: "offerings/files/1.0.0: holds over 100,000 files and folders", version: files},
-		{name: "requests", says: "requests/evil/r49999.yaml:4:8: spec.offering: ", platform: requests},
+		{name: "requests", says: fmt.Sprintf("requests/evil/r%d.yaml:4:8: spec.offering: ", count-1), platform: requests},
 	}
 }

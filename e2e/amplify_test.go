@@ -171,7 +171,7 @@ func (a amplifier) checked(t *testing.T, bin string) {
 
 func TestCheckOfWhatAmplifiesEndsSoon(t *testing.T) {
 	bin := binaries(t)
-	for _, a := range slices.Concat(amplifiers(), platformAmplifiers(), crowds()) {
+	for _, a := range slices.Concat(amplifiers(), platformAmplifiers(), crowds(manyRequests)) {
 		t.Run(a.name, func(t *testing.T) { a.checked(t, bin) })
 	}
 }

@@ -31,6 +31,9 @@ func (w *world) compared(instance, with string) (c api.Comparison, err error) {
 	return c, json.Unmarshal(body, &c)
 }
 
+// quota has quantities that an API server writes otherwise.
+const quota = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: most}\nspec: {hard: {requests.cpu: 1000m, requests.memory: 1024Mi}}\n"
+
 // notes is a platform with one request in dev and prod.
 func notes(text string) string {
 	return `
@@ -43,7 +46,7 @@ func notes(text string) string {
 -- environments/prod.yaml --
 ` + prodOfNotes("soak: 1s") + `
 -- offerings/note/offering.yaml --
-` + document("Offering", "note", "title: A note") + published("note", "1.0.0", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata: {text: "+text+"}\n") + `
+` + document("Offering", "note", "title: A note") + published("note", "1.0.0", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata: {text: "+text+"}\n---\n"+quota) + `
 -- requests/shop/hello.yaml --
 ` + document("Request", "hello", `offering: note, version: "1", environments: {dev: {}, prod: {}}`)
 }
@@ -102,7 +105,7 @@ func TestManifestsAreComparedWithWhatIsElsewhere(t *testing.T) {
 	})
 	before := w.git(w.dir, "-C", "state-dev.git", "rev-parse", "main")
 	w.push("approvals", map[string]string{"environments/prod.yaml": prodOfNotes("soak: 1s, approval: required")})
-	w.push("1.1.0", filesOf(published("note", "1.1.0", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata: {text: second}\n")))
+	w.push("1.1.0", filesOf(published("note", "1.1.0", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata: {text: second}\n---\n"+quota)))
 	differs("prod/shop/hello", "next", "first", "second")
 	differs("dev/shop/hello", before, "first", "second")
 	c, err = w.compared("prod/shop/hello", "dev")

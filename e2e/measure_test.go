@@ -27,6 +27,7 @@ type shape struct {
 	lines       map[string]int             // by package
 	words       map[string]int             // of comments, by package, those of tests among them
 	whats       map[string]int             // of these
+	facts       map[string]map[string]bool // packages that write a fact, by its text
 }
 
 var word = regexp.MustCompile(`[A-Za-z']+`)
@@ -120,6 +121,7 @@ func shapeOf(t *testing.T, repository fs.FS) *shape {
 		methods: map[string]float64{}, methodFiles: map[string]map[string]bool{}, changers: map[string]map[string]bool{},
 		files: map[string]float64{}, functions: map[string]float64{}, exported: map[string]float64{},
 		mixed: map[string]int{}, lines: map[string]int{}, words: map[string]int{}, whats: map[string]int{},
+		facts: map[string]map[string]bool{},
 	}
 	c := &checker{set: token.NewFileSet(), parsed: map[string]*checkedPackage{}, checked: map[string]bool{}}
 	c.standard = importer.ForCompiler(c.set, "source", nil)
@@ -186,6 +188,28 @@ func (s *shape) addFile(set *token.FileSet, pkg *checkedPackage, name string, fi
 		}
 	}
 	s.mixed[pkg.path] += mixedIn(file)
+	s.addFacts(pkg.path, file)
+}
+
+// factual finds the texts that packages have to agree on: names of labels, annotations and trailers, healths, and kinds of decisions.
+var factual = regexp.MustCompile(`^"((transom\.dev|[a-z]+\.kubernetes\.io)/.+|Transom-.+|Healthy|Progressing|Suspended|Unknown|Approval|Hold|Pin|Override)"$`)
+
+// addFacts finds the facts that a file writes. Paths of packages, and tags of fields, are none.
+func (s *shape) addFacts(pkg string, file *ast.File) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ImportSpec:
+			return false
+		case *ast.BasicLit:
+			if factual.MatchString(n.Value) {
+				if s.facts[n.Value] == nil {
+					s.facts[n.Value] = map[string]bool{}
+				}
+				s.facts[n.Value][pkg] = true
+			}
+		}
+		return true
+	})
 }
 
 func (s *shape) addFunction(set *token.FileSet, pkg, file string, d *ast.FuncDecl) {

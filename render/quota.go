@@ -12,11 +12,11 @@ import (
 
 // A counted request is one with its amounts for a quota: of the release that it has, and of the one that it comes to in this pass.
 type counted struct {
-	key        platform.RequestKey
-	group      string
-	candidate  *candidate // nil: not visited, or without an instance
-	held, next resource.Quantity
-	runs       bool
+	key           platform.RequestKey
+	group         string
+	candidate     *candidate // nil: not visited, or without an instance
+	current, next resource.Quantity
+	runs          bool
 }
 
 // amounts are those of instances, by quota, so that each is evaluated once.
@@ -99,16 +99,16 @@ func (p *pass) count(policy *platform.Policy, q *platform.Quota) (all []counted)
 		}
 		c.group = q.Group(k.Team, offering, p.environment.Name)
 		if c.runs {
-			c.held = p.held(q, k, i, release)
+			c.current = p.current(q, k, i, release)
 		}
-		c.next = c.held
+		c.next = c.current
 		if c.candidate != nil && !c.candidate.broken() {
 			amount, err := p.memory.amounts.of(q, c.candidate.instance)
 			if err != nil {
 				problem := q.Uncounted(k, err) // only an expression can fail
 				problem.Warning = c.runs || !policy.Denies()
 				c.candidate.add(problem)
-				amount = c.held
+				amount = c.current
 			}
 			c.next = amount
 		}
@@ -131,9 +131,9 @@ func (p *pass) requests() []platform.RequestKey {
 	return slices.Compact(keys)
 }
 
-// held is the amount of the release that a request has. A content whose version is gone has the amount of what comes after it, so
+// current is the amount of the release that a request has. A content whose version is gone has the amount of what comes after it, so
 // that nothing is refused for it.
-func (p *pass) held(q *platform.Quota, k platform.RequestKey, i *platform.Instance, release *state.Release) resource.Quantity {
+func (p *pass) current(q *platform.Quota, k platform.RequestKey, i *platform.Instance, release *state.Release) resource.Quantity {
 	if i == nil || i.Release != release.Digest {
 		before, _ := p.platform.InstanceOf(p.environment.Name, k, release.Request, release.Version, release.VersionDigest, release.File)
 		if before != nil {
@@ -152,7 +152,7 @@ func (a account) tellRunning(c counted) {
 	if !c.runs {
 		return
 	}
-	least := c.held
+	least := c.current
 	if c.next.Cmp(least) < 0 {
 		least = c.next
 	}
@@ -169,7 +169,7 @@ func (a account) tellRunning(c counted) {
 func (a account) fits(candidate *candidate) bool {
 	c := a.all[candidate.key()]
 	sum := plus(a.used[c.group], c.more())
-	if c.candidate == nil || c.next.Cmp(c.held) <= 0 || sum.Cmp(a.quota.Most) <= 0 {
+	if c.candidate == nil || c.next.Cmp(c.current) <= 0 || sum.Cmp(a.quota.Most) <= 0 {
 		return true
 	}
 	does := "denies it"
@@ -190,11 +190,11 @@ func (a account) enter(k platform.RequestKey) {
 
 // more is how much more a request wants than it has; zero where it wants less.
 func (c counted) more() resource.Quantity {
-	if c.next.Cmp(c.held) <= 0 {
+	if c.next.Cmp(c.current) <= 0 {
 		return resource.Quantity{}
 	}
 	more := c.next.DeepCopy()
-	more.Sub(c.held)
+	more.Sub(c.current)
 	return more
 }
 

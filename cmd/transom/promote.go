@@ -37,6 +37,7 @@ type promoteOptions struct {
 
 func newPromote() *cobra.Command {
 	var o promoteOptions
+	skippable := wording.Strings(gate.Skippable())
 	cmd := &cobra.Command{
 		Use:   "promote [TEAM/REQUEST | TEAM | OFFERING@VERSION] --environment ENVIRONMENT",
 		Short: "Approve what waits for an environment, or let it past a gate",
@@ -50,7 +51,7 @@ the deletions that wait, --adoption what taking over existing objects takes from
 history, --takeover that what another installation or a lost state wrote to the clusters is this state's from now on, --state
 a state commit whose bytes are held back: status prints what to name.
 
-With --skip it writes an Override instead, which lets the release past soak, approval, window, hold, leave or check, and shows as
+With --skip it writes an Override instead, which lets the release past ` + terminal.OrList(skippable) + `, and shows as
 debt until it is removed. Health, waves and limits are never skipped.`,
 		Example: `  transom promote payments/orders-db --environment prod
   transom promote payments --environment prod
@@ -72,7 +73,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
 	f.StringVar(&o.takeover, "takeover", "", "foreign state commit whose writes to take over")
 	f.StringVar(&o.state, "state", "", "state commit to apply although it is not proven to be Transom's")
 	f.BoolVar(&o.all, "all", false, "approve all that waits for an Approval, item by item")
-	f.StringSliceVar(&o.skip, "skip", nil, "gates to skip, by an Override: soak, approval, window, hold, leave, check, or check/NAME")
+	f.StringSliceVar(&o.skip, "skip", nil, "gates to skip, by an Override: "+strings.Join(skippable, ", ")+", or check/NAME")
 	f.StringVar(&o.until, "until", "", "with --skip: when that ends, a time or a duration from now")
 	f.StringVar(&o.reason, "reason", "", "with --skip: why (required)")
 	return cmd

@@ -176,13 +176,13 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 		_ = listener.Close()
 		return err
 	}
-	held, err := o.lease.open(entrance)
+	lease, err := o.lease.open(entrance)
 	if err != nil {
 		_ = listener.Close()
 		return err
 	}
 	latch := trigger.New()
-	return o.run(ctx, end, &replica{Lease: held, logger: logger, fire: latch.Fire}, latch, entrance, credentials)
+	return o.run(ctx, end, &replica{Lease: lease, logger: logger, fire: latch.Fire}, latch, entrance, credentials)
 }
 
 // run wires the concrete parts and runs them until ctx is done or one of them fails. Those that write are duties of the replica, which

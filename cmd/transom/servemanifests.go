@@ -123,7 +123,7 @@ func (m *manifestReader) Compare(ctx context.Context, at api.Place, with string)
 		if err != nil {
 			return c, err
 		}
-		if other, err = preview.Covered(here, live); err != nil {
+		if other, err = preview.Covered(here, live, apply.Canonical); err != nil {
 			return c, err
 		}
 		return c, m.compare(&c, at, here, other)

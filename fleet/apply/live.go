@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fluxcd/pkg/ssa/normalize"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"transom.dev/render/state"
@@ -52,8 +55,18 @@ func withoutWrites(u *unstructured.Unstructured) map[string]any {
 	for _, field := range []string{"managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink"} {
 		unstructured.RemoveNestedField(u.Object, "metadata", field)
 	}
-	for _, name := range []string{state.AnnotationDigest, "kubectl.kubernetes.io/last-applied-configuration"} {
+	for _, name := range []string{state.AnnotationDigest, corev1.LastAppliedConfigAnnotation} {
 		unstructured.RemoveNestedField(u.Object, "metadata", "annotations", name)
+	}
+	return u.Object
+}
+
+// Canonical is an object as an API server writes it, whose types have one way to write each value: "1000m" of CPU is "1" there, and an empty
+// list that a type leaves out is not there. An object of a kind that Kubernetes does not have itself stays as it is.
+func Canonical(object map[string]any) map[string]any {
+	u := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(object)}
+	if err := normalize.Unstructured(u); err != nil {
+		return object
 	}
 	return u.Object
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"transom.dev/fleet/apply"
 )
@@ -25,4 +26,27 @@ func TestLiveObjectsOfAnInstanceAreItsOwn(t *testing.T) {
 	require.Equal(t, "yes", all[0]["data"].(map[string]any)["byHand"])
 	require.NotContains(t, all[0]["metadata"], "managedFields")
 	require.NotContains(t, all[0]["metadata"], "resourceVersion")
+}
+
+// TestCanonicalIsHowAnAPIServerWritesAnObject: quantities have one form, and an empty list is left out.
+func TestCanonicalIsHowAnAPIServerWritesAnObject(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	text := `apiVersion: v1
+kind: ResourceQuota
+metadata: {name: most}
+spec: {hard: {requests.cpu: 1000m, requests.memory: 1024Mi, limits.cpu: "0.5"}, scopes: []}
+`
+	in := r.instance("web", text)
+	r.pass(in)
+	all, err := r.Live(t.Context(), in.Owner, []apply.Named{{Object: apply.Object{Kind: "ResourceQuota", Namespace: r.team, Name: "most"}, Version: "v1"}})
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	var desired map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(text), &desired))
+	require.Equal(t, all[0]["spec"], apply.Canonical(desired)["spec"])
+	require.Equal(t, map[string]any{"requests.cpu": "1", "requests.memory": "1Gi", "limits.cpu": "500m"}, all[0]["spec"].(map[string]any)["hard"])
+	require.Contains(t, desired["spec"], "scopes", "the object itself is not changed")
+
+	custom := map[string]any{"apiVersion": "example.dev/v1", "kind": "Thing", "spec": map[string]any{"cpu": "1000m", "list": []any{}}}
+	require.Equal(t, custom["spec"], apply.Canonical(custom)["spec"], "of other kinds nobody knows a form")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fluxcd/pkg/ssa"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -23,9 +24,6 @@ var appliers = []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-
 // them, too: a field that only a controller owns which nobody runs any more would stay for ever, and the labels by which it knows its objects
 // would have it delete them with its own Kustomization, release or Application. One that is not stopped comes back, which status tells.
 var agents = []string{"kustomize-controller", "helm-controller", "argocd-controller"}
-
-// lastApplied is kubectl's own memory of the file. It goes with kubectl's entry, and nobody loses anything by it.
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // isApplier says whether an entry is of a tool that applies whole objects, however it wrote.
 func isApplier(e *metav1.ManagedFieldsEntry) bool {
@@ -126,7 +124,7 @@ func missing(set *fieldpath.Set, found func(fieldpath.Path) bool) []fieldpath.Pa
 			}
 		}
 	}
-	delete(known, fieldpath.MakePathOrDie("metadata", "annotations", lastApplied).String())
+	delete(known, fieldpath.MakePathOrDie("metadata", "annotations", corev1.LastAppliedConfigAnnotation).String()) // it goes with kubectl's entry
 	var paths []fieldpath.Path
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		paths = append(paths, known[name])

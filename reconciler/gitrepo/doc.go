@@ -26,8 +26,9 @@
 // at the latest after ten times that for a push, forty times for a fetch.
 // A server that sends less than 1 KiB a second where it has nothing to prepare is as good as one that sends nothing.
 //
-// Every answer is bounded by Remote.Limits. A pack is read to its end and checked, object by object, before go-git sees it:
-// how many objects there are and how long each is are known from the bytes that arrived, not from a header.
+// Every answer is bounded by Remote.Limits. A pack is read to its end and checked, object by object, before anything of it
+// is kept: how many objects there are and how long each is are known from the bytes that arrived, not from a header. The
+// index of the pack is made from the same reading.
 //
 // # How it is done
 //

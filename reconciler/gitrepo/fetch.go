@@ -127,16 +127,12 @@ func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *
 		return err
 	}
 	defer response.Close()
-	pack, err := inspect(packIn(response, req), m.dir, r.server.limits, r.server.dog.demand)
+	pack, err := inspect(packIn(response, req), m.dir, r.server.limits, r.server.dog.demand, r.server.dog.rest)
 	if err != nil {
 		return err
 	}
 	defer pack.close()
-	content, err := pack.content()
-	if err != nil {
-		return err
-	}
-	if err := m.add(content); err != nil {
+	if err := m.add(pack); err != nil {
 		return err
 	}
 	if !m.has(head) {

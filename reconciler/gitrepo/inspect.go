@@ -3,148 +3,158 @@ package gitrepo
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha1"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
-	"os"
+	"math"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// inMemory is how long a pack may be that is kept in memory while it is inspected. Most are: a fetch brings one commit.
-const inMemory = 4 << 20
+// ownLimits are those of packs that were made here.
+var ownLimits = Limits{PackBytes: 1 << 50, PackObjects: math.MaxInt32, ObjectBytes: 1 << 50}
 
-// A spool keeps a pack until it is known whether it is one: in memory, or where it is large in a file that has no name.
-type spool struct {
-	dir    string
-	memory bytes.Buffer
-	file   *os.File
+// An inspector reads a pack that comes from somewhere.
+type inspector struct {
+	limits  Limits
+	in      *intake
+	scanner *packScanner
+	pack    *packIndex
+	delta   bytes.Buffer // of the object that is read
+	id      hash.Hash    // likewise
 }
 
-// Write implements io.Writer.
-func (s *spool) Write(p []byte) (int, error) {
-	if s.file == nil && s.memory.Len()+len(p) <= inMemory {
-		return s.memory.Write(p)
+// inspect reads a pack to its end, keeps it and finds out the ids of its objects. The pack comes back only if it is within
+// the limits, holds as many objects, each as long, as its headers say, and its sums are right: nothing is allocated for what
+// a header says, as one of twelve bytes could ask for all the memory there is. started is called once the pack has begun, and
+// ended once all of it is here.
+func inspect(pack io.Reader, dir string, limits Limits, started, ended func()) (*packIndex, error) {
+	p := newPackIndex(dir)
+	in := newIntake(&bounded{Reader: pack, remaining: limits.PackBytes, excess: limits.tooMuchPack()}, &p.spool)
+	i := &inspector{limits: limits, in: in, scanner: &packScanner{in: bufio.NewReaderSize(in, 32<<10)}, pack: p, id: sha1.New()}
+	err := i.inspect(started)
+	if err == nil {
+		ended()
+		err = newResolver(p, limits).resolveAll()
 	}
-	if s.file == nil {
-		file, err := os.CreateTemp(s.dir, "incoming-")
-		if err != nil {
-			return 0, &storageError{s.dir, err}
-		}
-		s.file = file
-		if err := os.Remove(file.Name()); err != nil { // it goes with the process, whatever ends that
-			return 0, &storageError{s.dir, err}
-		}
-		if _, err := s.memory.WriteTo(file); err != nil {
-			return 0, &storageError{s.dir, err}
-		}
-		s.memory = bytes.Buffer{}
-	}
-	n, err := s.file.Write(p)
 	if err != nil {
-		err = &storageError{s.dir, err}
-	}
-	return n, err
-}
-
-// content returns the bytes that were written, from the start.
-func (s *spool) content() (io.Reader, error) {
-	if s.file == nil {
-		return &s.memory, nil
-	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return nil, &storageError{s.dir, err}
-	}
-	return s.file, nil
-}
-
-// close lets go of the content.
-func (s *spool) close() {
-	if s.file != nil {
-		_ = s.file.Close()
-	}
-}
-
-// inspect reads a pack to its end and keeps it in a spool. The spool comes back only if the pack is within the limits and
-// holds as many objects, each as long, as its headers say: go-git allocates the size in a header before it reads on, so a
-// header of twelve bytes could ask for all the memory there is. started is called once the pack has begun. The checksum of the
-// pack is for who indexes it.
-func inspect(pack io.Reader, dir string, limits Limits, started func()) (*spool, error) {
-	s := &spool{dir: dir}
-	in := io.TeeReader(&bounded{Reader: pack, remaining: limits.PackBytes, excess: limits.tooMuchPack()}, s)
-	var header [12]byte // read for itself, as a server may take its time before it
-	n, err := io.ReadFull(in, header[:])
-	if err != nil && !endOfPack(err) {
+		p.close()
 		return nil, err
+	}
+	return p, nil
+}
+
+func (i *inspector) inspect(started func()) error {
+	var header [12]byte // read for itself, as a server may take its time before it
+	n, err := io.ReadFull(i.in, header[:])
+	if err != nil && !endOfPack(err) {
+		return err
 	}
 	started()
-	err = inspectObjects(header[:n], &packScanner{in: bufio.NewReaderSize(in, 32<<10)}, limits)
-	if err == nil {
-		_, err = io.Copy(io.Discard, in) // the bytes that the scanner has not read: it stops at the checksum
+	i.in.objectSum(int64(n))
+	if err := i.readObjects(header[:n]); err != nil {
+		return err
 	}
-	if err != nil {
-		s.close()
-		return nil, err
+	if err := i.readChecksum(); err != nil {
+		return err
 	}
-	return s, nil
+	_, err = io.Copy(io.Discard, i.in) // bytes that follow are no part of the pack
+	return err
 }
 
-// inspectObjects reads the objects of a pack, one after the other.
-func inspectObjects(header []byte, scanner *packScanner, limits Limits) error {
+// readObjects reads the objects of a pack, one after the other.
+func (i *inspector) readObjects(header []byte) error {
 	objects, err := objectsOf(header)
 	if err != nil {
 		return err
 	}
-	if int64(objects) > int64(limits.PackObjects) {
+	if int64(objects) > int64(i.limits.PackObjects) {
 		return &excessError{
-			fmt.Sprintf("the pack says that it has %s objects", countText(int64(objects))), countText(int64(limits.PackObjects)),
+			fmt.Sprintf("the pack says that it has %s objects", countText(int64(objects))), countText(int64(i.limits.PackObjects)),
 			"--git-pack-objects",
 		}
 	}
 	unpacked := int64(0)
-	for i := range objects {
-		size, err := inspectObject(scanner, limits)
+	for n := range objects {
+		size, err := i.readObject()
 		if endOfPack(err) {
-			return fmt.Errorf("the pack ends after %s of the %s objects that it says it has", countText(int64(i)), countText(int64(objects)))
+			return fmt.Errorf("the pack ends after %s of the %s objects that it says it has", countText(int64(n)), countText(int64(objects)))
 		}
 		if err != nil {
 			return err
 		}
-		if unpacked += size; unpacked > limits.unpackedBytes() {
-			return &excessError{"the pack unpacks to over 32 times that", sizeText(limits.PackBytes), "--git-pack-bytes"}
+		if unpacked += size; unpacked > i.limits.unpackedBytes() {
+			return i.limits.tooMuchUnpacked()
 		}
 	}
-	_, err = scanner.in.Discard(len(plumbing.ZeroHash))
+	return nil
+}
+
+// readChecksum reads the sum of all bytes, with which a pack ends.
+func (i *inspector) readChecksum() error {
+	i.pack.end = i.in.position(i.scanner.in)
+	i.in.sumUpTo(i.pack.end)
+	sum := i.in.packSum()
+	_, err := io.ReadFull(i.scanner.in, i.pack.checksum[:])
 	if endOfPack(err) {
 		return errors.New("the pack ends before its checksum")
+	}
+	if err == nil && i.pack.checksum != sum {
+		return fmt.Errorf("the pack is broken: its checksum is %s, and that of its bytes %s", i.pack.checksum, sum)
 	}
 	return err
 }
 
-// inspectObject returns the size of the next object; of a delta, that of its result where it is larger.
-func inspectObject(scanner *packScanner, limits Limits) (int64, error) {
-	kind, size, err := scanner.nextHeader()
+// readObject reads the next object and returns its size; of a delta, that of its result where it is larger.
+func (i *inspector) readObject() (int64, error) {
+	o := packedObject{offset: i.in.position(i.scanner.in)}
+	h, err := i.scanner.nextHeader()
 	if err != nil {
 		return 0, err
 	}
-	if size <= limits.ObjectBytes {
-		start, err := scanner.nextContent(size)
-		if err != nil {
-			return 0, brokenPack(err)
-		}
-		if kind == plumbing.OFSDeltaObject || kind == plumbing.REFDeltaObject {
-			result, err := deltaResult(start)
-			if err != nil {
-				return 0, err
-			}
-			size = max(size, result)
-		}
+	o.kind, o.size = h.kind, h.size
+	size := h.size
+	switch {
+	case size > i.limits.ObjectBytes:
+	case h.kind.IsDelta():
+		size, err = i.readDelta(h)
+	default:
+		o.id, err = i.readWhole(h)
 	}
-	if size > limits.ObjectBytes {
-		return 0, &excessError{"the pack has an object of " + sizeText(size), sizeText(limits.ObjectBytes), "--git-object-bytes"}
+	if err != nil {
+		return 0, err
 	}
+	if size > i.limits.ObjectBytes {
+		return 0, &excessError{"the pack has an object of " + sizeText(size), sizeText(i.limits.ObjectBytes), "--git-object-bytes"}
+	}
+	o.crc = i.in.objectSum(i.in.position(i.scanner.in))
+	if h.kind.IsDelta() {
+		return size, i.pack.addDelta(o, h, i.delta.Bytes())
+	}
+	i.pack.add(o)
 	return size, nil
+}
+
+// readWhole reads the content of an object that is no delta, for its id.
+func (i *inspector) readWhole(h packHeader) (plumbing.Hash, error) {
+	beginID(i.id, h.kind, h.size)
+	if err := i.scanner.nextContent(h.size, i.id); err != nil {
+		return plumbing.ZeroHash, brokenPack(err)
+	}
+	return plumbing.Hash(i.id.Sum(nil)), nil
+}
+
+// readDelta reads a delta, and returns how long the longer one is of the delta and its result.
+func (i *inspector) readDelta(h packHeader) (int64, error) {
+	i.delta.Reset()
+	if err := i.scanner.nextContent(h.size, &i.delta); err != nil {
+		return 0, brokenPack(err)
+	}
+	result, err := deltaResult(i.delta.Bytes())
+	return max(h.size, result), err
 }
 
 // endOfPack says whether reading failed because there is no more.

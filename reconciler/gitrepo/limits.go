@@ -79,6 +79,11 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// tooMuchUnpacked is the error of a pack of which more would have to be made than unpackedBytes.
+func (l Limits) tooMuchUnpacked() *excessError {
+	return &excessError{"the pack unpacks to over 32 times that", sizeText(l.PackBytes), "--git-pack-bytes"}
+}
+
 // tooMuch is the error of an answer that is not a pack.
 func (l Limits) tooMuch() *excessError {
 	return &excessError{"the answer does not end", sizeText(l.AnswerBytes), "--git-answer-bytes"}

@@ -1,8 +1,6 @@
 package gitrepo_test
 
 import (
-	"bytes"
-	"compress/zlib"
 	"context"
 	"crypto/sha1"
 	"encoding/binary"
@@ -17,39 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"transom.dev/reconciler/gitrepo"
 )
-
-// A packed is an object as a pack has it, whatever its header says.
-type packed struct {
-	kind    int // 1 commit, 2 tree, 3 blob, 7 a delta of the object before it by id
-	size    int // as the header says
-	content []byte
-}
-
-// packOf writes a pack whose header says count.
-func packOf(t testing.TB, count uint32, objects ...packed) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	b.WriteString("PACK")
-	_ = binary.Write(&b, binary.BigEndian, uint32(2))
-	_ = binary.Write(&b, binary.BigEndian, count)
-	for _, o := range objects {
-		first, rest := byte(o.kind<<4|o.size&15), o.size>>4
-		for rest > 0 {
-			b.WriteByte(first | 0x80)
-			first, rest = byte(rest&0x7f), rest>>7
-		}
-		b.WriteByte(first)
-		if o.kind == 7 {
-			b.Write(make([]byte, 20))
-		}
-		z := zlib.NewWriter(&b)
-		_, err := z.Write(o.content)
-		require.NoError(t, err)
-		require.NoError(t, z.Close())
-	}
-	sum := sha1.Sum(b.Bytes())
-	return append(b.Bytes(), sum[:]...)
-}
 
 // unsigned is a pack without the sum at its end.
 func unsigned(pack []byte) []byte { return pack[:len(pack)-sha1.Size] }
@@ -103,24 +68,41 @@ func TestAnswersOverTheLimitsAreRefused(t *testing.T) {
 		"a header of twelve bytes": {fetch: pack(packOf(t, 1<<32-1)), want: "the pack says that it has 4,294,967,295 objects; at most 2,000,000: " +
 			"is this the right server? If it is, raise --git-pack-objects"},
 		"a header that promises more": {
-			fetch: pack(unsigned(packOf(t, 1_900_000, packed{3, 1, []byte("1")}))),
+			fetch: pack(unsigned(packOf(t, 1_900_000, packed{kind: 3, size: 1, content: []byte("1")}))),
 			want:  "the pack ends after 1 of the 1,900,000 objects that it says it has",
 		},
 		"an object that unpacks": {
-			limits: small, fetch: pack(packOf(t, 1, packed{3, len(zeros), zeros})),
+			limits: small, fetch: pack(packOf(t, 1, packed{kind: 3, size: len(zeros), content: zeros})),
 			want: "the pack has an object of 4Mi; at most 1Mi: is this the right server? If it is, raise --git-object-bytes",
 		},
-		"an object longer than it says": {limits: small, fetch: pack(packOf(t, 1, packed{3, 10, zeros})), want: "the pack is broken: "},
-		"a delta of much":               {fetch: pack(packOf(t, 1, packed{7, len(delta), delta})), want: "the pack has an object of 1Ti; at most 64Mi"},
-		"a delta of nothing":            {fetch: pack(packOf(t, 1, packed{7, 1, []byte{200}})), want: "a delta does not say what it makes"},
-		"a delta of what is not there":  {fetch: pack(packOf(t, 1, packed{7, 2, []byte{1, 1}})), want: "the pack is broken: reference delta not found"},
+		"an object longer than it says": {limits: small, fetch: pack(packOf(t, 1, packed{kind: 3, size: 10, content: zeros})), want: "the pack is broken: "},
+		"a delta of much":               {fetch: pack(packOf(t, 1, packed{kind: 7, size: len(delta), content: delta})), want: "the pack has an object of 1Ti; at most 64Mi"},
+		"a delta of nothing":            {fetch: pack(packOf(t, 1, packed{kind: 7, size: 1, content: []byte{200}})), want: "a delta does not say what it makes"},
+		"a delta of what is not there":  {fetch: pack(packOf(t, 1, packed{kind: 7, size: 2, content: []byte{1, 1}})), want: "the pack is broken: reference delta not found"},
+		"a delta of the middle": {
+			fetch: pack(packOf(t, 2, packed{kind: 3, size: 1, content: []byte("1")}, packed{kind: 6, distance: 3, size: 2, content: []byte{1, 1}})),
+			want:  "the pack is broken: a delta is of an object that is not there",
+		},
+		"a delta of before the pack": {
+			fetch: pack(packOf(t, 1, packed{kind: 6, distance: 1 << 20, size: 2, content: []byte{1, 1}})),
+			want:  "the pack is broken: a delta is of an object that is not there",
+		},
+		"a delta of more than there is": {
+			fetch: pack(packOf(t, 2, packed{kind: 3, size: 1, content: []byte("1")}, packed{kind: 6, of: 1, size: 4, content: []byte{1, 9, 0x90, 9}})),
+			want:  "the pack is broken: invalid delta",
+		},
+		"a chain of deltas": {fetch: pack(chain(t, 4096)), want: "the pack is broken: an object is a chain of more than 4,095 deltas"},
+		"a checksum of something else": {
+			fetch: pack(append(unsigned(packOf(t, 1, packed{kind: 3, size: 1, content: []byte("1")})), make([]byte, sha1.Size)...)),
+			want:  "the pack is broken: its checksum is 0000000000000000000000000000000000000000",
+		},
 		"a pack of something else": {
-			fetch: pack(packOf(t, 1, packed{3, 1, []byte("1")})),
+			fetch: pack(packOf(t, 1, packed{kind: 3, size: 1, content: []byte("1")})),
 			want:  "the pack does not have commit ",
 		},
 		"a pack without end": {limits: endlessly, want: "the pack does not end; at most 1Ki", fetch: func(w http.ResponseWriter, req *http.Request) {
 			_, _ = io.WriteString(w, line("NAK\n")+line("\x01"+string(packOf(t, 900)[:12])))
-			for one := string(unsigned(packOf(t, 1, packed{3, 1, []byte("1")}))[12:]); req.Context().Err() == nil; {
+			for one := string(unsigned(packOf(t, 1, packed{kind: 3, size: 1, content: []byte("1")}))[12:]); req.Context().Err() == nil; {
 				_, _ = io.WriteString(w, line("\x01"+one))
 			}
 		}},
@@ -203,12 +185,9 @@ func (o *origin) again(r *gitrepo.Remote) *gitrepo.Remote {
 // TestPacksWithinTheLimitsAreTaken has a pack that is too large to be kept in memory.
 func TestPacksWithinTheLimitsAreTaken(t *testing.T) {
 	everyTransport(t, func(t *testing.T, o *origin) {
-		var noise []byte
-		for sum := sha1.Sum(nil); len(noise) < 6<<20; sum = sha1.Sum(sum[:]) {
-			noise = append(noise, sum[:]...)
-		}
-		o.commit("first", map[string]string{"f": string(noise)})
-		require.Equal(t, string(noise), readFile(t, fetch(t, o.remote()), "f"))
+		large := noise(6 << 20)
+		o.commit("first", map[string]string{"f": large})
+		require.Equal(t, large, readFile(t, fetch(t, o.remote()), "f"))
 		r := o.remote()
 		r.Limits.PackBytes = 1 << 20
 		_, err := r.Fetch(context.Background())

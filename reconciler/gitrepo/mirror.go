@@ -1,10 +1,9 @@
 package gitrepo
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +12,9 @@ import (
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	gitcache "github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
 // deltaBases is how many bytes of objects go-git keeps to resolve others from.
@@ -119,55 +120,63 @@ func errLost(kind plumbing.ObjectType, id plumbing.Hash) error {
 	return fmt.Errorf("%s %s is damaged here and gone from the remote repository", kind, id)
 }
 
-// add stores the objects of a pack, all or none. An error of pack itself is returned as it is, and so is that of a pack which
-// is none: the disk is not to blame.
-func (m *mirror) add(pack io.Reader) error {
-	m.mu.Lock()
-	w, err := m.store.PackfileWriter()
-	m.mu.Unlock()
+// add stores a pack that was inspected: first its bytes, then its index, each under its name once it is whole.
+func (m *mirror) add(p *packIndex) error {
+	if len(p.objects) == 0 {
+		return nil
+	}
+	known, err := p.index()
+	if err != nil {
+		return err
+	}
+	err = m.writePackFile(p.checksum, "pack", func(file *os.File) error { return p.copyTo(file, p.length()) })
+	if err == nil {
+		err = m.writePackFile(p.checksum, "idx", func(file *os.File) error { return writeIndex(file, known) })
+	}
 	if err != nil {
 		return m.damaged(err)
 	}
-	source := &failureReader{Reader: pack}
-	_, err = io.Copy(w, source)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	closing := w.Close()
-	if source.err == nil && err == nil && closing == nil {
-		clear(m.lost) // the pack may have the objects that were missing
-		return nil
-	}
-	m.removeRemnants()
-	var disk *fs.PathError
-	switch {
-	case source.err != nil:
-		return source.err
-	case err == nil && !errors.As(closing, &disk):
-		return fmt.Errorf("the pack is broken: %w", closing)
-	}
-	return m.damaged(errors.Join(err, closing))
+	clear(m.lost) // the pack may have the objects that were missing
+	return m.damaged(m.announce(p.checksum, known))
 }
 
-// removeRemnants removes the files that go-git leaves behind of a pack that it could not take. The caller holds the lock.
-func (m *mirror) removeRemnants() {
-	remnants, _ := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "tmp_pack_*"))
-	for _, file := range remnants {
-		_ = os.Remove(file)
+// addOwn stores a pack that was made here.
+func (m *mirror) addOwn(pack []byte) error {
+	p, err := inspect(bytes.NewReader(pack), m.dir, ownLimits, func() {}, func() {})
+	if err != nil {
+		return err
 	}
+	defer p.close()
+	return m.add(p)
 }
 
-// failureReader remembers the error with which reading failed, apart from those of writing.
-type failureReader struct {
-	io.Reader
-	err error
+// writePackFile writes one of the files of a pack.
+func (m *mirror) writePackFile(pack plumbing.Hash, kind string, write func(*os.File) error) error {
+	file, err := os.CreateTemp(filepath.Join(m.dir, "objects", "pack"), "tmp_pack_")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(write(file), file.Chmod(0o444), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), m.packFile(pack, kind))
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return err
 }
 
-func (r *failureReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	if err != nil && err != io.EOF {
-		r.err = err
+// announce has go-git know a pack that is in the directory now, rather than read the indexes of all packs anew: its writer of
+// packs, to which nothing is written, hands on the index. The caller holds the lock.
+func (m *mirror) announce(pack plumbing.Hash, index *idxfile.Writer) error {
+	w, err := m.store.PackfileWriter()
+	if err != nil {
+		return err
 	}
-	return n, err
+	w.(*dotgit.PackWriter).Notify(pack, index)
+	return w.Close()
 }
 
 // head returns the commit that ref had when the mirror was last brought up to date; zero if that cannot be told.

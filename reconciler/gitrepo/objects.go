@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"strconv"
 
@@ -145,9 +146,15 @@ func readObject(s storer.EncodedObjectStorer, kind plumbing.ObjectType, id plumb
 // idOf is the id under which Git knows content.
 func idOf(kind plumbing.ObjectType, content []byte) plumbing.Hash {
 	h := sha1.New()
-	h.Write([]byte(kind.String() + " " + strconv.Itoa(len(content)) + "\x00"))
+	beginID(h, kind, int64(len(content)))
 	h.Write(content)
 	return plumbing.Hash(h.Sum(nil))
+}
+
+// beginID writes to h all of which the id of an object is the sum but its content.
+func beginID(h hash.Hash, kind plumbing.ObjectType, size int64) {
+	h.Reset()
+	h.Write([]byte(kind.String() + " " + strconv.FormatInt(size, 10) + "\x00"))
 }
 
 // parseID reads a full object id.

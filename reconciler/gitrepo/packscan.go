@@ -11,14 +11,20 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// A packScanner reads the objects of a pack for their sizes. go-git's own scanner would do, but it takes three times as long: it
-// hashes each byte twice, and the standard library's inflate is slower. The objects are read by go-git once more when they are
-// indexed; both check Adler's sum of each content, so that neither can see an object where the other sees something else.
+// A packScanner reads the objects of a pack. go-git's own scanner would do, but it takes three times as long: it hashes each
+// byte twice, and the standard library's inflate is slower. Both check Adler's sum of each content.
 type packScanner struct {
 	in       *bufio.Reader
 	inflated io.ReadCloser // made for the first object and set back for each further one
 	buffer   [16 << 10]byte
-	start    [2 * binary.MaxVarintLen64]byte
+}
+
+// A packHeader is what a pack says of an object before its content.
+type packHeader struct {
+	kind     plumbing.ObjectType
+	size     int64         // of the content; of a delta, of the delta
+	distance int64         // of an OFSDeltaObject: how far before it its base object begins
+	base     plumbing.Hash // of a REFDeltaObject
 }
 
 // objectsOf returns how many objects a pack with this header says that it has.
@@ -37,63 +43,78 @@ func objectsOf(header []byte) (uint32, error) {
 	return binary.BigEndian.Uint32(header[8:]), nil
 }
 
-// nextHeader returns the kind of the next object and how long its content says to be: of a delta, the delta.
-func (s *packScanner) nextHeader() (plumbing.ObjectType, int64, error) {
+// nextHeader returns the header of the next object.
+func (s *packScanner) nextHeader() (h packHeader, err error) {
 	b, err := s.in.ReadByte()
 	if err != nil {
-		return 0, 0, err
+		return h, err
 	}
-	kind, size := plumbing.ObjectType(b>>4&7), int64(b&15)
+	h.kind, h.size = plumbing.ObjectType(b>>4&7), int64(b&15)
 	for shift := 4; b >= 0x80; shift += 7 {
 		if b, err = s.in.ReadByte(); err != nil {
-			return 0, 0, err
+			return h, err
 		}
 		if shift > 55 { // 2^62 is more than any limit, and no sum of sizes can overflow
-			return 0, 0, errors.New("the pack is broken: an object says a length that no object has")
+			return h, errors.New("the pack is broken: an object says a length that no object has")
 		}
-		size |= int64(b&0x7f) << shift
+		h.size |= int64(b&0x7f) << shift
 	}
-	switch kind {
+	switch h.kind {
 	case plumbing.CommitObject, plumbing.TreeObject, plumbing.BlobObject, plumbing.TagObject:
 	case plumbing.OFSDeltaObject:
-		for b = 0x80; b >= 0x80; { // the distance to the base object
-			if b, err = s.in.ReadByte(); err != nil {
-				return 0, 0, err
-			}
-		}
+		h.distance, err = s.nextDistance()
 	case plumbing.REFDeltaObject:
-		_, err = s.in.Discard(len(plumbing.ZeroHash))
+		_, err = io.ReadFull(s.in, h.base[:])
 	default:
-		return 0, 0, fmt.Errorf("the pack is broken: it has an object of kind %d, which Git does not know", kind)
+		return h, fmt.Errorf("the pack is broken: it has an object of kind %d, which Git does not know", h.kind)
 	}
-	return kind, size, err
+	return h, err
 }
 
-// nextContent reads the content of an object whose header was read, and returns its first bytes, until the next call. Content
-// that is longer or shorter than size is an error.
-func (s *packScanner) nextContent(size int64) ([]byte, error) {
-	if err := s.inflate(); err != nil {
-		return nil, err
+// nextDistance reads the distance to a base object. Each further byte adds one to the number of those before it, so that no
+// number can be written in two ways.
+func (s *packScanner) nextDistance() (int64, error) {
+	distance := int64(-1)
+	for {
+		b, err := s.in.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if distance > 1<<55 {
+			return 0, errors.New("the pack is broken: a delta is of an object before the pack")
+		}
+		distance = (distance+1)<<7 | int64(b&0x7f)
+		if b < 0x80 {
+			return distance, nil
+		}
 	}
-	read, kept := int64(0), 0
+}
+
+// nextContent writes the content of an object whose header was read. Content that is longer or shorter than size is an error.
+func (s *packScanner) nextContent(size int64, to io.Writer) error {
+	if err := s.inflate(); err != nil {
+		return err
+	}
+	read := int64(0)
 	for {
 		n, err := s.inflated.Read(s.buffer[:])
-		kept += copy(s.start[kept:], s.buffer[:n])
-		read += int64(n)
-		if read > size {
-			return nil, fmt.Errorf("an object has over %d bytes and says %d", size, size)
+		if read += int64(n); read > size {
+			return fmt.Errorf("an object has over %d bytes and says %d", size, size)
+		}
+		if _, err := to.Write(s.buffer[:n]); err != nil {
+			return err
 		}
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if read != size {
-		return nil, fmt.Errorf("an object has %d bytes and says %d", read, size)
+		return fmt.Errorf("an object has %d bytes and says %d", read, size)
 	}
-	return s.start[:kept], nil
+	return nil
 }
 
 // inflate begins the content that comes next.

@@ -166,7 +166,7 @@ func (r *Remote) mirrorAdvance(a advance) {
 	if needsBase := !a.from.IsZero(); needsBase && !m.has(a.from) {
 		return
 	}
-	if m.makeRoom() != nil || m.add(bytes.NewReader(a.pack)) != nil || m.setHead(r.branch.ref, a.to) != nil {
+	if m.makeRoom() != nil || m.addOwn(a.pack) != nil || m.setHead(r.branch.ref, a.to) != nil {
 		r.mirror.discard()
 	}
 }
@@ -178,7 +178,7 @@ func (r *Remote) mirrorFirst(a advance) {
 		return
 	}
 	defer m.close()
-	if m.add(bytes.NewReader(a.pack)) == nil && m.setHead(r.branch.ref, a.to) == nil {
+	if m.addOwn(a.pack) == nil && m.setHead(r.branch.ref, a.to) == nil {
 		_ = r.mirror.install(m)
 	}
 }

@@ -30,6 +30,14 @@ func (b *bare) git(args ...string) string {
 	return b.run("", append([]string{"-C", b.dir}, args...)...)
 }
 
+// raw is git with its output as it is.
+func (b *bare) raw(args ...string) []byte {
+	b.t.Helper()
+	out, err := exec.Command("git", append([]string{"-C", b.dir}, args...)...).Output()
+	require.NoError(b.t, err)
+	return out
+}
+
 func (b *bare) run(stdin string, args ...string) string {
 	b.t.Helper()
 	cmd := exec.Command("git", args...)

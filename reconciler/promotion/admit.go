@@ -105,11 +105,8 @@ func (a *admitter) admitRemoval(c *change, m *move) admitted {
 		return admitted{record: c.Base}
 	}
 	to := c.Next.Clone()
-	to.Inherit(c.Base)
-	// An earlier removal of the same release has the same digest, and its proof says nothing about this one.
-	to.RecordProofs(slices.DeleteFunc(to.Promotion.Proven, func(proof state.Proof) bool { return proof.Digest == to.Digest }))
-	to.Enter(state.Entry{
-		Commit: to.Commit, PromotedFrom: m.from, Gates: m.passed, Ran: a.history.ran(c.Base), TakenBack: to.Promotion.TakenBack,
+	to.EnterRemoval(c.Base, state.Entry{
+		Commit: to.Commit, PromotedFrom: m.from, Gates: m.passed, Ran: a.history.ran(c.Base),
 		Left: a.history.left(c.Base, to, to.Commit), Rollout: &state.Rollout{Cause: m.cause, Entered: a.Now.stamp(), Pending: c.gone},
 	})
 	return admitted{record: to, outcome: outcome{state: Removing}}
@@ -179,10 +176,13 @@ func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *state.Rel
 	if runs(c.Base) && len(c.Base.Clusters) > 0 {
 		brought = origin(c.Base.Digest, c.Base.Promotion.Origin)
 	}
+	admitted := to.Promotion.Admitted
 	if len(c.gone) > 0 {
-		to.RecordAdmitted(a.admittedKeys(c, c.gone))
+		admitted = a.admittedKeys(c, c.gone)
 	}
-	to.EnterUnchanged(m.content.Commit, brought, m.from, a.history.left(c.Base, to, m.content.Commit))
+	to.EnterUnchanged(state.UnchangedEntry{
+		Commit: m.content.Commit, Origin: brought, PromotedFrom: m.from, Admitted: admitted, Left: a.history.left(c.Base, to, m.content.Commit),
+	})
 	return to
 }
 

@@ -138,9 +138,6 @@ func (d downstreams) soakOfRemoval(k platform.RequestKey) (need time.Duration) {
 	return need
 }
 
-// maxProven bounds the proofs that a record keeps.
-const maxProven = 10
-
 // prove records that the release that runs here was healthy for as long as some downstream environment asks.
 func (s follower) prove() (out outcome) {
 	r := s.base
@@ -162,10 +159,8 @@ func (s follower) prove() (out outcome) {
 // recordProof adds a proof, or lengthens the one that there is.
 func (s follower) recordProof(soaked time.Duration) {
 	r := s.edit()
-	proofs := slices.DeleteFunc(r.Promotion.Proven, func(proof state.Proof) bool { return proof.Digest == r.Digest })
-	proofs = append(proofs, state.Proof{
+	r.Prove(state.Proof{
 		Digest: r.Digest, Origin: r.Promotion.Origin, Absent: r.Absent, Request: r.Request, Offering: r.Offering,
 		Version: r.Version, VersionDigest: r.VersionDigest, Commit: r.Commit, Soaked: soaked.String(), At: s.Now.stamp(),
 	})
-	r.RecordProofs(proofs[max(len(proofs)-maxProven, 0):])
 }

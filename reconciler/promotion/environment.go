@@ -139,7 +139,7 @@ func (a *admitter) departLast(c *change, out admitted) admitted {
 		return out
 	}
 	to := c.compose(nil, leaving)
-	to.RecordRan(a.history.ran(c.Base)) // with the release that is lost here
+	to.Desert(a.history.ran(c.Base))
 	out.record = withoutSteps(a.plan.recordSteps(to, c), c.Base, leaving)
 	return out
 }

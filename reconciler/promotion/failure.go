@@ -8,10 +8,6 @@ import (
 	"transom.dev/render/state"
 )
 
-// maxRejected bounds the releases whose failures a record keeps. It is more than there are candidates, so that none of
-// them is forgotten to have failed.
-const maxRejected = 32
-
 // sick returns the gate of a failure that is the cluster's and not the release's, or nil: at least half of the neighbours there
 // that have not changed are not healthy either. Those that have been ill for much longer say nothing about it.
 func (s follower) sick(cluster string, ours Observation) *Gate {
@@ -58,7 +54,7 @@ func (s follower) fail(cluster string, said Observation) (f followed) {
 	back := s.back()
 	f.wait(back.gates...)
 	if back.person == "" {
-		if f.back = s.restore(back.target, back.state, r.Promotion.Rollout.Moved, state.CauseRollback); f.back != nil {
+		if f.back = s.restore(back.target, back.state, r.Promotion.Rollout.Moved, state.Return{Ran: r.Promotion.Ran, Rollout: state.Rollout{Cause: state.CauseRollback}}); f.back != nil {
 			f.state = RollingBack
 			return f
 		}
@@ -102,7 +98,8 @@ func (s follower) reject(cluster string, said Observation) {
 	for _, c := range rollout.Moved {
 		keys[c] = r.Clusters[c].RenderKey
 	}
-	failures, admitting := r.Promotion.Rejected, s.people.admitting(refOf(r))
+	var failures []state.Failure
+	admitting := s.people.admitting(refOf(r))
 	for _, c := range sortedKeys(keys) {
 		if keys[c] == "" {
 			continue
@@ -116,19 +113,7 @@ func (s follower) reject(cluster string, said Observation) {
 		}
 		failures = append(failures, failure)
 	}
-	r.RecordFailures(latest(failures))
-}
-
-// latest drops the oldest failures beyond the bound.
-func latest(failures []state.Failure) []state.Failure {
-	seen := map[string]bool{}
-	for i, f := range slices.Backward(failures) {
-		seen[f.Release+f.Group] = true
-		if len(seen) > maxRejected {
-			return failures[i+1:]
-		}
-	}
-	return failures
+	r.Reject(failures)
 }
 
 // A wayBack is the record that a failed rollout goes back to, or the reason why a person has to decide.

@@ -166,8 +166,7 @@ func (s follower) finish() (gates []Gate, over bool) {
 	}
 	passed := s.passedChecks()
 	r := s.edit()
-	r.Settle(admittedDepartures(r))
-	r.RecordGates(append(r.Promotion.Gates, passed...))
+	r.Settle(admittedDepartures(r), passed)
 	return nil, true
 }
 

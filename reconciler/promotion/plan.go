@@ -135,7 +135,7 @@ func admittedDepartures(r *state.Release) (admitted []string) {
 // withoutSteps is a record without the approved steps of the clusters that are left now.
 func withoutSteps(to, base *state.Release, leaving []string) *state.Release {
 	for _, cluster := range leaving {
-		to.RecordAdmitted(without(to.Promotion.Admitted, []string{mark(state.PlanStep{Before: base.Clusters[cluster].RenderKey})}))
+		to.Withdraw(mark(state.PlanStep{Before: base.Clusters[cluster].RenderKey}))
 	}
 	return to
 }

@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -35,4 +36,19 @@ func TestAProofIsForTheLongestSoakThatIsAskedFor(t *testing.T) {
 		w.settle(2 * time.Minute)
 	}
 	require.LessOrEqual(t, len(proofs()), 10)
+}
+
+// TestASoakThatIsOverAndNotRecordedIsToldAsThat: between the end of a soak and the commit that records it, prod waits for that commit.
+func TestASoakThatIsOverAndNotRecordedIsToldAsThat(t *testing.T) {
+	w := settled(t, "a")
+	w.bump("a")
+	w.settle(tick)
+	w.until(t, func() bool { return strings.HasPrefix(w.gate("prod", "a", "soak").Reason, "soaks in staging, ") })
+	w.run(w.environmentOf("prod").Gates.Soak)
+	w.pass("prod", false)
+	waits := w.gate("prod", "a", "soak")
+	require.Equal(t, "soaked for 3m0s in staging, whose record does not say so yet", waits.Reason)
+	require.Equal(t, "the next commit to the state of staging", waits.Opens)
+	w.passes()
+	require.NotContains(t, w.gates("prod", "a"), "soak")
 }

@@ -9,7 +9,7 @@ import (
 // restore takes an instance back to a record: on the clusters that moved since to its bytes, and to the clusters that it left
 // since, which count again once they are healthy. A placement on a cluster that the record does not name stays until these
 // are well, and is left then. It returns nil where there is nothing to go back to.
-func (s *subject) restore(target *state.Release, commit string, moved []string, cause state.Cause) *Restoration {
+func (s *subject) restore(target *state.Release, commit string, moved []string, as state.Return) *Restoration {
 	r := s.base
 	to := target.WithClusters(map[string]state.Placement{})
 	to.Inherit(r)
@@ -41,7 +41,9 @@ func (s *subject) restore(target *state.Release, commit string, moved []string, 
 		to.MoveTo(r.Commit) // the head may have yielded it again since
 	}
 	to.KeepObserved(r)
-	to.GoBack(target.Promotion, &state.Rollout{Cause: cause, Entered: s.Now.stamp(), Moved: back}, s.history.left(r, to, to.Commit))
+	as.Origin, as.Unproven, as.Left = target.Promotion.Origin, target.Promotion.Unproven, s.history.left(r, to, to.Commit)
+	as.Rollout.Entered, as.Rollout.Moved = s.Now.stamp(), back
+	to.GoBack(as)
 	return &Restoration{Release: to, State: commit, Clusters: slices.Sorted(slices.Values(bytes))}
 }
 
@@ -65,11 +67,7 @@ func (s *subject) restorePinned(c *candidate) *Restoration {
 	if err != nil || !runs(target) || !runs(s.base) {
 		return nil
 	}
-	ran := s.history.ran(s.base)
-	back := s.restore(target, c.restore.State, sortedKeys(s.base.Clusters), state.CausePin)
-	if back != nil {
-		back.Release.RecordRan(ran)
-		back.Release.RecordGates(c.passed)
-	}
-	return back
+	return s.restore(target, c.restore.State, sortedKeys(s.base.Clusters), state.Return{
+		Ran: s.history.ran(s.base), Gates: c.passed, Rollout: state.Rollout{Cause: state.CausePin},
+	})
 }

@@ -78,5 +78,5 @@ func (s *subject) desert() {
 			return
 		}
 	}
-	s.edit().RecordRan(s.history.ran(s.base))
+	s.edit().Desert(s.history.ran(s.base))
 }

@@ -215,6 +215,12 @@ func (u upstreams) stillSoaking(up *platform.Environment, r *state.Release, now 
 		return &Gate{Name: gate.Health, Reason: "is not healthy everywhere in " + up.Name + " yet: " + now.why(), Opens: "its health in " + up.Name}
 	}
 	clock := u.view.Now
+	if now.soaked >= soak {
+		return &Gate{
+			Name: gate.Soak, Reason: fmt.Sprintf("soaked for %s in %s, whose record does not say so yet", soak, up.Name),
+			Opens: "the next commit to the state of " + up.Name, At: clock.in(0),
+		}
+	}
 	return &Gate{
 		Name: gate.Soak, Reason: fmt.Sprintf("soaks in %s, %s of %s", up.Name, now.soaked.Round(time.Second), soak),
 		Since: clock.Wall.Add(-now.soaked), Opens: "its health for that long", At: clock.in(max(soak-now.soaked, 0)),

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/state"
 )
 
 // Figures counts events while the daemon runs: the passes, and the milestones of releases. It is safe for concurrent use.
@@ -102,7 +103,7 @@ func (f *Figures) Milestone(m status.Milestone) {
 	switch m.Kind {
 	case status.Entered:
 		f.releases.WithLabelValues(m.Environment, m.Detail).Inc()
-		if m.Detail == "rollback" {
+		if m.Detail == string(state.CauseRollback) {
 			f.rollbacks.WithLabelValues(m.Environment).Inc()
 		}
 	case status.Promoted:

@@ -173,14 +173,12 @@ type RequestSpec struct {
 	OnRemoval    Removal                       `json:"onRemoval,omitempty" oneof:"keep|delete"`
 }
 
-// Removal says whether an object that a request adopted is kept or deleted, once its request or a later version drops it.
+// Removal says whether an object that a request adopted is deleted once its request or a later version drops it. Otherwise it is let
+// go: it stays, and is nobody's.
 type Removal string
 
-// The values of a request's onRemoval.
-const (
-	RemovalKeep   Removal = "keep" // it is let go: it stays, and is nobody's
-	RemovalDelete Removal = "delete"
-)
+// RemovalDelete is the value of onRemoval that deletes; "keep" and none do not.
+const RemovalDelete Removal = "delete"
 
 // RequestEnvironment has the fields that a request overrides in one environment.
 type RequestEnvironment struct {

@@ -70,14 +70,19 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 }
 
 // single decodes a kind that is one file, once.
-func single[T any](p *Platform, f *file, decode func(*document) T) T {
-	if f.decoded == nil {
-		d := open(f)
-		f.decoded = &loaded[T]{value: decode(d), problems: d.problems}
-	}
-	made := f.decoded.(*loaded[T])
+func single[T any](p *Platform, f *file, as func(*document) T) T {
+	made := decode(f, as)
 	p.Problems = append(p.Problems, made.problems...)
 	return made.value
+}
+
+// decode is single without the Problems. It is safe for concurrent use for different files.
+func decode[T any](f *file, as func(*document) T) *loaded[T] {
+	if f.decoded == nil {
+		d := open(f)
+		f.decoded = &loaded[T]{value: as(d), problems: d.problems}
+	}
+	return f.decoded.(*loaded[T])
 }
 
 // open starts reading a file.
@@ -153,11 +158,18 @@ func (l *Loader) loadNotifications(p *Platform) {
 	}
 }
 
+// decisionIn reads decisions/<environment>/<name>.yaml.
+func decisionIn(f *file) func(*document) *Decision {
+	environment, name := path.Base(path.Dir(f.path)), strings.TrimSuffix(path.Base(f.path), ".yaml")
+	return func(d *document) *Decision { return decodeDecision(d, environment, name, f.data) }
+}
+
 func (l *Loader) loadDecisions(p *Platform) {
-	for _, at := range slices.Sorted(maps.Keys(p.tree.decisions)) {
-		f := p.tree.decisions[at]
-		environment, name := path.Base(path.Dir(at)), strings.TrimSuffix(path.Base(at), ".yaml")
-		decision := single(p, f, func(d *document) *Decision { return decodeDecision(d, environment, name, f.data) })
+	files := slices.Sorted(maps.Keys(p.tree.decisions))
+	forAll(len(files), func(i int) { decode(p.tree.decisions[files[i]], decisionIn(p.tree.decisions[files[i]])) })
+	for _, at := range files {
+		f, environment := p.tree.decisions[at], path.Base(path.Dir(at))
+		decision := single(p, f, decisionIn(f))
 		if decision.Broken || len(decision.Items) == 0 {
 			p.Decisions = append(p.Decisions, decision)
 		} else {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -108,6 +109,27 @@ func TestReloadEqualsLoad(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Many files are read by several goroutines, and the Platform is the same as one would make of them.
+func TestLoadIsTheSameOnAnyNumberOfProcessors(t *testing.T) {
+	fsys := large(t, 1000)
+	for i := range 300 {
+		name := fmt.Sprintf("requests/team-%d/wrong-%d.yaml", i%3, i)
+		fsys[name] = &fstest.MapFile{Data: []byte(request(fmt.Sprintf("{storage: %d, nothing: %d}", i, i)))}
+		name = fmt.Sprintf("decisions/dev/many-%d.yaml", i)
+		fsys[name] = &fstest.MapFile{Data: []byte(fmt.Sprintf("apiVersion: transom.dev/v1alpha1\nkind: Hold\nmetadata: {name: other-%d}\nspec: {}\n", i))}
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	want, err := platform.Load(fsys)
+	require.NoError(t, err)
+	require.Greater(t, len(want.Problems), 600)
+	runtime.GOMAXPROCS(4)
+	got, err := platform.Load(fsys)
+	require.NoError(t, err)
+	require.Equal(t, lines(want.Problems), lines(got.Problems))
+	require.Equal(t, outcome(want), outcome(got))
+	require.Equal(t, releases(want, "dev"), releases(got, "dev"))
 }
 
 func union(a, b fstest.MapFS) map[string]bool {

@@ -49,22 +49,25 @@ func (l *Loader) loadRequests(p *Platform) {
 // loadTeam resolves the requests of a team. Results that did not change since the last time are taken over.
 func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team) *team {
 	t := &team{files: files, resolved: make(map[RequestKey]*resolved, len(files.requests)), named: map[string]bool{}}
-	for _, request := range sortedKeys(files.requests) {
-		key := RequestKey{name, request}
-		f := decoded(files.requests[request], key)
-		var r *resolved
+	names := sortedKeys(files.requests)
+	all := make([]*resolved, len(names))
+	forAll(len(names), func(i int) {
+		key := RequestKey{name, names[i]}
+		f := decoded(files.requests[names[i]], key)
 		if last != nil {
-			r = last.resolved[key]
+			all[i] = last.resolved[key]
 		}
-		if r == nil || r.file != f || r.stages != l.stages || r.offering != p.Offerings[f.request.Spec.Offering] || r.offering == nil {
-			r = resolve(p, f, l.stages, r)
+		if r := all[i]; r == nil || r.file != f || r.stages != l.stages || r.offering != p.Offerings[f.request.Spec.Offering] || r.offering == nil {
+			all[i] = resolve(p, f, l.stages, r)
 		}
-		t.resolved[key] = r
-		if f.named != "" && f.named != request {
-			t.named[f.named] = true
+	})
+	for i, r := range all {
+		t.resolved[RequestKey{name, names[i]}] = r
+		if named := r.file.named; named != "" && named != names[i] {
+			t.named[named] = true
 		}
 		t.requests = append(t.requests, r.request)
-		t.problems = append(t.problems, f.problems...)
+		t.problems = append(t.problems, r.file.problems...)
 	}
 	t.bindRequests(p)
 	return t

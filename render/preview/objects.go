@@ -2,6 +2,7 @@ package preview
 
 import (
 	"bytes"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -59,8 +60,9 @@ func Written(live []map[string]any) ([]byte, error) {
 
 // Covered is live objects as a manifest file that can be compared with the desired one. It has the fields that the desired manifest
 // sets, with the values of the cluster: whatever defaults, controllers and people added beside them says nothing about the desired
-// ones. A Secret, whose values stay in the cluster, is as it is desired.
-func Covered(desired []byte, live []map[string]any) ([]byte, error) {
+// ones. The canonical form of a desired object is the one in which an API server writes it: a value that is live as in there is the desired
+// one. A Secret, whose values stay in the cluster, is as it is desired.
+func Covered(desired []byte, live []map[string]any, canonical func(map[string]any) map[string]any) ([]byte, error) {
 	wanted, err := documents(manifests.Split(desired))
 	if err != nil {
 		return nil, err
@@ -83,7 +85,7 @@ func Covered(desired []byte, live []map[string]any) ([]byte, error) {
 		if !there {
 			continue
 		}
-		object := covered(wanted[id].object, d.object)
+		object := covered(wanted[id].object, canonical(wanted[id].object), d.object)
 		if same(wanted[id].object, object) {
 			texts = append(texts, []byte(strings.TrimSpace(wanted[id].text)))
 			continue
@@ -97,43 +99,63 @@ func Covered(desired []byte, live []map[string]any) ([]byte, error) {
 	return manifests.Join(texts), nil
 }
 
-// covered is the part of a live value that a desired one sets.
-func covered(desired, live any) any {
+// covered is the part of a live value that a desired one sets, written as the desired one is where the live one is its canonical form.
+func covered(desired, canonical, live any) any {
 	switch desired := desired.(type) {
 	case map[string]any:
 		fields, ok := live.(map[string]any)
 		if !ok {
 			return live
 		}
-		part := map[string]any{}
-		for name, value := range desired {
-			if is, there := fields[name]; there {
-				part[name] = covered(value, is)
-			}
-		}
-		return part
+		return coveredFields(desired, canonical, fields)
 	case []any:
 		items, ok := live.([]any)
 		if !ok {
 			return live
 		}
-		return coveredItems(desired, items)
+		return coveredItems(desired, canonical, items)
+	}
+	if reflect.DeepEqual(canonical, live) {
+		return desired
 	}
 	return live
 }
 
+// coveredFields is covered for the fields of an object. One without a value that the canonical form leaves out is left out by the API
+// server, too.
+func coveredFields(desired map[string]any, canonical any, live map[string]any) map[string]any {
+	part, forms := map[string]any{}, fieldsOf(canonical)
+	for name, value := range desired {
+		form, formed := forms[name]
+		is, there := live[name]
+		switch {
+		case there:
+			part[name] = covered(value, form, is)
+		case forms != nil && !formed && isEmpty(value):
+			part[name] = value
+		}
+	}
+	return part
+}
+
 // coveredItems is covered for lists. Items with a name belong to each other by that, others by their place; items of the cluster that
 // are beyond the desired ones are shown, unless they have a name: others may own these.
-func coveredItems(desired, live []any) []any {
+func coveredItems(desired []any, canonical any, live []any) []any {
 	part := []any{}
+	forms, _ := canonical.([]any)
 	for i, item := range desired {
 		at := i
 		if name := nameOf(item); name != "" {
 			at = slices.IndexFunc(live, func(other any) bool { return nameOf(other) == name })
 		}
-		if at >= 0 && at < len(live) {
-			part = append(part, covered(item, live[at]))
+		if at < 0 || at >= len(live) {
+			continue
 		}
+		var form any
+		if len(forms) == len(desired) {
+			form = forms[i]
+		}
+		part = append(part, covered(item, form, live[at]))
 	}
 	for i := len(desired); i < len(live); i++ {
 		if nameOf(live[i]) == "" {
@@ -143,10 +165,25 @@ func coveredItems(desired, live []any) []any {
 	return part
 }
 
+func fieldsOf(value any) map[string]any {
+	fields, _ := value.(map[string]any)
+	return fields
+}
+
+// isEmpty says whether a value is the zero value of its type, or has no elements.
+func isEmpty(value any) bool {
+	switch value := value.(type) {
+	case map[string]any:
+		return len(value) == 0
+	case []any:
+		return len(value) == 0
+	}
+	return value == nil || reflect.ValueOf(value).IsZero()
+}
+
 // nameOf is the name of an item of a list; empty: it has none.
 func nameOf(item any) string {
-	fields, _ := item.(map[string]any)
-	name, _ := fields["name"].(string)
+	name, _ := fieldsOf(item)["name"].(string)
 	return name
 }
 

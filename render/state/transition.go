@@ -82,15 +82,32 @@ func (r *Release) Enter(e Entry) {
 	p.Ran, p.TakenBack, p.Left, p.Rollout = e.Ran, e.TakenBack, e.Left, e.Rollout
 }
 
-// EnterUnchanged has a release enter that changes no bytes. The release that brought these stays as the origin, and a rollout goes
-// on; without an origin nothing ran, and nothing rolls out.
-func (r *Release) EnterUnchanged(commit, origin string, promotedFrom []string, left *Left) {
-	r.Commit = commit
+// An UnchangedEntry is how a release enters that changes no bytes.
+type UnchangedEntry struct {
+	Commit       string
+	Origin       string // the release that brought the bytes; empty: nothing ran
+	PromotedFrom []string
+	Admitted     []string
+	Left         *Left
+}
+
+// EnterUnchanged has a release enter that changes no bytes. A rollout goes on, unless nothing ran.
+func (r *Release) EnterUnchanged(e UnchangedEntry) {
+	r.Commit = e.Commit
 	p := &r.Promotion
-	p.Origin, p.PromotedFrom, p.Left = origin, promotedFrom, left
-	if origin == "" {
+	p.Origin, p.PromotedFrom, p.Admitted, p.Left = e.Origin, e.PromotedFrom, e.Admitted, e.Left
+	if e.Origin == "" {
 		p.Rollout = nil
 	}
+}
+
+// EnterRemoval has the removal of the release enter whose record is base. A removal of it that was proven before says nothing about
+// this one, whose digest is the same.
+func (r *Release) EnterRemoval(base *Release, e Entry) {
+	r.Inherit(base)
+	e.TakenBack = r.Promotion.TakenBack
+	r.Promotion.Proven = without(r.Promotion.Proven, r.Digest)
+	r.Enter(e)
 }
 
 // Renew has other bytes enter under a release that stays.
@@ -98,11 +115,20 @@ func (r *Release) Renew(ran []Ran, gates []PassedGate, rollout *Rollout) {
 	r.Promotion.Ran, r.Promotion.Gates, r.Promotion.Rollout = ran, gates, rollout
 }
 
+// A Return is how a release that was here before enters again.
+type Return struct {
+	Origin, Unproven string // as its record had them then
+	Ran              []Ran
+	Gates            []PassedGate // that it passed; none where a failure takes the instance back
+	Left             *Left
+	Rollout          Rollout
+}
+
 // GoBack has a release that was here before enter again.
-func (r *Release) GoBack(before Promotion, rollout *Rollout, left *Left) {
+func (r *Release) GoBack(b Return) {
 	p := &r.Promotion
-	p.Rollout, p.Left, p.Admitted, p.Gates = rollout, left, nil, nil
-	p.Origin, p.Unproven = before.Origin, before.Unproven
+	p.Origin, p.Unproven, p.Ran, p.Gates, p.Left = b.Origin, b.Unproven, b.Ran, b.Gates, b.Left
+	p.Rollout, p.Admitted = &b.Rollout, nil
 }
 
 // Reach says which clusters the rollout moved, and which it has not reached.
@@ -122,9 +148,11 @@ func (r *Release) Resume(now time.Time) {
 	r.Readmit(func(f Failure) bool { return f.Release == r.Digest })
 }
 
-// Settle ends the rollout: the release is healthy in all waves. Of the steps that were admitted those that are still to come stay.
-func (r *Release) Settle(admitted []string) {
+// Settle ends the rollout: the release is healthy in all waves, and passed the given gates. Of the steps that were admitted those that are
+// still to come stay.
+func (r *Release) Settle(admitted []string, passed []PassedGate) {
 	r.Promotion.Rollout, r.Promotion.Admitted, r.Promotion.TakenBack = nil, admitted, nil
+	r.Promotion.Gates = append(r.Promotion.Gates, passed...)
 }
 
 // EndRemoval says that pruning is confirmed: the record is a tombstone.
@@ -139,20 +167,45 @@ func (r *Release) Admit(steps ...string) {
 	}
 }
 
-// RecordAdmitted says which steps were admitted.
-func (r *Release) RecordAdmitted(steps []string) { r.Promotion.Admitted = steps }
+// Withdraw takes back a step that an Approval admitted.
+func (r *Release) Withdraw(step string) {
+	r.Promotion.Admitted = slices.DeleteFunc(slices.Clone(r.Promotion.Admitted), func(s string) bool { return s == step })
+}
 
-// RecordRan says which releases were healthy here before.
-func (r *Release) RecordRan(ran []Ran) { r.Promotion.Ran = ran }
+// Desert says that the release ran and was healthy, and that clusters lose its bytes: it is among those that were healthy here before.
+func (r *Release) Desert(ran []Ran) { r.Promotion.Ran = ran }
 
-// RecordGates says which gates the release passed.
-func (r *Release) RecordGates(gates []PassedGate) { r.Promotion.Gates = gates }
+// maxProven bounds the proofs that a record keeps.
+const maxProven = 10
 
-// RecordProofs says which releases are proven.
-func (r *Release) RecordProofs(proofs []Proof) { r.Promotion.Proven = proofs }
+// Prove adds a proof, or replaces the one of the same release. The oldest go first.
+func (r *Release) Prove(proof Proof) {
+	proofs := append(without(r.Promotion.Proven, proof.Digest), proof)
+	r.Promotion.Proven = proofs[max(len(proofs)-maxProven, 0):]
+}
 
-// RecordFailures says which render keys failed and are rejected.
-func (r *Release) RecordFailures(failures []Failure) { r.Promotion.Rejected = failures }
+// without are the proofs of other releases.
+func without(proofs []Proof, digest string) []Proof {
+	return slices.DeleteFunc(slices.Clone(proofs), func(proof Proof) bool { return proof.Digest == digest })
+}
+
+// maxRejected bounds the releases whose failures a record keeps. It is more than there are candidates, so that none of
+// them is forgotten to have failed.
+const maxRejected = 32
+
+// Reject adds failures: their render keys are not taken again. The oldest beyond the bound go.
+func (r *Release) Reject(failures []Failure) {
+	all := slices.Concat(r.Promotion.Rejected, failures)
+	seen := map[string]bool{}
+	for i, f := range slices.Backward(all) {
+		seen[f.Release+f.Group] = true
+		if len(seen) > maxRejected {
+			all = all[i+1:]
+			break
+		}
+	}
+	r.Promotion.Rejected = all
+}
 
 // Readmit forgets failures.
 func (r *Release) Readmit(readmitted func(Failure) bool) {

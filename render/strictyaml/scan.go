@@ -124,11 +124,19 @@ func (s *scan) parse(data []byte) (docs []*yaml.Node) {
 // hiddenBreak matches the characters that end a line for YAML and that a reviewer of the file sees as nothing or as a space.
 var hiddenBreak = regexp.MustCompile("\r(?:[^\n]|$)|\u0085|\u2028|\u2029")
 
+// mayHideBreaks says whether a text has bytes that hiddenBreak may match: nearly no file has one, and the expression is slow.
+func mayHideBreaks(data []byte) bool {
+	return bytes.IndexByte(data, '\r') >= 0 || bytes.Contains(data, []byte("\u0085")) || bytes.Contains(data, []byte("\xe2\x80"))
+}
+
 // findHiddenBreaks reports a line break that nobody sees and that makes more of the file than one scalar: a key that seems part
 // of the text or comment before it. Inside of quotes, such a character is text as any other.
 func (s *scan) findHiddenBreaks(data []byte, docs []*yaml.Node) {
+	if !mayHideBreaks(data) || len(s.problems) > 0 {
+		return
+	}
 	at := hiddenBreak.FindIndex(data)
-	if at == nil || len(s.problems) > 0 {
+	if at == nil {
 		return
 	}
 	seen := scan{}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/state"
 )
 
 const (
@@ -146,7 +147,7 @@ func (c *Console) fleet(r *http.Request, m *model) (*view, error) {
 		} else {
 			toggled.States = append(slices.Clone(f.States), string(v))
 		}
-		if n := counts[v]; n > 0 || chosen || v == "Healthy" {
+		if n := counts[v]; n > 0 || chosen || v == healthy {
 			page.Counts = append(page.Counts, count{v, n, chosen, toggled.link()})
 		}
 	}
@@ -193,7 +194,7 @@ func (m *model) selected(f filter) []*row {
 }
 
 // severity is the rank of a row as far as it is a matter of order: rows that are only on their way stand by name.
-func (r *row) severity() int { return min(r.rank, verdict("Progressing").rank()) }
+func (r *row) severity() int { return min(r.rank, verdict(state.Progressing).rank()) }
 
 // countsUnder counts the verdicts of the instances that a filter selects but for its states.
 func (m *model) countsUnder(f filter) map[verdict]int {

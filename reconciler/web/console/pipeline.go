@@ -113,7 +113,7 @@ func sortedKeys(of map[int][]*stage) []int {
 }
 
 func (m *model) stageOf(in *instance, e *status.Environment) *stage {
-	s := &stage{In: in.Instance, Width: stageWidth, Link: requestLink(in.Request, in.Environment), Version: in.Version, Verdict: verdict("Healthy")}
+	s := &stage{In: in.Instance, Width: stageWidth, Link: requestLink(in.Request, in.Environment), Version: in.Version, Verdict: healthy}
 	if len(in.Placements) == 0 {
 		s.Verdict = verdictOf(in.Instance, nil)
 	}
@@ -165,7 +165,7 @@ func (m *model) arrowsTo(s *stage, byName map[string]*stage) []arrow {
 }
 
 func arrowTo(s *stage) arrow {
-	a := arrow{X: s.X - stageGap/2, Y: s.Y + stageHead/2, Verdict: verdict("Healthy")}
+	a := arrow{X: s.X - stageGap/2, Y: s.Y + stageHead/2, Verdict: healthy}
 	if len(s.In.Waiting) == 0 {
 		return a
 	}

@@ -107,7 +107,7 @@ func (r *row) worst() *instance {
 func (m *model) requestPage(r *row, in *instance) *requestPage {
 	page := &requestPage{
 		Key: r.Key, Offering: r.Offering, File: in.File, Row: r, In: in.Instance, Env: m.byName[in.Environment], Pipeline: m.pipelineOf(r, in.Environment),
-		Verdict: verdict("Healthy"),
+		Verdict: healthy,
 	}
 	if len(in.Placements) == 0 {
 		page.Verdict, page.Why = verdictOf(in.Instance, nil), reason(in.Instance, nil)
@@ -149,10 +149,10 @@ func opensByPerson(g status.Gate) bool { return g.Name == gate.Approval || g.Nam
 
 func placeOf(in *status.Instance, p *status.Placement, wave string) place {
 	v := verdictOf(in, p)
-	one := place{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != "Healthy" || len(p.Added)+len(p.Leaving) > 0}
+	one := place{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != healthy || len(p.Added)+len(p.Leaving) > 0}
 	order := []status.Stage{status.Rendered, status.Committed, status.Applied, status.Healthy}
 	times := []time.Time{in.MergedAt, p.CommittedAt, p.AppliedAt, p.HealthyAt}
-	names := []string{"Merged", "Committed", "Applied", "Healthy"}
+	names := []string{"Merged", string(status.Committed), string(status.Applied), string(status.Healthy)}
 	reached := slices.Index(order, p.Stage)
 	for i, name := range names {
 		one.Steps = append(one.Steps, step{name, times[i], i <= reached})

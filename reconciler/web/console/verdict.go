@@ -18,11 +18,13 @@ const (
 	problem  verdict = "Problem"
 	rejected verdict = "Rejected"
 	waiting  verdict = "Waiting"
+
+	healthy = verdict(state.Healthy)
 )
 
 // verdicts lists all of them, the one that needs a person most first.
 var verdicts = []verdict{
-	problem, verdict(state.Failed), rejected, verdict(state.Unknown), verdict(state.Progressing), waiting, verdict(state.Suspended), verdict(state.Healthy),
+	problem, verdict(state.Failed), rejected, verdict(state.Unknown), verdict(state.Progressing), waiting, verdict(state.Suspended), healthy,
 }
 
 // rank is the place of a verdict among all; 0 is the worst.

@@ -131,17 +131,17 @@ func (s *sources) configuration(name string) (c transformerConfig) {
 }
 
 // configure notes the fields that the configurations of a kustomization add to those that may name an object.
-func (t *trial) configure(dir string, k *types.Kustomization) {
+func (e *estimate) configure(dir string, k *types.Kustomization) {
 	for _, entry := range k.Configurations {
-		for _, n := range t.sources.configuration(path.Join(dir, entry)).NameReference {
-			t.named = append(t.named, n.FieldSpecs...)
+		for _, n := range e.sources.configuration(path.Join(dir, entry)).NameReference {
+			e.named = append(e.named, n.FieldSpecs...)
 		}
 	}
 }
 
 // configured counts the fields that configurations say to hold names, once for each time that they are said to.
-func (t *trial) configured(acc *accumulation) (count int64) {
-	for _, spec := range t.named {
+func (e *estimate) configured(acc *accumulation) (count int64) {
+	for _, spec := range e.named {
 		steps := strings.Split(strings.ReplaceAll(spec.Path, "[]", ""), "/")
 		for _, i := range acc.items {
 			if spec.Kind == "" || spec.Kind == i.kind {

@@ -207,7 +207,7 @@ func (s *sources) expand(dir string) expansion {
 func (s *source) expansion() expansion {
 	e := expansion{bytes: s.size}
 	for _, object := range s.objects() {
-		nodes, size := weight(object)
+		nodes, size := countNodes(object)
 		e.add(expansion{objects: 1, nodes: nodes, size: size})
 	}
 	return e
@@ -282,15 +282,15 @@ func resolved(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// weight counts the nodes below a node and their bytes as JSON, aliases as the nodes they stand for.
-func weight(n *yaml.Node) (nodes, bytes int64) {
+// countNodes counts the nodes below a node and their bytes as JSON, aliases as the nodes they stand for.
+func countNodes(n *yaml.Node) (nodes, bytes int64) {
 	n = resolved(n)
 	if n == nil {
 		return 0, 0
 	}
 	nodes, bytes = 1, int64(len(n.Value))+3
 	for _, c := range n.Content {
-		below, size := weight(c)
+		below, size := countNodes(c)
 		nodes, bytes = plus(nodes, below), plus(bytes, size)
 	}
 	return nodes, bytes

@@ -49,7 +49,7 @@ func Guard(t Tree) []platform.Problem {
 	g.over(".", limitFiles, g.files)
 	g.over(".", limitTree, g.bytes)
 	if len(g.problems) == 0 {
-		g.weigh()
+		g.estimateBuild()
 	}
 	slices.SortFunc(g.problems, platform.Problem.Compare)
 	return g.problems
@@ -116,9 +116,9 @@ func (g *guard) over(name string, l limit, n int64) {
 	}
 }
 
-// weigh counts the work of building the tree. A directory that no other lists is an optional component, or it is not built:
+// estimateBuild counts the work of building the tree. A directory that no other lists is an optional component, or it is not built:
 // its changes depend on the objects that others have brought.
-func (g *guard) weigh() {
+func (g *guard) estimateBuild() {
 	s := newSources([]Tree{g.tree})
 	listed := map[string]bool{}
 	for _, l := range g.listings {
@@ -134,7 +134,7 @@ func (g *guard) weigh() {
 			g.report(l.from.file, nil, "", "too-much", "%s", message)
 		}
 	}
-	if _, err := s.weigh([]string{g.tree.Dir}); err != nil {
+	if _, err := s.estimateBuild([]string{g.tree.Dir}); err != nil {
 		file := KustomizationFile
 		var failure *Failure
 		if errors.As(err, &failure) {

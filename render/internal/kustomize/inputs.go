@@ -10,20 +10,21 @@ import (
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/platform"
 )
 
 // InputsKind is the kind of the one object that carries an instance's values. Kustomize drops it by its annotation.
 const (
-	inputsAPIVersion = "transom.dev/v1alpha1"
-	InputsKind       = "Inputs"
-	InputsName       = "inputs"
+	InputsKind = "Inputs"
+	InputsName = "inputs"
 )
 
 // marshalInputs writes the Inputs object. Every string is double-quoted, so that none is read back as anything else:
 // `no`, `0o17`, `1e3` and `null` stay the strings that the developer wrote.
 func marshalInputs(fields map[string]any) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
-	appendEntry(root, "apiVersion", stringNode(inputsAPIVersion))
+	appendEntry(root, "apiVersion", stringNode(platform.APIVersion))
 	appendEntry(root, "kind", stringNode(InputsKind))
 	metadata, err := valueNode(map[string]any{
 		"name":        InputsName,

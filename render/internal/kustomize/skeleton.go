@@ -53,7 +53,7 @@ type Subject struct{ Namespace, Name string }
 // Analyse builds the skeleton of a wrapper, whose trees have passed Guard. Only its trees and components count. It fails
 // where they come to more than the limits together, before anything is built.
 func Analyse(w Wrapper) (*Skeleton, error) {
-	weighed, err := weigh(w.Trees, w.Components)
+	burden, err := estimateBuild(w.Trees, w.Components)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := analysis{Skeleton: &Skeleton{readings: weighed.readings()}, wrapper: w, affixes: affixes}
+	a := analysis{Skeleton: &Skeleton{readings: burden.readings()}, wrapper: w, affixes: affixes}
 	for i, dir := range w.Components {
 		writes, err := replacementsOf(w.Trees, dir)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // The subjects of the story. All of them are of examples/acme; another platform is shown without it.
@@ -261,7 +262,7 @@ func (i *inspector) neverSeen(text string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		since := time.Now()
 		for cluster, want := range map[string]bool{"prod-eu-1": true, "prod-us-1": false} {
-			commits, err := i.repos.git(ctx, i.prod(), "log", "-S", text, "--format=%h", "main", "--", "clusters/"+cluster)
+			commits, err := i.repos.git(ctx, i.prod(), "log", "-S", text, "--format=%h", "main", "--", state.ClusterDir(cluster))
 			if err != nil {
 				return err
 			}

@@ -12,7 +12,7 @@ type Path []any
 // pattern writes paths: names with dots between, where "*" is every item of a list or every field of an object.
 type pattern = string
 
-// The fields that the API server, or a controller's account, fills in where a manifest leaves them out. The trial says whether
+// The fields that the API server, or a controller's account, fills in where a manifest leaves them out. A dry run says whether
 // one has its default: a pattern too many costs nothing.
 var (
 	podDefaults = []pattern{

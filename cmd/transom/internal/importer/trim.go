@@ -9,23 +9,22 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 )
 
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
-
-// manager is the field manager of the trials, which write nothing.
+// manager is the field manager of the dry runs, which write nothing.
 const manager = "transom-import"
 
-// mostTries bounds the trials of one object.
-const mostTries = 80
+// mostDryRuns bounds the dry runs of one object.
+const mostDryRuns = 80
 
 // trim is an object as it would be written. With an error it has every field of the spec that it has in the cluster.
 func trim(ctx context.Context, objects dynamic.ResourceInterface, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	t := &trials{objects: objects, live: live, left: mostTries}
+	t := &dryRuns{objects: objects, live: live, remaining: mostDryRuns}
 	whole := strip(live)
 	kept, err := t.leaveOut(ctx, candidates(live))
 	if err != nil {
@@ -54,22 +53,22 @@ func trim(ctx context.Context, objects dynamic.ResourceInterface, live *unstruct
 	return whole, nil
 }
 
-// trials asks the API server how an object would be without some of its fields.
-type trials struct {
-	objects dynamic.ResourceInterface
-	live    *unstructured.Unstructured
-	gone    []Path // fields that come back as they are
-	left    int    // trials
-	refusal error  // the first one
+// dryRuns asks the API server how an object would be without some of its fields.
+type dryRuns struct {
+	objects   dynamic.ResourceInterface
+	live      *unstructured.Unstructured
+	gone      []Path // fields that come back as they are
+	remaining int    // of the dry runs
+	refusal   error  // the first one
 }
 
 // leaveOut tries an object without fields, and returns those that would not come back as they are. Where the API server refuses
 // the object, one of the fields has to stay: each half is tried by itself.
-func (t *trials) leaveOut(ctx context.Context, fields []Path) (kept []Path, err error) {
-	if len(fields) == 0 || t.left == 0 {
+func (t *dryRuns) leaveOut(ctx context.Context, fields []Path) (kept []Path, err error) {
+	if len(fields) == 0 || t.remaining == 0 {
 		return fields, nil
 	}
-	t.left--
+	t.remaining--
 	back, err := t.without(ctx, fields)
 	switch {
 	case err == nil:
@@ -100,12 +99,12 @@ func (t *trials) leaveOut(ctx context.Context, fields []Path) (kept []Path, err 
 }
 
 // without is the object as the API server would have it without fields, and without those that are gone.
-func (t *trials) without(ctx context.Context, fields []Path) (*unstructured.Unstructured, error) {
-	trial := t.live.DeepCopy()
+func (t *dryRuns) without(ctx context.Context, fields []Path) (*unstructured.Unstructured, error) {
+	object := t.live.DeepCopy()
 	for _, at := range slices.Concat(t.gone, fields) {
-		cut(trial.Object, at)
+		cut(object.Object, at)
 	}
-	return t.objects.Update(ctx, trial, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: manager})
+	return t.objects.Update(ctx, object, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: manager})
 }
 
 // strip is an object without the fields that only a cluster can give: its status, the bookkeeping in metadata, and addresses.
@@ -167,7 +166,7 @@ func asObject(texts map[string]string) map[string]any {
 // IsBookkeeping says whether an annotation is a controller's or kubectl's own memory.
 func IsBookkeeping(annotation string) bool {
 	prefix, _, _ := strings.Cut(annotation, "/")
-	return annotation == lastApplied || slices.Contains([]string{
+	return annotation == corev1.LastAppliedConfigAnnotation || slices.Contains([]string{
 		"deployment.kubernetes.io", "pv.kubernetes.io", "volume.kubernetes.io", "volume.beta.kubernetes.io", "deprecated.daemonset.template.generation",
 		"autoscaling.alpha.kubernetes.io", "endpoints.kubernetes.io",
 	}, prefix)
@@ -178,7 +177,7 @@ func IsBookkeeping(annotation string) bool {
 func candidates(live *unstructured.Unstructured) []Path {
 	paths := expand(live.Object, defaults(live.GetKind()))
 	var file map[string]any
-	if text := live.GetAnnotations()[lastApplied]; text != "" && json.Unmarshal([]byte(text), &file) == nil {
+	if text := live.GetAnnotations()[corev1.LastAppliedConfigAnnotation]; text != "" && json.Unmarshal([]byte(text), &file) == nil {
 		for name, value := range live.Object {
 			if name != "metadata" && name != "status" && file[name] != nil {
 				paths = append(paths, beyond(Path{name}, value, file[name])...)

@@ -8,13 +8,13 @@ import (
 
 // patterns counts the work of matching all objects against the patterns of a kustomization's selectors: a regular expression
 // of a few characters may be of a million steps, for each character of each name.
-func (t *trial) patterns(dir string, k *types.Kustomization, acc *accumulation) {
+func (e *estimate) patterns(dir string, k *types.Kustomization, acc *accumulation) {
 	var selectors []*types.Selector
 	for _, p := range patched(k) {
 		selectors = append(selectors, p.Target)
 	}
 	for _, r := range k.Replacements {
-		for _, one := range t.sources.replacements(dir, r) {
+		for _, one := range e.sources.replacements(dir, r) {
 			for _, target := range one.Targets {
 				if target != nil {
 					selectors = append(append(selectors, target.Select), target.Reject...)
@@ -32,9 +32,9 @@ func (t *trial) patterns(dir string, k *types.Kustomization, acc *accumulation) 
 		}
 		for _, text := range []string{s.Group, s.Version, s.Kind, s.Name, s.Namespace} {
 			n := pattern.Steps(text)
-			t.fail(dir, limitPattern.exceeded(n))
-			t.steps = plus(t.steps, times(n, characters))
+			e.fail(dir, limitPattern.exceeded(n))
+			e.steps = plus(e.steps, times(n, characters))
 		}
 	}
-	t.fail(dir, limitSteps.exceeded(t.steps))
+	e.fail(dir, limitSteps.exceeded(e.steps))
 }

@@ -12,17 +12,17 @@ import (
 )
 
 // patch makes one patch, of whichever form.
-func (t *trial) patch(dir string, n int, p types.Patch, acc *accumulation) {
-	text := t.sources.text(fmt.Sprintf("%s#%d", dir, n), p.Patch)
+func (e *estimate) patch(dir string, n int, p types.Patch, acc *accumulation) {
+	text := e.sources.text(fmt.Sprintf("%s#%d", dir, n), p.Patch)
 	if p.Path != "" {
-		text = t.sources.file(path.Join(dir, p.Path))
+		text = e.sources.file(path.Join(dir, p.Path))
 	}
 	for _, d := range text.documents {
 		switch d.Kind {
 		case yaml.SequenceNode:
-			t.operations(d, acc, targets(p.Target, d))
+			e.operations(d, acc, targets(p.Target, d))
 		case yaml.MappingNode:
-			t.merge(d, acc, targets(p.Target, d))
+			e.merge(d, acc, targets(p.Target, d))
 		}
 	}
 }
@@ -63,86 +63,86 @@ func selects(s *types.Selector) func(*item) bool {
 }
 
 // merge makes a strategic merge patch.
-func (t *trial) merge(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
-	nodes, bytes := weight(patch)
-	places := placesIn(patch)
+func (e *estimate) merge(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
+	nodes, bytes := countNodes(patch)
+	counts := countFields(patch)
 	for _, i := range acc.items {
-		if t.overdone(acc) {
+		if e.overdone(acc) {
 			return // which is counted before anything is done
 		}
 		if !takes(i) {
 			continue
 		}
-		t.walks = plus(t.walks, plus(i.nodes, nodes))
-		t.lists(patch, nil, i)
+		e.walks = plus(e.walks, plus(i.nodes, nodes))
+		e.lists(patch, nil, i)
 		acc.grow(i, nodes, bytes)
-		i.places.add(places)
+		i.counts.add(counts)
 		i.wrote(writing{patch: patch, bytes: bytes})
 	}
 }
 
 // lists counts the work of merging the lists of a patch: Kustomize holds each item against all others.
-func (t *trial) lists(patch *yaml.Node, at []string, i *item) {
-	if patch = resolved(patch); patch == nil || t.walks > limitWalks.most {
+func (e *estimate) lists(patch *yaml.Node, at []string, i *item) {
+	if patch = resolved(patch); patch == nil || e.walks > limitWalks.most {
 		return
 	}
 	switch patch.Kind {
 	case yaml.MappingNode:
 		for n := 0; n+1 < len(patch.Content); n += 2 {
-			t.lists(patch.Content[n+1], slices.Concat(at, []string{patch.Content[n].Value}), i)
+			e.lists(patch.Content[n+1], slices.Concat(at, []string{patch.Content[n].Value}), i)
 		}
 	case yaml.SequenceNode:
 		const dear = 10 // fields that are walked over in the time that two items are held against each other
 		items, from := i.itemsAt(at)
 		items = plus(items, int64(len(patch.Content)))
-		t.walks = plus(t.walks, times(dear, times(items, items)))
+		e.walks = plus(e.walks, times(dear, times(items, items)))
 		for source := range from {
-			if t.merges == nil {
-				t.merges = map[string]int64{}
+			if e.merges == nil {
+				e.merges = map[string]int64{}
 			}
-			t.merges[source]++
+			e.merges[source]++
 		}
 		for _, c := range patch.Content {
-			t.lists(c, slices.Concat(at, []string{"*"}), i)
+			e.lists(c, slices.Concat(at, []string{"*"}), i)
 		}
 	}
 }
 
 // operations makes a JSON patch. The value that an operation moves may be as large as the object.
-func (t *trial) operations(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
+func (e *estimate) operations(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
 	for _, i := range acc.items {
-		if t.overdone(acc) {
+		if e.overdone(acc) {
 			return
 		}
 		if !takes(i) {
 			continue
 		}
-		t.walks = plus(t.walks, plus(i.nodes, times(int64(len(patch.Content)), 8)))
+		e.walks = plus(e.walks, plus(i.nodes, times(int64(len(patch.Content)), 8)))
 		copied := int64(0)
 		for _, operation := range patch.Content {
-			t.operation(resolved(operation), i, acc, &copied)
+			e.operation(resolved(operation), i, acc, &copied)
 		}
 	}
 }
 
-func (t *trial) operation(o *yaml.Node, i *item, acc *accumulation, copied *int64) {
+func (e *estimate) operation(o *yaml.Node, i *item, acc *accumulation, copied *int64) {
 	op, at, value := resolved(Lookup(o, "op")), steps(Lookup(o, "path")), Lookup(o, "value")
 	if op == nil {
 		return
 	}
 	switch op.Value {
 	case "add", "replace":
-		nodes, bytes := weight(value)
+		nodes, bytes := countNodes(value)
 		acc.grow(i, nodes, bytes)
-		i.places.add(placesIn(value))
+		i.counts.add(countFields(value))
 		i.wrote(writing{path: at, bytes: bytes})
 	case "copy":
-		t.copies = plus(t.copies, 1)
+		e.copies = plus(e.copies, 1)
 		from := steps(Lookup(o, "from"))
 		bytes := max(0, min(i.sizeAt(from), copySizeLimit-*copied))
 		*copied += bytes
 		acc.grow(i, bytes/2, bytes)
-		i.places.add(i.places)
+		i.counts.add(i.counts)
 		i.wrote(writing{path: at, bytes: bytes, reads: i.readsAt(from)})
 	case "move":
 		from := steps(Lookup(o, "from"))
@@ -159,6 +159,6 @@ func steps(pointer *yaml.Node) []string {
 }
 
 // overdone reports whether what was counted is too much already, so that counting on would be, too.
-func (t *trial) overdone(acc *accumulation) bool {
-	return t.failure != nil || t.walks > limitWalks.most || acc.nodes > limitNodes.most || acc.bytes > limitBytes.most
+func (e *estimate) overdone(acc *accumulation) bool {
+	return e.failure != nil || e.walks > limitWalks.most || acc.nodes > limitNodes.most || acc.bytes > limitBytes.most
 }

@@ -10,10 +10,10 @@ import (
 )
 
 // plainly makes the changes that are made to all objects alike: names, namespace, labels, annotations and images.
-func (t *trial) plainly(dir string, k *types.Kustomization, acc *accumulation) {
+func (e *estimate) plainly(dir string, k *types.Kustomization, acc *accumulation) {
 	sweeps, each := int64(len(k.Replicas)), int64(0)
 	for _, text := range []string{k.NamePrefix, k.NameSuffix, k.Namespace} {
-		t.fail(dir, limitPairs.exceeded(int64(len(text))))
+		e.fail(dir, limitPairs.exceeded(int64(len(text))))
 		if text != "" {
 			sweeps, each = sweeps+1, each+int64(len(text))
 		}
@@ -27,20 +27,20 @@ func (t *trial) plainly(dir string, k *types.Kustomization, acc *accumulation) {
 	var image int64
 	for _, i := range k.Images {
 		n := int64(len(i.NewName) + len(i.NewTag) + len(i.TagSuffix) + len(i.Digest))
-		t.fail(dir, limitPairs.exceeded(n))
+		e.fail(dir, limitPairs.exceeded(n))
 		sweeps, image = sweeps+1, image+n
 	}
-	t.walks = plus(t.walks, times(sweeps, acc.nodes))
-	t.labels(dir, k, acc)
+	e.walks = plus(e.walks, times(sweeps, acc.nodes))
+	e.labels(dir, k, acc)
 	acc.affix(k)
 	if each+image == 0 {
 		return
 	}
 	for _, i := range acc.items {
-		t.images = plus(t.images, times(int64(len(k.Images)), i.places.images))
-		acc.grow(i, 4*int64(len(k.CommonAnnotations)), plus(each, times(image, i.places.images)))
+		e.images = plus(e.images, times(int64(len(k.Images)), i.counts.images))
+		acc.grow(i, 4*int64(len(k.CommonAnnotations)), plus(each, times(image, i.counts.images)))
 	}
-	t.fail(dir, limitImages.exceeded(t.images))
+	e.fail(dir, limitImages.exceeded(e.images))
 }
 
 // labels are those of a kustomization and of its transformers, whose annotations count as labels.
@@ -77,42 +77,42 @@ func transformed(d *yaml.Node) types.Label {
 	return l
 }
 
-// labels counts the places that labels are written to. Each of them is looked for among those that are there.
-func (t *trial) labels(dir string, k *types.Kustomization, acc *accumulation) {
+// labels counts the fields that labels are written to. Each of them is looked for among those that are there.
+func (e *estimate) labels(dir string, k *types.Kustomization, acc *accumulation) {
 	var pairs int64 // so far
 	known := map[placed]int64{}
-	for _, l := range t.sources.labels(dir, k) {
+	for _, l := range e.sources.labels(dir, k) {
 		if len(l.Pairs) == 0 {
 			continue
 		}
 		var bytes, looked int64
 		for key, value := range l.Pairs {
-			t.fail(dir, limitPairs.exceeded(int64(len(key)+len(value))))
+			e.fail(dir, limitPairs.exceeded(int64(len(key)+len(value))))
 			bytes, pairs = plus(bytes, int64(len(key)+len(value)+6)), pairs+1
 			looked = plus(looked, pairs)
 		}
-		t.walks = plus(t.walks, acc.nodes)
+		e.walks = plus(e.walks, acc.nodes)
 		for _, i := range acc.items {
-			const places = 3 // metadata, template and selector
-			at := int64(places)
+			const fields = 3 // metadata, template and selector
+			at := int64(fields)
 			if l.IncludeSelectors || l.IncludeVolumeClaimTemplates {
-				at = plus(at, i.places.selectors)
+				at = plus(at, i.counts.selectors)
 			}
 			for _, field := range l.FieldSpecs {
-				at = plus(at, i.placesOf(field.Path, known))
+				at = plus(at, i.countAt(field.Path, known))
 			}
-			t.walks = plus(t.walks, times(at, looked))
+			e.walks = plus(e.walks, times(at, looked))
 			acc.grow(i, times(2, times(at, int64(len(l.Pairs)))), times(at, bytes))
 		}
-		if t.fail(dir, limitWalks.exceeded(t.walks)); t.failure != nil {
+		if e.fail(dir, limitWalks.exceeded(e.walks)); e.failure != nil {
 			return
 		}
 	}
 }
 
-// placesOf counts the fields of an object that a path leads to, one where none is there yet. Known is the number of each object and
+// countAt counts the fields of an object that a path leads to, one where none is there yet. Known is the number of each object and
 // path, which many labels may share.
-func (i *item) placesOf(path string, known map[placed]int64) int64 {
+func (i *item) countAt(path string, known map[placed]int64) int64 {
 	at := placed{i, path}
 	count, counted := known[at]
 	if !counted {
@@ -158,17 +158,17 @@ func leaves(n *yaml.Node, steps []string) (count int64) {
 	return leaves(below, steps[1:])
 }
 
-// places are the fields of an object that images and labels may be written to.
-type places struct {
+// fieldCounts counts the fields of an object that images and labels may be written to.
+type fieldCounts struct {
 	images    int64 // fields named image
 	selectors int64 // fields named matchLabels, and claims of a StatefulSet
 }
 
-func (p *places) add(o places) {
-	p.images, p.selectors = plus(p.images, o.images), plus(p.selectors, o.selectors)
+func (c *fieldCounts) add(o fieldCounts) {
+	c.images, c.selectors = plus(c.images, o.images), plus(c.selectors, o.selectors)
 }
 
-func placesIn(n *yaml.Node) (found places) {
+func countFields(n *yaml.Node) (found fieldCounts) {
 	n = resolved(n)
 	if n == nil {
 		return found
@@ -184,7 +184,7 @@ func placesIn(n *yaml.Node) (found places) {
 				found.selectors += int64(len(resolved(n.Content[at+1]).Content))
 			}
 		}
-		found.add(placesIn(c))
+		found.add(countFields(c))
 	}
 	return found
 }

@@ -87,7 +87,7 @@ func (i *item) itemsAt(at []string) (count int64, from map[string]bool) {
 
 func sizeOf(nodes []*yaml.Node) (size int64) {
 	for _, n := range nodes {
-		_, bytes := weight(n)
+		_, bytes := countNodes(n)
 		size = plus(size, bytes)
 	}
 	return size

@@ -8,9 +8,9 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 )
 
-// A trial goes through a build as Kustomize would, in the same order, and only counts: how many objects each change looks
+// An estimate goes through a build as Kustomize would, in the same order, and only counts: how many objects each change looks
 // at, and how much they may grow. Its counts are never less than the work of a build.
-type trial struct {
+type estimate struct {
 	sources *sources
 	failure *Failure // the first limit that was exceeded
 
@@ -39,7 +39,7 @@ type item struct {
 	root       *yaml.Node
 	nodes      int64
 	bytes      int64
-	places     places
+	counts     fieldCounts
 	writes     []writing
 	looked     int64 // nodes that were looked at to find others
 }
@@ -52,41 +52,41 @@ type writing struct {
 	reads map[reading]int64 // in it, and how often
 }
 
-func (t *trial) fail(dir, message string) {
-	if t.failure == nil && message != "" {
-		t.failure = &Failure{Dir: dir, Message: message}
+func (e *estimate) fail(dir, message string) {
+	if e.failure == nil && message != "" {
+		e.failure = &Failure{Dir: dir, Message: message}
 	}
 }
 
 // component goes through a directory whose changes are made to the objects that are there already.
-func (t *trial) component(dir string, acc *accumulation) {
-	k := t.sources.kustomization(dir)
-	if k == nil || t.failure != nil {
+func (e *estimate) component(dir string, acc *accumulation) {
+	k := e.sources.kustomization(dir)
+	if k == nil || e.failure != nil {
 		return
 	}
-	t.configure(dir, k)
+	e.configure(dir, k)
 	for _, p := range k.Resources {
 		name := path.Join(dir, p)
-		if !t.sources.isDirectory(name) {
-			for _, object := range t.sources.file(name).objects() {
+		if !e.sources.isDirectory(name) {
+			for _, object := range e.sources.file(name).objects() {
 				acc.add(newItem(object))
 			}
 			continue
 		}
 		own := &accumulation{}
-		t.component(name, own)
+		e.component(name, own)
 		for _, i := range own.items {
 			acc.add(i)
 		}
 	}
 	for _, c := range k.ConfigMapGenerator {
-		made := t.sources.generated(dir, c)
+		made := e.sources.generated(dir, c)
 		acc.add(&item{kind: "ConfigMap", name: c.Name, nodes: made.nodes, bytes: made.size})
 	}
 	for _, p := range k.Components {
-		t.component(path.Join(dir, p), acc)
+		e.component(path.Join(dir, p), acc)
 	}
-	t.change(dir, k, acc)
+	e.change(dir, k, acc)
 }
 
 func (a *accumulation) add(i *item) {
@@ -96,27 +96,27 @@ func (a *accumulation) add(i *item) {
 
 func newItem(object *yaml.Node) *item {
 	i := &item{root: object}
-	i.nodes, i.bytes = weight(object)
+	i.nodes, i.bytes = countNodes(object)
 	if n := resolved(Lookup(object, "kind")); n != nil {
 		i.kind = n.Value
 	}
 	if n := resolved(Lookup(object, "metadata", "name")); n != nil {
 		i.name = n.Value
 	}
-	i.places = placesIn(object)
+	i.counts = countFields(object)
 	return i
 }
 
 // change makes a kustomization's own changes, in the order of Kustomize.
-func (t *trial) change(dir string, k *types.Kustomization, acc *accumulation) {
+func (e *estimate) change(dir string, k *types.Kustomization, acc *accumulation) {
 	objects := int64(len(acc.items))
 	patches := patched(k)
 	changes := int64(len(patches) + len(k.Images) + len(k.Replicas))
-	for _, l := range t.sources.labels(dir, k) {
+	for _, l := range e.sources.labels(dir, k) {
 		changes = plus(changes, times(int64(len(l.Pairs)), 1+int64(len(l.FieldSpecs))))
 	}
 	for _, r := range k.Replacements {
-		for _, one := range t.sources.replacements(dir, r) {
+		for _, one := range e.sources.replacements(dir, r) {
 			changes++
 			for _, target := range one.Targets {
 				if target != nil {
@@ -125,28 +125,28 @@ func (t *trial) change(dir string, k *types.Kustomization, acc *accumulation) {
 			}
 		}
 	}
-	t.looks = plus(t.looks, times(changes, objects))
-	t.fail(dir, limitLooks.exceeded(t.looks))
-	if t.patterns(dir, k, acc); t.failure != nil {
+	e.looks = plus(e.looks, times(changes, objects))
+	e.fail(dir, limitLooks.exceeded(e.looks))
+	if e.patterns(dir, k, acc); e.failure != nil {
 		return
 	}
 	for n, p := range patches {
 		if n == len(k.Patches) {
 			acc.affix(k) // which comes before patchesJson6902
 		}
-		t.patch(dir, n, p, acc)
+		e.patch(dir, n, p, acc)
 	}
-	t.plainly(dir, k, acc)
+	e.plainly(dir, k, acc)
 	for _, r := range k.Replacements {
-		for _, one := range t.sources.replacements(dir, r) {
-			t.replacement(one, acc)
+		for _, one := range e.sources.replacements(dir, r) {
+			e.replacement(one, acc)
 		}
 	}
-	t.fail(dir, limitWalks.exceeded(t.walks))
-	t.fail(dir, limitCopies.exceeded(t.copies))
-	t.fail(dir, limitReplaced.exceeded(t.replaced))
-	t.fail(dir, limitNodes.exceeded(acc.nodes))
-	t.fail(dir, limitBytes.exceeded(acc.bytes))
+	e.fail(dir, limitWalks.exceeded(e.walks))
+	e.fail(dir, limitCopies.exceeded(e.copies))
+	e.fail(dir, limitReplaced.exceeded(e.replaced))
+	e.fail(dir, limitNodes.exceeded(acc.nodes))
+	e.fail(dir, limitBytes.exceeded(acc.bytes))
 }
 
 // affix notes that names may be others after a kustomization than before it.

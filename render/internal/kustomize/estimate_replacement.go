@@ -10,8 +10,8 @@ import (
 
 // replacement makes one replacement: the value it copies may be as large as those that other replacements have written
 // there.
-func (t *trial) replacement(r types.Replacement, acc *accumulation) {
-	bytes, reads := t.value(r, acc)
+func (e *estimate) replacement(r types.Replacement, acc *accumulation) {
+	bytes, reads := e.value(r, acc)
 	for _, target := range r.Targets {
 		if target == nil || target.Select == nil {
 			continue
@@ -26,14 +26,14 @@ func (t *trial) replacement(r types.Replacement, acc *accumulation) {
 				continue
 			}
 			for _, path := range paths {
-				t.write(i, acc, utils.SmarterPathSplitter(path, "."), bytes, reads)
+				e.write(i, acc, utils.SmarterPathSplitter(path, "."), bytes, reads)
 			}
 		}
 	}
 }
 
 // value is how large the value of a replacement may be, and which of the inputs' values it may be or contain.
-func (t *trial) value(r types.Replacement, acc *accumulation) (bytes int64, reads map[reading]int64) {
+func (e *estimate) value(r types.Replacement, acc *accumulation) (bytes int64, reads map[reading]int64) {
 	if r.SourceValue != nil {
 		return int64(len(*r.SourceValue)), nil
 	}
@@ -65,21 +65,21 @@ func (t *trial) value(r types.Replacement, acc *accumulation) (bytes int64, read
 }
 
 // write writes a value to all fields at a path of an object.
-func (t *trial) write(i *item, acc *accumulation, at []string, bytes int64, reads map[reading]int64) {
-	if t.walks > limitWalks.most {
+func (e *estimate) write(i *item, acc *accumulation, at []string, bytes int64, reads map[reading]int64) {
+	if e.walks > limitWalks.most {
 		return
 	}
 	before := i.looked
 	fields, over := i.fieldsAt(at)
 	written := times(fields, bytes)
-	t.replaced = plus(t.replaced, written)
-	t.walks = plus(t.walks, plus(int64(len(at)), fields))
+	e.replaced = plus(e.replaced, written)
+	e.walks = plus(e.walks, plus(int64(len(at)), fields))
 	for n := 1; n < len(at); n++ { // inside of text, which is parsed and printed for it
 		if inside := i.nodesAt(i.root, at[:n]); len(inside) == 1 && len(inside[0].Content) == 0 {
-			t.walks = plus(t.walks, int64(len(inside[0].Value)))
+			e.walks = plus(e.walks, int64(len(inside[0].Value)))
 		}
 	}
-	t.walks = plus(t.walks, i.looked-before)
+	e.walks = plus(e.walks, i.looked-before)
 	acc.grow(i, written/2, written)
 	w := writing{path: at, bytes: written}
 	slices.Sort(over)
@@ -89,14 +89,14 @@ func (t *trial) write(i *item, acc *accumulation, at []string, bytes int64, read
 		}
 		n = times(n, fields)
 		w.reads[of] = plus(w.reads[of], n)
-		if t.reads == nil {
-			t.reads = map[reading]int64{}
+		if e.reads == nil {
+			e.reads = map[reading]int64{}
 		}
-		t.reads[of] = plus(t.reads[of], n)
+		e.reads[of] = plus(e.reads[of], n)
 		for _, list := range slices.Compact(slices.Clone(over)) {
 			within := reading{of.source, list}
 			w.reads[within] = plus(w.reads[within], n)
-			t.reads[within] = plus(t.reads[within], n)
+			e.reads[within] = plus(e.reads[within], n)
 		}
 	}
 	if written > 0 || len(w.reads) > 0 {

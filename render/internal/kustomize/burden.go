@@ -8,12 +8,12 @@ type burden struct {
 	merges map[string]int64  // how often patches merge lists of the inputs
 }
 
-// weigh counts all that a build of the components comes to, before any of it is done, and fails where that is too much.
-func weigh(trees []Tree, components []string) (*burden, error) {
-	return newSources(trees).weigh(components)
+// estimateBuild counts all that a build of the components comes to, before any of it is done, and fails where that is too much.
+func estimateBuild(trees []Tree, components []string) (*burden, error) {
+	return newSources(trees).estimateBuild(components)
 }
 
-func (s *sources) weigh(components []string) (*burden, error) {
+func (s *sources) estimateBuild(components []string) (*burden, error) {
 	var all, most expansion
 	heaviest := ""
 	for _, dir := range components {
@@ -31,7 +31,7 @@ func (s *sources) weigh(components []string) (*burden, error) {
 			return nil, &Failure{Dir: heaviest, Message: counted}
 		}
 	}
-	run, acc := &trial{sources: s}, &accumulation{}
+	run, acc := &estimate{sources: s}, &accumulation{}
 	for _, dir := range components {
 		run.component(dir, acc)
 	}

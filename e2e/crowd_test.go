@@ -1,0 +1,123 @@
+package e2e_test
+
+import (
+	"fmt"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A besides is a world that has a platform into which large merges come, each along with a neighbour's change.
+type besides struct {
+	*world
+	usual  time.Duration // from a merge to a live neighbour
+	colors int
+}
+
+// A cost is how long others waited because of a merge, and the most memory that the daemon had.
+type cost struct {
+	neighbour, revert time.Duration
+	memory            float64
+}
+
+func (c cost) String() string {
+	return fmt.Sprintf("the neighbour is live after %s, the revert after %s, at most %.0f MiB of memory", c.neighbour, c.revert, c.memory/(1<<20))
+}
+
+func newBesides(t testing.TB) *besides {
+	c := &besides{world: newWorld(t, settings, bothClusters, "--api-only")}
+	c.git(c.dir, "init", "-q", "--bare", "-b", "main", "state-wide.git")
+	c.start()
+	c.live("shop", "green")
+	var took []time.Duration
+	for range 5 {
+		took = append(took, c.recolored("calm", nil))
+	}
+	slices.Sort(took)
+	c.usual = took[len(took)/2]
+	return c
+}
+
+// recolored merges files together with a neighbour's change, and returns how long it takes until that is live.
+func (c *besides) recolored(message string, files map[string]string) time.Duration {
+	c.colors++
+	color := fmt.Sprintf("c%d", c.colors)
+	all := map[string]string{"requests/payments/shop.yaml": request("shop", color)}
+	maps.Copy(all, files)
+	c.merge(message, all)
+	began := time.Now()
+	c.live("shop", color)
+	return time.Since(began)
+}
+
+// merge commits files to the platform itself: a clone would need much longer for very many.
+func (c *besides) merge(message string, files map[string]string) {
+	var stream strings.Builder
+	data := func(text string) { fmt.Fprintf(&stream, "data %d\n%s\n", len(text), text) }
+	fmt.Fprintf(&stream, "commit refs/heads/main\ncommitter Platform Team <platform@acme.example> %d +0000\n", time.Now().Unix())
+	data(message)
+	stream.WriteString("from refs/heads/main^0\n")
+	for name, text := range files {
+		stream.WriteString("M 100644 inline " + name + "\n")
+		data(text)
+	}
+	stream.WriteString("done\n")
+	load := exec.Command("git", "fast-import", "--quiet", "--done")
+	load.Dir, load.Stdin = filepath.Join(c.dir, "platform.git"), strings.NewReader(stream.String())
+	out, err := load.CombinedOutput()
+	require.NoError(c.t, err, "%s", out)
+}
+
+// beside merges what amplifies along with a neighbour's change, and takes it back.
+func (c *besides) beside(a amplifier) cost {
+	dir := filepath.Join(c.dir, "platform.git")
+	c.recolored("calm", nil)
+	before, color := c.git(dir, "rev-parse", "main"), fmt.Sprintf("c%d", c.colors)
+	var most cost
+	c.meanwhile = func() { most.memory = max(most.memory, c.resident()) }
+	most.neighbour = c.recolored(a.name, a.files())
+	commit := c.git(dir, "rev-parse", "main")
+	c.eventually("the platform is taken in", func() error { return c.followsAll(commit) })
+
+	reverted := c.git(dir, "commit-tree", "-p", commit, "-m", "revert", before+"^{tree}")
+	c.git(dir, "update-ref", "refs/heads/main", reverted)
+	began := time.Now()
+	c.live("shop", color)
+	most.revert = time.Since(began)
+	c.eventually("all is well", func() error { return c.healthy(reverted, 2) })
+	c.meanwhile = nil
+	return most
+}
+
+// TestCrowdsCostOnlyThemselves is invariant 6 for merges that meet every request, or are very many files. How long a neighbour waits
+// is said by BenchmarkPushToLiveBesideCrowds, of ten times as many requests.
+func TestCrowdsCostOnlyThemselves(t *testing.T) {
+	c := newBesides(t)
+	for _, a := range slices.Concat(platformAmplifiers(), crowds(5_000)) {
+		most := c.beside(a)
+		t.Logf("%s: %s; usually %s", a.name, most, c.usual)
+		require.Less(t, most.memory, float64(1<<30), "memory of the daemon")
+	}
+	c.stop()
+}
+
+// BenchmarkPushToLiveBesideCrowds reports how many times longer a change takes to be live that comes with each of these merges, the
+// same for the revert of the merge, and the memory of the daemon.
+func BenchmarkPushToLiveBesideCrowds(b *testing.B) {
+	c := newBesides(b)
+	for _, a := range slices.Concat(platformAmplifiers(), crowds(manyRequests)) {
+		most := c.beside(a)
+		b.Logf("%s: %s; usually %s", a.name, most, c.usual)
+		b.ReportMetric(most.neighbour.Seconds()/c.usual.Seconds(), "beside-"+a.name+":times")
+		b.ReportMetric(most.revert.Seconds()/c.usual.Seconds(), "beside-"+a.name+"-revert:times")
+		b.ReportMetric(most.memory/(1<<20), "beside-"+a.name+"-memory:MiB")
+	}
+	b.ReportMetric(0, "ns/op")
+	c.stop()
+}
