@@ -15,7 +15,6 @@ import (
 type claim struct {
 	*world
 	memory promotion.Memory
-	told   promotion.Told
 	health state.Health
 }
 
