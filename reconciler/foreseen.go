@@ -119,7 +119,7 @@ func (g *futureSteps) step(base *render.Base, choose func(platform.RequestKey) (
 	if e := g.Platform.Environments[g.name]; e == nil || e.Broken {
 		return g.Renderer.Render(g.Platform, g.name, base)
 	}
-	d := render.Direction{Instances: []*platform.Instance{}, Keep: map[platform.RequestKey]bool{}}
+	d := render.Direction{Instances: []*platform.Instance{}, Keep: map[platform.RequestKey]bool{}, Examples: true}
 	all := map[platform.RequestKey]bool{}
 	for k := range base.Releases {
 		all[k] = true

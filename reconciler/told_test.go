@@ -21,7 +21,7 @@ func claimed() map[string][]byte {
 	files["offerings/claim/1.0.0/version.yaml"] = []byte(document("Version", "claim") + `spec:
   kinds: [{group: example.com, kind: Claim, scope: Namespaced}]
   outputs:
-  - {name: endpoint, type: string, from: {group: example.com, kind: Claim, path: status.endpoint}}
+  - {name: endpoint, type: string, example: db.example.com, from: {group: example.com, kind: Claim, path: status.endpoint}}
 `)
 	files["offerings/claim/1.0.0/kustomization.yaml"] = []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [claim.yaml]\n")
 	files["offerings/claim/1.0.0/claim.yaml"] = []byte("apiVersion: example.com/v1\nkind: Claim\nmetadata: {name: claim}\n")

@@ -12,7 +12,7 @@ import (
 
 // bound returns the outputs that a candidate is given, by the name of the binding: of the releases that the environment
 // runs after this pass. Where there is none yet the candidate waits.
-func (a *admission) bound(c *candidate) (map[string]map[string]any, []platform.Problem) {
+func (a *admission) bound(c *candidate) (given, []platform.Problem) {
 	return running{a.platform, a.environment.Name, a.outputs, a.hasProblem}.bound(c.instance)
 }
 
@@ -38,53 +38,79 @@ func (a *admission) evaluateAlone(c *candidate) []platform.Problem {
 type running struct {
 	platform    *platform.Platform
 	environment string
-	outputs     func(platform.RequestKey) (map[string]any, bool)
+	outputs     func(platform.RequestKey) (outputs, bool)
 	hasProblem  func(platform.RequestKey) bool // nil: nobody knows
 }
 
-func (r running) bound(i *platform.Instance) (map[string]map[string]any, []platform.Problem) {
+func (r running) bound(i *platform.Instance) (given, []platform.Problem) {
 	var problems []platform.Problem
 	wait := func(binding, format string, args ...any) {
 		problem := r.platform.At(i, i.BindingField(binding))
 		problem.Rule, problem.Message = "binding", fmt.Sprintf(format, args...)
 		problems = append(problems, problem)
 	}
-	out := make(map[string]map[string]any, len(i.Bindings))
+	out := given{computed: make(map[string]map[string]any, len(i.Bindings))}
 	for _, name := range slices.Sorted(maps.Keys(i.Bindings)) {
 		key := i.Bindings[name]
 		outputs, runs := r.outputs(key)
-		switch lacks := i.Lacks(name, outputs); {
+		switch cluster, lacks := lacking(i, name, outputs); {
 		case !runs && r.hasProblem != nil && r.hasProblem(key):
 			wait(name, "waits for %s, which has a Problem and does not run in %s yet", key, r.environment)
 		case !runs:
 			wait(name, "waits for %s, which does not run in %s yet", key, r.environment)
+		case len(lacks) > 0 && outputs.observe(lacks[0]):
+			wait(name, "waits for %s: it has told no %s on %s yet", key, lacks[0], cluster)
 		case len(lacks) > 0:
 			wait(name, "waits for %s: what %s runs of it has no output %s", key, r.environment, strings.Join(lacks, ", "))
 		default:
-			out[name] = outputs
+			out.add(i, name, outputs)
 		}
 	}
 	return out, problems
 }
 
+// lacking names the outputs that an instance reads of a binding and is not given, on the first cluster where that is so.
+func lacking(i *platform.Instance, binding string, o outputs) (cluster string, names []string) {
+	if len(i.Clusters) == 0 || len(o.observes) == 0 {
+		return "", i.Lacks(binding, o.computed)
+	}
+	for _, c := range i.Clusters {
+		if names = i.Lacks(binding, o.on(c.Name)); len(names) > 0 {
+			return c.Name, names
+		}
+	}
+	return "", nil
+}
+
 // outputs returns the outputs of the release of a request that the environment runs after this pass.
-func (a *admission) outputs(k platform.RequestKey) (map[string]any, bool) {
+func (a *admission) outputs(k platform.RequestKey) (outputs, bool) {
 	if restored := a.restored(k); restored != nil {
-		return restored.Outputs, !restored.Absent
+		return outputsOf(restored), !restored.Absent
 	}
 	if answer, answered := a.answer(k); answered {
 		if answer == nil || answer.Absent {
-			return nil, false
+			return outputs{}, false
 		}
-		return answer.Outputs, true
+		return outputsOf(answer), true
+	}
+	release := a.recordOf(k)
+	if release == nil {
+		release = a.direction.Made[k]
 	}
 	if e := a.evaluationOf(k); e != nil && len(e.placements) > 0 {
-		return e.outputs, true
+		told := outputs{computed: e.outputs, observes: e.instance.Version.Observed}
+		if release != nil && !release.Absent {
+			told.observed = release.Observed
+		}
+		if a.direction.Examples {
+			told.examples = e.instance.Version.Examples
+		}
+		return told, true
 	}
-	if release := a.base.Releases[k]; release != nil && !release.Absent {
-		return release.Outputs, true
+	if release = a.recordOf(k); release != nil && !release.Absent {
+		return outputsOf(release), true
 	}
-	return nil, false
+	return outputs{}, false
 }
 
 // outdated reports whether a fault that was found after a build, or a refused admission, changes the inputs that others were

@@ -26,6 +26,10 @@ type Direction struct {
 	// selectors, that they name. Placements that they do not name are made anew.
 	Made map[platform.RequestKey]*state.Release
 
+	// Examples has consumers given the examples of observed outputs where no value is recorded. Nothing that is rendered so is for
+	// a cluster.
+	Examples bool
+
 	// Forget are tombstones whose file goes. A record that is no tombstone, or has something left on a cluster, stays.
 	Forget []platform.RequestKey
 

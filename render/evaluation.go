@@ -12,7 +12,7 @@ import (
 // keeps the one and a pass finds the same of the other.
 type evaluation struct {
 	instance   *platform.Instance
-	bindings   map[string]map[string]any
+	bindings   given
 	hooks      hooks       // as hooksOf
 	placements []evaluated // sorted by cluster
 	outputs    map[string]any
@@ -34,13 +34,13 @@ type evaluated struct {
 }
 
 // evaluate computes an instance's inputs on every cluster that it can be rendered for, after the record that its environment has.
-func evaluate(i *platform.Instance, bindings map[string]map[string]any, base *state.Release) *evaluation {
+func evaluate(i *platform.Instance, bindings given, base *state.Release) *evaluation {
 	e := &evaluation{instance: i, bindings: bindings, hooks: hooksOf(i, base)}
 	for _, cluster := range i.Clusters {
 		if cluster.Broken {
 			continue
 		}
-		inputs, problems := i.Inputs(cluster, bindings)
+		inputs, problems := i.Inputs(cluster, bindings.on(cluster.Name))
 		if len(problems) > 0 {
 			e.problems = append(e.problems, problems...)
 			continue
@@ -59,7 +59,7 @@ func evaluate(i *platform.Instance, bindings map[string]map[string]any, base *st
 }
 
 // holds reports whether an evaluation is that of an instance with these outputs, after the record that its environment has.
-func (e *evaluation) holds(bindings map[string]map[string]any, base *state.Release) bool {
+func (e *evaluation) holds(bindings given, base *state.Release) bool {
 	return e != nil && e.hooks == hooksOf(e.instance, base) && reflect.DeepEqual(e.bindings, bindings)
 }
 

@@ -45,7 +45,7 @@ type Manner struct {
 
 // Show is Instance in a manner, with the findings of the renderer about versions.
 func (r *Renderer) Show(p *platform.Platform, environment string, k platform.RequestKey, as Manner) (Rendered, []platform.Problem) {
-	s, err := newSnapshot(p, environment, nil, Direction{})
+	s, err := newSnapshot(p, environment, nil, Direction{Examples: true})
 	if err != nil {
 		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
 	}
@@ -254,11 +254,11 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	if p.Environments[environment] == nil {
 		return nil, []platform.Problem{{Rule: "not-found", Message: fmt.Sprintf("the platform has no environment %s", environment)}}
 	}
-	runs := running{platform: p, environment: environment, outputs: func(k platform.RequestKey) (map[string]any, bool) {
+	runs := running{platform: p, environment: environment, outputs: func(k platform.RequestKey) (outputs, bool) {
 		if base == nil || base.Releases[k] == nil || base.Releases[k].Absent {
-			return nil, false
+			return outputs{}, false
 		}
-		return base.Releases[k].Outputs, true
+		return outputsOf(base.Releases[k]), true
 	}}
 	bound, waiting := runs.bound(i)
 	if len(waiting) > 0 {

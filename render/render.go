@@ -35,7 +35,7 @@ type Renderer struct {
 // Render returns the state that the environment comes to with this platform. It fails only where the base cannot be
 // read or the platform has no such environment; mistakes of people are Problems of the State.
 func (r *Renderer) Render(p *platform.Platform, environment string, base *Base) (*State, error) {
-	return r.Direct(p, environment, base, Direction{})
+	return r.Direct(p, environment, base, Direction{Examples: true})
 }
 
 // Direct is Render for an environment that does not simply take the releases of the platform's head: select the requests to

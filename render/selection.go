@@ -1,6 +1,7 @@
 package render
 
 import (
+	"reflect"
 	"slices"
 
 	"transom.dev/render/platform"
@@ -29,6 +30,11 @@ func newSelection(s *snapshot, m *memory) *selection {
 		changed(m.instances, s.instances, l.visit)
 		for _, k := range m.revisit {
 			l.visit(k)
+		}
+		for k, r := range s.direction.Records {
+			if before := s.base.Releases[k]; before != nil && !reflect.DeepEqual(before.Observed, r.Observed) {
+				l.visit(k) // and those that are bound to it
+			}
 		}
 	} else {
 		for _, i := range s.instances {

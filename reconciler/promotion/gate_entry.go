@@ -42,11 +42,31 @@ func withoutProvider(q *question) []Gate {
 		if !runs(r) {
 			return []Gate{{Name: gate.Binding, Reason: fmt.Sprintf("%s does not run in %s yet", provider, here.Name), Opens: "the release of " + provider.String()}}
 		}
+		if g := q.untold(name, r); g != nil {
+			return []Gate{*g}
+		}
 		if runs(q.base) {
 			continue
 		}
 		if now := q.condition(here, r, nil); now.counting > 0 && !now.arrived() {
 			return []Gate{{Name: gate.Binding, Reason: fmt.Sprintf("%s is not healthy in %s yet: %s", provider, here.Name, now.why()), Opens: "the health of " + provider.String()}}
+		}
+	}
+	return nil
+}
+
+// untold is closed while a provider that runs here has no recorded value of an observed output that the release reads, on one of the
+// clusters that the release is placed on.
+func (q *question) untold(binding string, provider *state.Release) *Gate {
+	for _, c := range q.instance.Clusters {
+		for _, output := range provider.Observes {
+			lacks := slices.Contains(q.instance.Lacks(binding, provider.Outputs), output.Name)
+			if _, recorded := provider.Observed[c.Name][output.Name]; lacks && !recorded {
+				return &Gate{
+					Name: gate.Binding, Reason: fmt.Sprintf("%s has told no %s on %s yet", provider.Key, output.Name, c.Name),
+					Opens: "a value that has stood for a while on a healthy cluster",
+				}
+			}
 		}
 	}
 	return nil

@@ -30,6 +30,7 @@ var (
 	Any    = cel.DynType // any plain value, whose type nobody knows before it is there
 	Bool   = cel.BoolType
 	String = cel.StringType
+	Int    = cel.IntType
 
 	AnyMap    = cel.MapType(cel.StringType, cel.DynType)
 	StringMap = cel.MapType(cel.StringType, cel.StringType)

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -171,13 +170,14 @@ func (i *Instance) Lacks(binding string, outputs map[string]any) (names []string
 	return names
 }
 
-func (v *Version) puts(output string) bool {
-	return slices.ContainsFunc(v.Outputs, func(e expression.Expression) bool { return e.Name == output })
-}
+func (v *Version) puts(output string) bool { return slices.Contains(v.outputNames(), output) }
 
 func (v *Version) outputNames() (names []string) {
 	for _, e := range v.Outputs {
 		names = append(names, e.Name)
+	}
+	for _, o := range v.Observed {
+		names = append(names, o.Name)
 	}
 	return names
 }

@@ -220,6 +220,7 @@ var effects = map[string]string{
 	"Version: spec.kinds[].scope":        "render/testdata/golden/kinds.txtar",
 	"Version: spec.kinds[].versions":     "render/testdata/golden/chart.txtar",
 	"Version: spec.names":                "render/testdata/golden/verbatim.txtar",
+	"Version: spec.outputs[].example":    "render.TestAConsumerIsRenderedWithTheExampleWhereNobodyObserves",
 	"Version: spec.outputs[].from.group": "fleet/apply.TestTheValueOfAnOutputIsReadFromTheStatusOfItsObject",
 	"Version: spec.outputs[].from.kind":  "render/testdata/golden/observed.txtar",
 	"Version: spec.outputs[].from.path":  "render/platform.TestAnObservedValueIsReadAtItsPath",

@@ -81,6 +81,7 @@ type Version struct {
 	Health     []Health
 	Outputs    []expression.Expression // that are computed, in the order written
 	Observed   []ObservedOutput        // in the order written
+	Examples   []any                   // of the Observed ones, in their order
 	Reversible bool
 	Ignore     []Ignore
 

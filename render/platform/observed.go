@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"transom.dev/render/builtin"
+	"transom.dev/render/expression"
 	"transom.dev/render/internal/pattern"
 	"transom.dev/render/wording"
 )
@@ -28,6 +29,7 @@ type outputSpec struct {
 	Value   string
 	Type    string `oneof:"string|integer|boolean"`
 	Pattern string
+	Example any
 	From    *struct {
 		Group string
 		Kind  string `decode:"required"`
@@ -65,7 +67,16 @@ func decodeObserved(d *document, field string, s outputSpec) *ObservedOutput {
 	if len(d.problems) > before {
 		return nil
 	}
-	return &ObservedOutput{s.Name, s.Type, s.Pattern, s.From.Group, s.From.Kind, s.From.Path}
+	o := &ObservedOutput{s.Name, s.Type, s.Pattern, s.From.Group, s.From.Kind, s.From.Path}
+	if s.Example == nil {
+		d.problem(field+".example", "required", "must give a value that the output could have: plans and golden cases are rendered with it")
+		return nil
+	}
+	if _, fault := o.accept(s.Example); fault != "" {
+		d.problem(field+".example", "value", "is no value that would be recorded: it%s", strings.TrimPrefix(fault, o.Path))
+		return nil
+	}
+	return o
 }
 
 func checkObservedPattern(d *document, field string, s outputSpec) {
@@ -105,10 +116,23 @@ func (s outputSpec) misplaced(d *document, field string) bool {
 		d.problem(field+".type", "value", "is for an output with from; a computed one has the type of its value")
 	case s.Pattern != "":
 		d.problem(field+".pattern", "value", "is for an output with from; a computed value is as its expression says")
+	case s.Example != nil:
+		d.problem(field+".example", "value", "is for an output with from; a computed value is as its expression says")
 	default:
 		return false
 	}
 	return true
+}
+
+// typed is the type that expressions know the value by.
+func (o ObservedOutput) typed() *expression.Type {
+	switch o.Type {
+	case "integer":
+		return expression.Int
+	case "boolean":
+		return expression.Bool
+	}
+	return expression.String
 }
 
 // Of names the kind that the value is read of.

@@ -159,7 +159,7 @@ func (v *Version) compileExpressions(d *document, s versionSpec, known offered) 
 		names = names.With("parameters", v.Parameters.Type(names, "parameters"))
 	}
 	names = names.With("bindings", bindingsType(names, s.Bindings, known))
-	v.Computed, v.Components, v.Outputs, v.Observed = nil, nil, nil, nil
+	v.Computed, v.Components, v.Outputs, v.Observed, v.Examples = nil, nil, nil, nil, nil
 	computed := map[string]*expression.Type{}
 	for _, name := range sortedKeys(s.Computed) {
 		field := "spec.computed." + name
@@ -200,6 +200,7 @@ func (v *Version) compileOutputs(d *document, s versionSpec, names *expression.S
 		if o.From != nil {
 			if observed := decodeObserved(d, field, o); observed != nil {
 				v.Observed = append(v.Observed, *observed)
+				v.Examples = append(v.Examples, o.Example)
 			}
 		}
 		if o.From != nil || o.misplaced(d, field) {

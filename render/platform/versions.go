@@ -88,12 +88,17 @@ func (o offered) add(v *Version) {
 	case outputs == nil:
 		return
 	}
-	for _, e := range v.Outputs {
-		t := expression.Outside(e.Result())
-		if known := outputs[e.Name]; known != nil && !known.IsExactType(t) {
+	add := func(name string, t *expression.Type) {
+		if known := outputs[name]; known != nil && !known.IsExactType(t) {
 			t = expression.Any
 		}
-		outputs[e.Name] = t
+		outputs[name] = t
+	}
+	for _, e := range v.Outputs {
+		add(e.Name, expression.Outside(e.Result()))
+	}
+	for _, o := range v.Observed {
+		add(o.Name, o.typed())
 	}
 }
 

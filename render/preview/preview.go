@@ -39,6 +39,7 @@ func Of(r *render.Renderer, p *platform.Platform, environment string, base *rend
 		return &Preview{Now: now}, err
 	}
 	direction, problems := unpromoted(p, environment, base)
+	direction.Examples = true
 	now, err := r.Direct(p, environment, base, direction)
 	if err != nil {
 		return nil, err

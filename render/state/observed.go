@@ -12,11 +12,14 @@ type Observed struct {
 }
 
 // Is reports whether this is the value that was recorded. A record that was read has integers as YAML does.
-func (o Observed) Is(value any) bool {
+func (o Observed) Is(value any) bool { return o.Plain() == value }
+
+// Plain is the value as it was before it was written and read.
+func (o Observed) Plain() any {
 	if n, isInt := o.Value.(int); isInt {
-		return value == int64(n)
+		return int64(n)
 	}
-	return o.Value == value
+	return o.Value
 }
 
 // OutputsOn are the values of observed outputs that are recorded of a cluster, by output.

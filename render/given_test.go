@@ -1,0 +1,123 @@
+package render_test
+
+import (
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render"
+	"transom.dev/render/platform"
+	"transom.dev/render/state"
+)
+
+// claims is a platform with a claim, whose endpoint is observed, and a web service that is bound to it, both in prod.
+func claims() fstest.MapFS {
+	files := common()
+	for name, text := range map[string]string{
+		"offerings/claim/offering.yaml": "apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: claim}\nspec: {title: T}\n",
+		"offerings/claim/1.0.0/version.yaml": `apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: claim}
+spec:
+  kinds: [{group: example.com, kind: Claim, scope: Namespaced}]
+  outputs:
+  - {name: port, type: integer, example: 5432, from: {group: example.com, kind: Claim, path: status.port}}
+  - {name: endpoint, type: string, example: example.example.com, from: {group: example.com, kind: Claim, path: status.endpoint}}
+`,
+		"offerings/claim/1.0.0/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [a.yaml]\n",
+		"offerings/claim/1.0.0/a.yaml":             "apiVersion: example.com/v1\nkind: Claim\nmetadata: {name: claim}\n",
+		"offerings/web/offering.yaml":              "apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: web}\nspec: {title: T}\n",
+		"offerings/web/1.0.0/version.yaml": `apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: web}
+spec:
+  bindings: {db: {offerings: [claim], required: true}}
+  computed: {address: 'bindings.db.endpoint + ":" + string(bindings.db.port + 1)'}
+`,
+		"offerings/web/1.0.0/kustomization.yaml": `apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [a.yaml]
+replacements:
+- source: {kind: Inputs, fieldPath: computed.address}
+  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.address]}]
+`,
+		"offerings/web/1.0.0/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {address: address}\n",
+		"requests/shop/db.yaml":      "apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: db}\nspec: {offering: claim, version: \"1\", environments: {prod: {}}}\n",
+		"requests/shop/web.yaml":     "apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: web}\nspec: {offering: web, version: \"1\", bindings: {db: db}, environments: {prod: {}}}\n",
+	} {
+		put(files, name, []byte(text))
+	}
+	return files
+}
+
+var db, web = platform.RequestKey{Team: "shop", Name: "db"}, platform.RequestKey{Team: "shop", Name: "web"}
+
+// told is a record with values that were observed on clusters.
+func told(r *state.Release, endpoints map[string]string) *state.Release {
+	r = r.Clone()
+	for cluster, endpoint := range endpoints {
+		r.Observe(cluster, "endpoint", state.Observed{Value: endpoint, At: time.Unix(0, 0).UTC()})
+		r.Observe(cluster, "port", state.Observed{Value: int64(1), At: time.Unix(0, 0).UTC()})
+	}
+	return r
+}
+
+// everything admits all, as a daemon without gates would.
+func everything(proposals []state.Proposal) (all []*state.Release) {
+	for _, p := range proposals {
+		all = append(all, p.Next)
+	}
+	return all
+}
+
+// TestAConsumerGetsTheValueOfItsOwnCluster also shows that nothing but the records decides it, and that a pass which continues the one
+// before comes to what a fresh one comes to.
+func TestAConsumerGetsTheValueOfItsOwnCluster(t *testing.T) {
+	p := load(t, claims())
+	require.Empty(t, p.Problems)
+	var r render.Renderer
+	base, files := &render.Base{}, fstest.MapFS{}
+	pass := func(records map[platform.RequestKey]*state.Release) *render.State {
+		next, err := r.Direct(p, "prod", base, render.Direction{Records: records, Admit: everything})
+		require.NoError(t, err)
+		files = commit(files, next.Changes)
+		base.Advance(next, files)
+		fresh, err := render.ReadBase(files)
+		require.NoError(t, err)
+		rest, err := new(render.Renderer).Direct(p, "prod", fresh, render.Direction{Admit: everything})
+		require.NoError(t, err)
+		require.Empty(t, rest.Changes, "a fresh pass has nothing to add")
+		return next
+	}
+	waits := []string{"[prod shop/web] requests/shop/web.yaml:4:48: spec.bindings.db: waits for shop/db: it has told no endpoint on prod-eu yet"}
+
+	require.Equal(t, waits, problemsOf(pass(nil).Problems))
+	require.NotNil(t, base.Releases[db])
+	require.Nil(t, base.Releases[web])
+
+	pass(map[platform.RequestKey]*state.Release{db: told(base.Releases[db], map[string]string{"prod-us": "us.example.com"})})
+	require.Nil(t, base.Releases[web], "a cluster has no value yet")
+
+	pass(map[platform.RequestKey]*state.Release{db: told(base.Releases[db], map[string]string{"prod-eu": "eu.example.com"})})
+	require.Contains(t, string(files["clusters/prod-eu/shop/web.yaml"].Data), "address: eu.example.com:2")
+	require.Contains(t, string(files["clusters/prod-us/shop/web.yaml"].Data), "address: us.example.com:2")
+
+	digest := base.Releases[web].Digest
+	next := pass(map[platform.RequestKey]*state.Release{db: told(base.Releases[db], map[string]string{"prod-us": "new.example.com"})})
+	require.NotContains(t, next.Changes, "clusters/prod-eu/shop/web.yaml")
+	require.Contains(t, string(next.Changes["clusters/prod-us/shop/web.yaml"]), "address: new.example.com:2")
+	require.Equal(t, digest, base.Releases[web].Digest, "a value is in no digest of a release")
+
+	again, err := new(render.Renderer).Again(p, "prod", p.Instances("prod"), base.Releases, web, "prod-us")
+	require.NoError(t, err)
+	require.Equal(t, string(files["clusters/prod-us/shop/web.yaml"].Data), string(again.Manifest), "it can be proven by the records")
+}
+
+func TestAConsumerIsRenderedWithTheExampleWhereNobodyObserves(t *testing.T) {
+	next := renderAll(t, load(t, claims()), "prod", nil)
+	require.Empty(t, next.Problems)
+	require.Contains(t, string(next.Changes["clusters/prod-eu/shop/web.yaml"]), "address: example.example.com:5433")
+	require.NotContains(t, string(next.Changes["releases/shop/db.yaml"]), "example.example.com")
+}
