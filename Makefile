@@ -44,7 +44,7 @@ axe: $(AXE)
 $(AXE):
 	@command -v npm >/dev/null || { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends npm; } || \
 	  { echo "the tests of the console need npm on the PATH to fetch axe-core; install it" >&2; exit 1; }
-	@d=$$(mktemp -d) && (cd $$d && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && echo "$(AXE_SHA256)  axe-core-$(AXE_VERSION).tgz" | sha256sum --check --quiet && \
+	@d=$$(mktemp -d) && (cd $$d && NODE_EXTRA_CA_CERTS=$(wildcard /etc/ssl/certs/ca-certificates.crt) npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && echo "$(AXE_SHA256)  axe-core-$(AXE_VERSION).tgz" | sha256sum --check --quiet && \
 	  tar -xzf axe-core-$(AXE_VERSION).tgz package/axe.min.js) && install -D -m 644 $$d/package/axe.min.js $@ && rm -r $$d || \
 	  { echo "axe-core $(AXE_VERSION) is not there or not the one that is pinned" >&2; exit 1; }
 
