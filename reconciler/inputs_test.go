@@ -21,6 +21,7 @@ var readings = map[string][]string{
 	"Releases":    {"head"},
 	"Elsewhere":   {"elsewhere"},
 	"Observe":     {"news"},
+	"Told":        {"news"},
 	"Merged":      {"platform"},
 	"Failures":    {"platform", "builds"},
 	"Check":       {"answers"},

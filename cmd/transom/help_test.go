@@ -19,7 +19,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			return
 		}
 		require.Contains(t, cmd.Example, cmd.CommandPath()+" ", "an example of %s", cmd.CommandPath())
-		if !slices.Contains([]string{"transom", "serve", "demo", "new", "import", "notify", "cluster", "export"}, cmd.Name()) {
+		if !slices.Contains([]string{"transom", "serve", "demo", "new", "import", "notify", "cluster", "export", "secret"}, cmd.Name()) {
 			require.NotEmpty(t, cmd.Long, cmd.CommandPath())
 			require.NotNil(t, cmd.Flags().Lookup("output"), "-o of %s", cmd.CommandPath())
 		}

@@ -31,6 +31,8 @@ func newSecret() *cobra.Command {
 		Long: `Seal the secret values that requests give, and list them. Values lie beside the request, in
 requests/TEAM/REQUEST.ENVIRONMENT.secret.yaml: a file of SOPS, sealed for the age recipients that the environment names for the
 team. They stay sealed in both repositories, and are opened by the daemon when it writes to a cluster.`,
+		Example: `  transom secret set payments/checkout stripe-key -e prod
+  transom secret list`,
 	}, newSecretSet(), newSecretList())
 }
 

@@ -14,9 +14,9 @@ import (
 // TestManagedFieldsThatCannotBeReadAreNotTold: an API server that is not well would have each of its events on the standard error.
 func TestManagedFieldsThatCannotBeReadAreNotTold(t *testing.T) {
 	var told []error
-	before := utilruntime.ErrorHandlers //nolint:reassign // they write to the standard error
-	utilruntime.ErrorHandlers = []utilruntime.ErrorHandler{func(_ context.Context, err error, _ string, _ ...any) { told = append(told, err) }}
-	t.Cleanup(func() { utilruntime.ErrorHandlers = before })
+	before := utilruntime.ErrorHandlers
+	utilruntime.ErrorHandlers = []utilruntime.ErrorHandler{func(_ context.Context, err error, _ string, _ ...any) { told = append(told, err) }} //nolint:reassign // they write to the standard error
+	t.Cleanup(func() { utilruntime.ErrorHandlers = before })                                                                                    //nolint:reassign // likewise
 	for _, entries := range []string{`null`, `[null]`, `{}`, `[7]`, `[{"time":"never"}]`, `[{"manager":7}]`, `[{"fieldsV1":7}]`} {
 		event := `{"type":"ADDED","object":{"metadata":{"name":"web","resourceVersion":"5","managedFields":` + entries + `}}}`
 		for _, kind := range []schema.GroupVersionKind{{Group: "apps", Version: "v1", Kind: "Deployment"}, {Version: "v1", Kind: "ConfigMap"}} {

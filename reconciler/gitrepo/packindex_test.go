@@ -58,7 +58,7 @@ func TestIndexesAreThoseOfGit(t *testing.T) {
 				require.Equal(t, content, readFile(t, s, name))
 			}
 		}
-		s = commit(t, packed, s, map[string][]byte{"ours": []byte("1")})
+		commit(t, packed, s, map[string][]byte{"ours": []byte("1")})
 		o.commit("last", map[string]string{"last": "1"})
 		fetch(t, packed)
 		requireIndexOfGit(t, o.bare, r)

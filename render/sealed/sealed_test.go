@@ -111,7 +111,7 @@ func TestWhatDoesNotOpen(t *testing.T) {
 		"a regex that seals less": {keys, strings.Replace(file, "encrypted_regex: ^(stringData|", "encrypted_regex: ^(", 1), `its sops.encrypted_regex is not ^(stringData|transom\.dev/sealed-for)$` + again},
 		"truncated":               {keys, file[:len(file)/2], "its sops.lastmodified is no time" + again},
 		"a truncated data key":    {keys, dropLine(file, "-----END AGE"), "its data key is damaged" + again},
-		"no block":                {keys, file[:strings.Index(file, "sops:")], "its field sops cannot be read" + again},
+		"no block":                {keys, before(file, "sops:"), "its field sops cannot be read" + again},
 		"no YAML":                 {keys, "a: [", "it cannot be read as YAML" + again},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestWhatIsNoFileOfSealedValues(t *testing.T) {
 		"a recipient that is none": {replace(recipient, "age1nobody"), `sops.age[0].recipient: "age1nobody" is no age recipient; it begins with age1, and "age-keygen -y FILE" prints it`},
 		"another recipient":        {seal(t, shop, values, other), "is not sealed for " + recipient + ", which reads the secrets of payments in prod; seal the values again: " + set + "KEY -e prod"},
 		"a recipient more":         {seal(t, shop, values, recipient, other), "sops.age: is sealed for " + other + ", which is not to read the secrets of payments in prod"},
-		"truncated":                {file[:strings.Index(file, "  encrypted_regex")], "sops: lacks one of age, encrypted_regex, lastmodified and mac"},
+		"truncated":                {before(file, "  encrypted_regex"), "sops: lacks one of age, encrypted_regex, lastmodified and mac"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			read, problems := sealed.Read([]byte(c.file), shop, []string{recipient})
@@ -197,4 +197,10 @@ func TestAnIdentityIsNeverRepeated(t *testing.T) {
 	require.Error(t, sealed.CheckKey("../a"))
 	require.Error(t, sealed.CheckKey("a b"))
 	require.NoError(t, sealed.CheckKey("tls.key"))
+}
+
+// before is the part of a file that comes before a text.
+func before(file, text string) string {
+	part, _, _ := strings.Cut(file, text)
+	return part
 }
