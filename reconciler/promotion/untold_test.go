@@ -17,7 +17,7 @@ import (
 type unasked struct{ promotion.Lookup }
 
 func (unasked) Broken(platform.RequestKey) bool { return false }
-func (unasked) Older(a, b string) bool          { return false }
+func (unasked) Older(_, _ string) bool          { return false }
 func (unasked) Keys(*platform.Instance) (map[string]string, []platform.Problem) {
 	return map[string]string{}, nil
 }
