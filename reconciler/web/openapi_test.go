@@ -82,7 +82,7 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 			url = strings.ReplaceAll(url, name, value)
 		}
 		for _, p := range operation.Parameters {
-			if p.Required && p.In == "query" {
+			if (p.Required || p.Name == "with") && p.In == "query" { // a comparison is with something, or of two
 				url += map[bool]string{true: "&", false: "?"}[strings.Contains(url, "?")] + p.Name + "=" +
 					map[string]string{"environment": "prod", "team": "store", "request": "shop", "with": "live"}[p.Name]
 			}
