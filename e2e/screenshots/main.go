@@ -76,9 +76,12 @@ func newTab(ctx context.Context, setting string) (tab context.Context, end func(
 
 // follow lists a page of each kind, the nearest to Home first.
 func follow(tab context.Context, from string) ([]string, error) {
+	if _, err := chromedp.Run(tab, chromedp.EmulateViewport(widths[0], 900)); err != nil { // the browser ends with the context that starts it
+		return nil, err
+	}
 	pages, known := []string{"/", "/nowhere"}, map[string]bool{kind("/"): true}
 	for i := 0; i < len(pages) && len(pages) < mostPages; i++ {
-		if _, err := chromedp.Run(tab, chromedp.Navigate(from+pages[i])); err != nil {
+		if err := visit(tab, from+pages[i]); err != nil {
 			return nil, err
 		}
 		links, err := chromedp.Run(tab, chromedp.Evaluate[[]string](`[...document.querySelectorAll("a[href^='/']")].map((a) => a.getAttribute("href"))`))
@@ -92,6 +95,16 @@ func follow(tab context.Context, from string) ([]string, error) {
 		}
 	}
 	return pages, nil
+}
+
+// visit opens a page, and says so where that takes longer than a person would wait.
+func visit(tab context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(tab, time.Minute)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.Navigate(address)); err != nil {
+		return fmt.Errorf("open %s: %w", address, err)
+	}
+	return nil
 }
 
 // kind is the name of a page's kind: its path without the names of things.
@@ -114,10 +127,11 @@ func kind(link string) string {
 
 // shoot writes a picture of a whole page.
 func shoot(tab context.Context, address string, width int64, file string) error {
-	for _, act := range []chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(width, 900), chromedp.Navigate(address)} {
-		if _, err := chromedp.Run(tab, act); err != nil {
-			return err
-		}
+	if _, err := chromedp.Run(tab, chromedp.EmulateViewport(width, 900)); err != nil {
+		return err
+	}
+	if err := visit(tab, address); err != nil {
+		return err
 	}
 	wide, err := chromedp.Run(tab, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -93,4 +94,20 @@ func evaluated(tab context.Context, t *testing.T, expression string) string {
 	got, err := chromedp.Run(tab, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
 	require.NoError(t, err)
 	return got
+}
+
+// TestPagesInARowOpen: a browser opens few connections to one server, and pages that it keeps for the way back hold none of them.
+func TestPagesInARowOpen(t *testing.T) {
+	server := served(t, busy(t))
+	tab := newTab(t)
+	_, err := chromedp.Run(tab, chromedp.EmulateViewport(1280, 900)) // the browser ends with the context that starts it
+	require.NoError(t, err)
+	for range 3 {
+		for _, page := range []string{"/", "/fleet", "/catalog", "/activity", "/problems"} {
+			ctx, cancel := context.WithTimeout(tab, time.Minute)
+			_, err := chromedp.Run(ctx, chromedp.Navigate(server+page))
+			cancel()
+			require.NoError(t, err, page)
+		}
+	}
 }

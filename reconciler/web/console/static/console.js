@@ -209,4 +209,7 @@ setInterval(spellTimes, 5000);
 spellTimes();
 showChosen();
 showFollow();
+// A page that the browser keeps for the way back would keep its stream, too, and few connections to one server may be open at once.
+window.addEventListener("pagehide", () => { stream.close(); following?.stop.abort(); });
+window.addEventListener("pageshow", (e) => { if (e.persisted) { listen(); rush(false); } });
 listen();
