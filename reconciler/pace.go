@@ -1,6 +1,10 @@
 package reconciler
 
-import "time"
+import (
+	"time"
+
+	"transom.dev/reconciler/promotion"
+)
 
 // News of health comes in bursts. A loop waits that long for more of it, and longer after it has committed: a thousand
 // instances that become healthy one after the other are a few commits.
@@ -8,8 +12,6 @@ const (
 	burst    = 50 * time.Millisecond
 	shortest = time.Second     // from a commit to the next
 	longest  = 8 * time.Second // from one commit of health to the next, while all of them find news
-
-	standingTime = 30 * time.Second // from the news that an object has another value to the first pass that may record it
 )
 
 // urgency is how long news may wait for a pass.
@@ -39,7 +41,7 @@ func (p pace) next(why urgency, came time.Time) time.Time {
 	case urgent:
 		return came.Add(burst)
 	case standing:
-		return came.Add(standingTime)
+		return came.Add(promotion.SettleTime)
 	case health:
 		wait = max(p.interval, shortest)
 	}

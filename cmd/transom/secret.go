@@ -164,17 +164,9 @@ func (o *secretOptions) kept(file string, subject sealed.Subject, set []string) 
 	if len(others) == 0 {
 		return map[string]string{}, nil
 	}
-	var keys *sealed.Keys
-	for _, identity := range o.identities {
-		text, err := readSecret(identity)
-		if err != nil {
-			return nil, err
-		}
-		read, err := sealed.ReadKeys(text)
-		if err != nil {
-			return nil, fmt.Errorf("--age-identities: %s: %w", identity, err)
-		}
-		keys = keys.And(read)
+	keys, err := readIdentities(o.identities)
+	if err != nil {
+		return nil, err
 	}
 	if keys == nil {
 		return nil, fmt.Errorf("%s has %s, too, which cannot be sealed anew without being known: give all values, "+

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/pflag"
 
 	"transom.dev/render/sealed"
@@ -23,17 +21,4 @@ func (o *sealedOptions) check() error {
 }
 
 // read reads the keys of all files.
-func (o *sealedOptions) read() (keys *sealed.Keys, err error) {
-	for _, file := range o.identities {
-		data, err := readSecret(file)
-		if err != nil {
-			return nil, fmt.Errorf("--age-identities: %w", err)
-		}
-		read, err := sealed.ReadKeys(data)
-		if err != nil {
-			return nil, fmt.Errorf("--age-identities: %s: %w", file, err)
-		}
-		keys = keys.And(read)
-	}
-	return keys, nil
-}
+func (o *sealedOptions) read() (*sealed.Keys, error) { return readIdentities(o.identities) }

@@ -4,9 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
-	"github.com/Masterminds/semver/v3"
+	"transom.dev/reconciler/status"
 )
 
 // A skewOf tells which versions of an offering run in which environments.
@@ -66,7 +65,7 @@ func skewUnder(m *model, f filter) []skewOf {
 	var all []skewOf
 	for _, offering := range slices.Sorted(maps.Keys(byOffering)) {
 		one := skewOf{Offering: offering, Versions: len(byOffering[offering])}
-		versions := slices.SortedFunc(maps.Keys(byOffering[offering]), compareVersions)
+		versions := slices.SortedFunc(maps.Keys(byOffering[offering]), status.CompareVersions)
 		for _, e := range m.Environments {
 			if f.Environment != "" && f.Environment != e.Name {
 				continue
@@ -83,14 +82,4 @@ func skewUnder(m *model, f filter) []skewOf {
 		all = append(all, one)
 	}
 	return all
-}
-
-// compareVersions orders versions by their numbers.
-func compareVersions(x, y string) int {
-	a, errA := semver.NewVersion(x)
-	b, errB := semver.NewVersion(y)
-	if errA != nil || errB != nil {
-		return strings.Compare(x, y)
-	}
-	return a.Compare(b)
 }

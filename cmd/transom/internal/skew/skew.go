@@ -11,8 +11,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/Masterminds/semver/v3"
-
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/gate"
@@ -70,7 +68,7 @@ func Of(s status.Status, offering string) *Skew {
 	}
 	slices.SortFunc(found.Rows, func(x, y Row) int {
 		return cmp.Or(cmp.Compare(order[x.Environment], order[y.Environment]), strings.Compare(x.Environment, y.Environment),
-			orderLast(x.Cluster, y.Cluster), compareVersions(x.Version, y.Version))
+			orderLast(x.Cluster, y.Cluster), status.CompareVersions(x.Version, y.Version))
 	})
 	return found
 }
@@ -104,15 +102,6 @@ func orderLast(x, y string) int {
 		return len(y) - len(x)
 	}
 	return strings.Compare(x, y)
-}
-
-func compareVersions(x, y string) int {
-	a, errA := semver.NewVersion(x)
-	b, errB := semver.NewVersion(y)
-	if errA != nil || errB != nil {
-		return strings.Compare(x, y)
-	}
-	return a.Compare(b)
 }
 
 // Text prints a line for each version on each cluster, for people.
