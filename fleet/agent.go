@@ -177,10 +177,11 @@ func (a *agent) awaitProof(o apply.Owner, than Proof) {
 	}
 }
 
-// event queues an instance because something about its objects happened on the cluster.
+// event queues an instance because something about its objects happened on the cluster. Its last result is outdated before the
+// instance is queued: a visit that began before that time would be no answer to the event, and none might follow.
 func (a *agent) event(o apply.Owner) {
-	a.queue.addAfter(o, happened, burst)
 	a.outdated(o)
+	a.queue.addAfter(o, happened, burst)
 }
 
 // outdated reports that the last result of an instance may not hold any more.

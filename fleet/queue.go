@@ -18,7 +18,7 @@ import (
 // share of the goroutines, so that none waits for the end of another.
 type queue struct {
 	limiter workqueue.TypedRateLimiter[apply.Owner]
-	retried func(apply.Owner) // called when the time of a retry has come
+	retried func(apply.Owner) // called when the time of a retry has come, before the instance is queued
 
 	mu      sync.Mutex
 	turned  *sync.Cond // something was added, or the queue closed
@@ -140,15 +140,16 @@ func (q *queue) addAfter(o apply.Owner, why reason, in time.Duration) {
 // arrive adds an instance whose delay is over.
 func (q *queue) arrive(o apply.Owner, why reason) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
+	if why == due && !q.closed {
+		q.mu.Unlock()
+		q.retried(o)
+		q.mu.Lock()
+	}
 	if delete(q.delayed[o], why); len(q.delayed[o]) == 0 {
 		delete(q.delayed, o)
 	}
 	q.put(o, why)
-	tell := why == due && !q.closed
-	q.mu.Unlock()
-	if tell {
-		q.retried(o)
-	}
 }
 
 // retry queues an instance again after a delay that grows with its failures. It is spread, so that instances that
