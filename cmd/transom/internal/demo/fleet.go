@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net"
 	"os"
@@ -103,6 +104,10 @@ func (d *Demo) startDaemon(ctx context.Context, m *monitor, fail context.CancelC
 	if err != nil {
 		return nil, client.Client{}, err
 	}
+	opens, err := d.identities()
+	if err != nil {
+		return nil, client.Client{}, err
+	}
 	log, err := os.Create(d.daemonLog())
 	if err != nil {
 		return nil, client.Client{}, fmt.Errorf("write the daemon's log: %w", err)
@@ -113,11 +118,11 @@ func (d *Demo) startDaemon(ctx context.Context, m *monitor, fail context.CancelC
 	go func() {
 		defer close(daemon.ended)
 		defer func() { _ = log.Close() }()
-		err := d.Transom(ctx, []string{
+		err := d.Transom(ctx, append([]string{
 			"serve", "--platform", d.repos.platform, "--kubeconfigs", filepath.Join(d.fleetDir(), "kubeconfigs"),
 			"--data", filepath.Join(d.Dir, "data"), "--listen", listen, "--log-format", "json",
 			"--check-hosts", m.address, "--anonymous-viewers", // there is nothing in a demo that somebody could not read
-		}, log)
+		}, opens...), log)
 		if ctx.Err() == nil {
 			fail(fmt.Errorf("the daemon ended: %w", err))
 		}
@@ -133,6 +138,23 @@ func (d *Demo) startDaemon(ctx context.Context, m *monitor, fail context.CancelC
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// identities are the daemon's flags for the keys that open the platform's sealed values: of the file beside the platform that is named
+// like it, which only this person may read as a copy. There are none without that file.
+func (d *Demo) identities() ([]string, error) {
+	text, err := os.ReadFile(filepath.Clean(d.Example) + ".agekey")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	copied := filepath.Join(d.Dir, "identities.txt")
+	if err == nil {
+		err = os.WriteFile(copied, text, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("copy the age identities of the platform: %w", err)
+	}
+	return []string{"--age-identities", copied}, nil
 }
 
 func (d *Demo) daemonLog() string { return filepath.Join(d.Dir, "daemon.log") }
