@@ -62,6 +62,9 @@ func BenchmarkPushToLive(b *testing.B) {
 			"environments/prod.yaml": strings.Replace(unchecked(prod), "approval: required", "approval: none", 1),
 			"environments/dev.yaml":  string(dev) + "  gates: {replace: newest}\n",
 		})
+		identities, err := os.ReadFile("../examples/acme.agekey")
+		require.NoError(b, err)
+		w.opens(string(identities))
 		w.start()
 		commit := w.git(w.clone(), "rev-parse", "HEAD")
 		w.eventually("the example is healthy", func() error { return w.healthy(commit, -1) })

@@ -22,9 +22,7 @@ func TestSealedValueReachesItsClusterAlone(t *testing.T) {
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
-	identity := filepath.Join(t.TempDir(), "key.txt")
-	require.NoError(t, os.WriteFile(identity, []byte(id.String()+"\n"), 0o600))
-	w.flags = append(w.flags, "--age-identities", identity)
+	w.opens(id.String() + "\n")
 	w.start()
 
 	files := maps.Clone(vault)
@@ -81,4 +79,12 @@ func TestSealedValueReachesItsClusterAlone(t *testing.T) {
 		require.NotContains(t, text, "meadow-52H", "the value is in the %s", name)
 	}
 	w.stop()
+}
+
+// opens gives the daemon age identities, from when it starts.
+func (w *world) opens(identities string) {
+	w.t.Helper()
+	file := filepath.Join(w.t.TempDir(), "key.txt")
+	require.NoError(w.t, os.WriteFile(file, []byte(identities), 0o600))
+	w.flags = append(w.flags, "--age-identities", file)
 }

@@ -42,7 +42,7 @@ Editors with yaml-language-server (VS Code's YAML extension, Neovim, Helix, JetB
 their settings, for example in .vscode/settings.json:
 
   {"yaml.schemas": {
-    ".schemas/request.json": "requests/*/*.yaml",
+    ".schemas/request.json": ["requests/*/*.yaml", "!requests/*/*.secret.yaml"],
     ".schemas/offering.json": "offerings/*/offering.yaml",
     ".schemas/version.json": "offerings/*/*/version.yaml",
     ".schemas/environment.json": "environments/*.yaml",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,6 +63,9 @@ func TestExamplesSatisfyTheExportedSchemas(t *testing.T) {
 			files, err := filepath.Glob(filepath.Join(example, pattern))
 			require.NoError(t, err)
 			for _, file := range files {
+				if strings.HasSuffix(file, ".secret.yaml") {
+					continue // sealed values beside a request, in the form of SOPS
+				}
 				data, err := os.ReadFile(file)
 				require.NoError(t, err)
 				require.NoError(t, satisfies(t, all[schema], data), file)
