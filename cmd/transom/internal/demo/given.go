@@ -44,7 +44,7 @@ func (i *inspector) handedOn(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", cluster, err)
 	}
 	if len(secret.Data["password"]) == 0 {
-		return fmt.Errorf("Secret %s/%s on %s has no password", givenDeployment.namespace, givenDeployment.name, cluster)
+		return fmt.Errorf("%s: Secret %s/%s has no password", cluster, givenDeployment.namespace, givenDeployment.name)
 	}
 	i.took(since, "%s on %s has the endpoint that its Bucket was given, %s, and the password that Git has sealed", givenDeployment, cluster, given)
 	return nil
