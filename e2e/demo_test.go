@@ -36,7 +36,6 @@ var story = []string{
 	"1.1.0 is back there, byte for byte, and healthy",
 	"prod-us-1, in the second wave, never saw it",
 	"the API servers agree",
-	"Deployment search/handbook-pages on dev has the endpoint that its Bucket was given, https://search-snapshots-bucket.",
 	"Deployment search/results-redis on prod-eu-1 is traced to the line that asked for it",
 	"requests/search/results.yaml:",
 	"verified: dev at",

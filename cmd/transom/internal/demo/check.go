@@ -37,7 +37,6 @@ func (i *inspector) checkAll(ctx context.Context) error {
 		run  func(context.Context) error
 	}{
 		{"look at every cluster", i.everywhere},
-		{"look at values that are handed on", i.handedOn},
 		{"trace a live object", i.trace},
 		{"verify what state says", i.verify},
 		{"delete an object by hand", i.deleteByHand},
