@@ -4,7 +4,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 
 	"transom.dev/reconciler/gitrepo"
@@ -78,7 +77,7 @@ func (e *evidence) why(file, blob, commit string) string {
 func (e *evidence) pushed(changes map[string][]byte, restored map[platform.RequestKey]promotion.Restoration, commit *gitrepo.Snapshot) {
 	isRestored := func(k platform.RequestKey) bool { _, ok := restored[k]; return ok }
 	for _, file := range slices.Sorted(maps.Keys(changes)) {
-		if !strings.HasPrefix(file, state.ClustersDir+"/") {
+		if !state.IsBelowClusters(file) {
 			continue
 		}
 		if _, request, ok := state.ParseManifestFile(file); ok && isRestored(request) {

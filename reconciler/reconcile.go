@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"transom.dev/reconciler/check"
@@ -115,7 +114,7 @@ func (p *pass) committedFor(rendered *render.State) urgency {
 		return immediate
 	}
 	for file := range rendered.Changes {
-		if strings.HasPrefix(file, state.ClustersDir+"/") {
+		if state.IsBelowClusters(file) {
 			return progress
 		}
 	}

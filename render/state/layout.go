@@ -27,6 +27,9 @@ func ReleaseFile(k platform.RequestKey) string {
 // ClusterDir is the directory that holds all manifests of a cluster.
 func ClusterDir(cluster string) string { return ClustersDir + "/" + cluster }
 
+// IsBelowClusters reports whether a path is below the directory of all clusters: a manifest of a request or of a namespace.
+func IsBelowClusters(file string) bool { return strings.HasPrefix(file, ClustersDir+"/") }
+
 // ManifestFile is the path of a request's manifests for a cluster.
 func ManifestFile(cluster string, k platform.RequestKey) string {
 	return ClustersDir + "/" + cluster + "/" + k.Team + "/" + k.Name + ".yaml"
