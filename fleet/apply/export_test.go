@@ -55,7 +55,7 @@ func HealthByStatus(manifest string, applied time.Time) (state.Health, string, e
 	return o.health, o.message, err
 }
 
-// Impatient has a Cluster wait for so long only before it deletes a pod that never started. It is called before any pass.
+// Impatient has a Cluster wait for so long only before it deletes a pod that never started. It is called before any visit.
 func (c *Cluster) Impatient(wait time.Duration) { c.unstartedFor = wait }
 
 // NoteDeletion is noteDeletion.

@@ -116,21 +116,21 @@ func (r *rig) label(o apply.Owner, namespace, manifests string) []byte {
 	return []byte(strings.Join(out, "---\n"))
 }
 
-// pass makes one pass, which must be answered.
-func (r *rig) pass(in apply.Instance) apply.Result {
+// visit makes one visit, which must be answered.
+func (r *rig) visit(in apply.Instance) apply.Result {
 	r.Helper()
 	result, err := r.Apply(r.Context(), in)
 	require.NoError(r, err)
 	return result
 }
 
-// until makes passes, as fleet would, until one has the wanted result.
+// until makes visits, as fleet would, until one has the wanted result.
 func (r *rig) until(in apply.Instance, wanted func(apply.Result) bool) apply.Result {
 	r.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for {
-		result := r.pass(in)
+		result := r.visit(in)
 		if wanted(result) {
 			return result
 		}
@@ -148,7 +148,7 @@ func (r *rig) until(in apply.Instance, wanted func(apply.Result) bool) apply.Res
 	}
 }
 
-// healthy makes passes until the instance is healthy and nothing is left to do.
+// healthy makes visits until the instance is healthy and nothing is left to do.
 func (r *rig) healthy(in apply.Instance) apply.Result {
 	r.Helper()
 	return r.until(in, func(result apply.Result) bool { return result.Health == state.Healthy && result.Settled })

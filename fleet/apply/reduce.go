@@ -121,7 +121,7 @@ func reduceForEntry(u *unstructured.Unstructured, seen *live) *live {
 	return l
 }
 
-// carryOver carries over the findings about the object's last state: a field set that passed still passes.
+// carryOver carries over the findings about the object's last state: a field set that was good is still good.
 func (l *live) carryOver(old *live) {
 	if old == nil || old.uid != l.uid {
 		return

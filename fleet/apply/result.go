@@ -26,22 +26,22 @@ func (o Object) String() string {
 	return kind + " " + name
 }
 
-// Action names the change that a pass made to an object, in kubectl's words.
+// Action names the change that a visit made to an object, in kubectl's words.
 type Action string
 
-// The actions of a pass. Objects that were left alone are only counted.
+// The actions of a visit. Objects that were left alone are only counted.
 const (
 	Created    Action = "created"
 	Configured Action = "configured"
 	Adopted    Action = "adopted"  // configured for the first time: others had made it
 	Resumed    Action = "resumed"  // configured again: it was kept when the request was removed
-	Replaced   Action = "replaced" // deleted, and made anew in this pass or as soon as it is gone
+	Replaced   Action = "replaced" // deleted, and made anew in this visit or as soon as it is gone
 	Pruned     Action = "pruned"
 	Kept       Action = "kept"    // let go: it left the inventory and stays in the cluster
 	Deleted    Action = "deleted" // a pod that was in the way, which its StatefulSet makes anew
 )
 
-// Change is one object that a pass wrote or let go.
+// Change is one object that a visit wrote or let go.
 type Change struct {
 	Object Object `json:"object"`
 	Action Action `json:"action"`
@@ -81,7 +81,7 @@ type Told struct {
 	Fault string `json:"fault,omitempty"`
 }
 
-// Result says how one pass found one instance, and which objects it wrote.
+// Result says how one visit found one instance, and which objects it wrote.
 type Result struct {
 	Changes   []Change       `json:"changes,omitempty"` // in the order of the state file; pruned ones after
 	Unchanged int            `json:"unchanged"`
@@ -116,7 +116,7 @@ type Result struct {
 	// Adopts counts the objects that are nobody's and would be taken over.
 	Adopts int `json:"adopts,omitempty"`
 
-	// Resumes are the objects that were kept when this very request was removed, and that are its again. Of a pass that
+	// Resumes are the objects that were kept when this very request was removed, and that are its again. Of a visit that
 	// writes, Changes has those that it took back.
 	Resumes []Problem `json:"resumes,omitempty"`
 

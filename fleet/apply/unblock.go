@@ -47,7 +47,7 @@ func (o *obstacle) advice(of Object) string {
 }
 
 // deleteObstacles deletes pods of superseded revisions that nothing else would ever replace, where nothing can be lost by it.
-func (p *pass) deleteObstacles(ctx context.Context) error {
+func (p *visit) deleteObstacles(ctx context.Context) error {
 	if p.stopped() {
 		return nil
 	}

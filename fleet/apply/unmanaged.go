@@ -10,8 +10,8 @@ import (
 	"transom.dev/render/state"
 )
 
-// An object that the watch of its kind does not have may exist all the same, without our label. A pass asks for it before it
-// writes anything of the instance. Where passes over several instances ask for objects of one kind in one namespace at the
+// An object that the watch of its kind does not have may exist all the same, without our label. A visit asks for it before it
+// writes anything of the instance. Where visits of several instances ask for objects of one kind in one namespace at the
 // same time, as in a first apply, the names of all objects there without our label are listed once for all of them.
 //
 // A list may be a moment old. It therefore decides about no write: one that is to make an object is refused by the API
@@ -39,7 +39,7 @@ type place struct {
 
 // namesThere is what is known of a place.
 type namesThere struct {
-	asked   Owner // whose pass asked for one object there
+	asked   Owner // whose visit asked for one object there
 	askedAt time.Time
 	list    *namesList // nil: none was made
 }
