@@ -215,7 +215,7 @@ func TestClusterThatIsNamedAgainWaitsForTheLastPass(t *testing.T) {
 func TestRunEndsAllGoroutines(t *testing.T) {
 	// The bubble of simulate fails a test that leaves a goroutine behind; this one checks when they end.
 	for name, c := range map[string]struct {
-		visit  func(context.Context, apply.Instance) (apply.Result, error)
+		visit func(context.Context, apply.Instance) (apply.Result, error)
 		away  bool
 		took  time.Duration
 		holds int

@@ -22,7 +22,7 @@ type fakeCluster struct {
 	hung     chan struct{}                                               // nobody is answered before it is closed; nil: all are
 	away     error                                                       // the error of every call, if set
 	held     map[apply.Owner]string                                      // revision by whose inventory is there
-	visits   []visit                                                      // in the order they began
+	visits   []visit                                                     // in the order they began
 	on       func(context.Context, apply.Instance) (apply.Result, error) // instead of doing it; nil result and error: do it
 	dials    int
 	written  []apply.Checkpoint

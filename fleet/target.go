@@ -77,8 +77,8 @@ func (r Rules) sameFor(other Rules) bool {
 // Proof says whether the files that a state has of instances on clusters are proven to be Transom's. It is used
 // concurrently.
 type Proof interface {
-	// Held says why nothing of an instance may be written to a cluster or deleted there; empty: it may.
-	Held(ctx context.Context, cluster string, o apply.Owner) (string, error)
+	// Withheld says why nothing of an instance may be written to a cluster or deleted there; empty: it may.
+	Withheld(ctx context.Context, cluster string, o apply.Owner) (string, error)
 
 	// Rest takes that the cluster has all of the instance.
 	Rest(cluster string, o apply.Owner)
@@ -91,9 +91,9 @@ type instanceProof struct {
 	owner   apply.Owner
 }
 
-// Held is part of apply.Proof.
-func (p instanceProof) Held(ctx context.Context) (string, error) {
-	return p.Proof.Held(ctx, p.cluster, p.owner)
+// Withheld is part of apply.Proof.
+func (p instanceProof) Withheld(ctx context.Context) (string, error) {
+	return p.Proof.Withheld(ctx, p.cluster, p.owner)
 }
 
 // Rest is part of apply.Proof.

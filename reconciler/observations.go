@@ -148,8 +148,8 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		o.Health = state.Unknown // it is not applied before the state is fetched again
 	case r.Foreign != nil:
 		o.Health, o.Message = state.Unknown, r.Message
-	case r.Held != "": // nothing of it was tried
-		o.Health, o.Object, o.Message = state.Unknown, "", r.Held
+	case r.Withheld != "": // nothing of it was tried
+		o.Health, o.Object, o.Message = state.Unknown, "", r.Withheld
 	case len(r.Problems) > 0:
 		o.Health, o.Object, o.Superseded = state.Progressing, "", false
 		if problem := r.Problems[0]; problem.Object != (apply.Object{}) {

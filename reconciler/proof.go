@@ -49,8 +49,8 @@ func (p *proof) Rest(cluster string, o apply.Owner) {
 	}
 }
 
-// Held is part of fleet.Proof.
-func (p *proof) Held(ctx context.Context, cluster string, o apply.Owner) (string, error) {
+// Withheld is part of fleet.Proof.
+func (p *proof) Withheld(ctx context.Context, cluster string, o apply.Owner) (string, error) {
 	file, namespace, blobs, err := p.files(cluster, o)
 	if err != nil {
 		return "", err
@@ -59,11 +59,11 @@ func (p *proof) Held(ctx context.Context, cluster string, o apply.Owner) (string
 	if c.blob != "" && blobs[namespace] != "" {
 		of := c
 		of.file, of.blob, of.namespace = namespace, blobs[namespace], true
-		if why, err := p.heldFile(ctx, of); why != "" || err != nil {
+		if why, err := p.withheldFile(ctx, of); why != "" || err != nil {
 			return why, err
 		}
 	}
-	return p.heldFile(ctx, c)
+	return p.withheldFile(ctx, c)
 }
 
 // claim is a file of the state that is to be proven.
@@ -75,8 +75,8 @@ type claim struct {
 	namespace bool                // it is the file of the request's team
 }
 
-// heldFile says why a file is not proven, or nothing.
-func (p *proof) heldFile(ctx context.Context, c claim) (string, error) {
+// withheldFile says why a file is not proven, or nothing.
+func (p *proof) withheldFile(ctx context.Context, c claim) (string, error) {
 	if p.evidence.has(c.file, c.blob) {
 		return "", nil
 	}

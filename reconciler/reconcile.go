@@ -98,7 +98,7 @@ func (p *pass) advance(ctx context.Context, now inputs) error {
 		return fmt.Errorf("commit the state of %s: %w", p.loop.environment, err)
 	}
 	p.publish()
-	p.r.cache.health.settleTold(p.loop.environment, p.state.base.Releases)
+	p.r.cache.health.forgetTold(p.loop.environment, p.state.base.Releases)
 	p.record(ctx, rendered, answers)
 	if p.state.head.Commit != now.head {
 		p.loop.inbox.setCommitted(p.committedFor(rendered))

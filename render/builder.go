@@ -50,7 +50,7 @@ func (b *builder) sound(c *candidate) []platform.Problem {
 // build evaluates a candidate with the outputs that it is bound to, and builds the placements whose render key changed. It
 // fails only where the base cannot be read.
 func (b *builder) build(c *candidate, bound given) error {
-	if !c.evaluation.holds(bound, c.base) {
+	if !c.evaluation.fits(bound, c.base) {
 		c.evaluation = evaluate(c.instance, bound, c.base)
 	}
 	c.add(c.evaluation.problems...)

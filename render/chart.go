@@ -135,7 +135,7 @@ func chartProblem(chart *platform.Chart, message string) platform.Problem {
 	p.Column, _ = strconv.Atoi(m[3])
 	if at := pointer.FindStringSubmatch(p.Message); at != nil && m[1] == "values.schema.json" {
 		p.Rule = "chart-values"
-		if e := chart.PlaceOf(steps(at[1])); e != nil {
+		if e := chart.ExpressionAt(steps(at[1])); e != nil {
 			p.File, p.Line, p.Column, p.Field = e.At.File, e.At.Line, e.At.Column, e.At.Field
 			p.Message = "the chart's values.schema.json refuses the value at " + p.Message
 		}

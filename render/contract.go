@@ -228,7 +228,7 @@ func readProblems(v *platform.Version, s *kustomize.Skeleton, dir string, c plat
 		if read.Component != dir {
 			continue
 		}
-		field, p := v.Field(read.Source), read.Place
+		field, p := v.Field(read.Source), read.Position
 		name := unguarded(read.Source, field.Optional, c)
 		switch {
 		case field.Wrong != "":

@@ -270,7 +270,7 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	}
 	m := r.memories.of(environment)
 	e := m.evaluation(i)
-	if !e.holds(bound, record) {
+	if !e.fits(bound, record) {
 		e = evaluate(i, bound, record)
 		m.asked.put(i, e)
 	}

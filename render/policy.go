@@ -32,10 +32,10 @@ func (b *builder) judge(c *candidate) error {
 	s := &attempt{judgement: c.judged}
 	for n, f := range c.judged.findings {
 		tried := f.done || f.cost > 0
-		s.open = append(s.open, !tried && b.shared.left[n].Load() >= 0)
+		s.open = append(s.open, !tried && b.shared.remaining[n].Load() >= 0)
 	}
-	s.spend = func(n int, cost int64) { b.shared.left[n].Add(-cost) }
-	s.room = func(n int) int64 { return min(b.shared.left[n].Load(), b.shared.one-c.judged.findings[n].cost) }
+	s.spend = func(n int, cost int64) { b.shared.remaining[n].Add(-cost) }
+	s.room = func(n int) int64 { return min(b.shared.remaining[n].Load(), b.shared.one-c.judged.findings[n].cost) }
 	return b.judgeAll(c, s)
 }
 

@@ -59,8 +59,8 @@ func (w *writer) leaveGone() {
 	}
 	for k := range w.base.Releases {
 		release := w.recordOf(k)
-		if left := w.withoutGone(release); left != release && w.releases[k] == nil {
-			w.releases[k] = left
+		if remaining := w.withoutGone(release); remaining != release && w.releases[k] == nil {
+			w.releases[k] = remaining
 		}
 	}
 }

@@ -187,7 +187,7 @@ type recorder struct {
 	mu     sync.Mutex
 	calls  []string
 	fail   func(*http.Request) error          // may stand in the way of a request
-	stand  func(*http.Request) *http.Response // may answer in the API server's place
+	stand  func(*http.Request) *http.Response // may answer instead of the API server
 	answer func(*http.Response)               // sees every answer
 	gate   sync.RWMutex                       // while it is locked, watches hear nothing
 }
@@ -237,7 +237,7 @@ func (r *recorder) failing(fail func(*http.Request) error) {
 	r.fail = fail
 }
 
-// standIn has a function answer in the API server's place, where it does not return nil.
+// standIn has a function answer instead of the API server, where it does not return nil.
 func (r *recorder) standIn(answer func(*http.Request) *http.Response) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

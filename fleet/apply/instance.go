@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/sealed"
 )
 
-// Owner names an instance wherever it is placed. An Owner without a Request is the namespace of a team.
+// Owner names an instance on whichever clusters it is. An Owner without a Request is the namespace of a team.
 type Owner struct {
 	Environment string `json:"environment"`
 	Team        string `json:"team"`

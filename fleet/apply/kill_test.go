@@ -38,13 +38,13 @@ func (r *rig) killedAtEveryWrite(from, to func(name string) apply.Instance, end 
 // killedAfter makes visits by a daemon that is killed after a number of writes, and says whether it survived.
 func (r *rig) killedAfter(writes int, in apply.Instance) (survived bool) {
 	r.Helper()
-	var left atomic.Int64 // requests are made side by side
-	left.Store(int64(writes))
+	var remaining atomic.Int64 // requests are made side by side
+	remaining.Store(int64(writes))
 	r.calls.failing(func(request *http.Request) error {
-		if request.Method == http.MethodGet && left.Load() > 0 {
+		if request.Method == http.MethodGet && remaining.Load() > 0 {
 			return nil
 		}
-		if left.Add(-1) < 0 {
+		if remaining.Add(-1) < 0 {
 			return errKilled
 		}
 		return nil

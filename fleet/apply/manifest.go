@@ -66,7 +66,7 @@ type desired struct {
 // taking is all that a visit learns of an object that others made and that is taken over.
 type taking struct {
 	adopts    bool                        // the object that is there is nobody's, and is taken over
-	leftover  bool                        // the object that is there was kept when its request was removed
+	wasKept   bool                        // the object that is there was kept when its request was removed
 	unsure    bool                        // it changed while it was looked at, so that nothing of the instance is written
 	found     []metav1.ManagedFieldsEntry // its entries as they were
 	inherited []metav1.ManagedFieldsEntry // and once those of appliers are ours; nil: there are none

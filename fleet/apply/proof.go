@@ -11,9 +11,9 @@ import (
 // Proof says whether the files that a state has of an instance on a cluster were Transom's to write. Its methods are called
 // in visits, by many goroutines at a time.
 type Proof interface {
-	// Held says why nothing may be written or deleted, or nothing. It is asked before anything is that the cluster does
+	// Withheld says why nothing may be written or deleted, or nothing. It is asked before anything is that the cluster does
 	// not have of this very state already. An error means that nobody knows yet.
-	Held(ctx context.Context) (string, error)
+	Withheld(ctx context.Context) (string, error)
 
 	// Rest is told that the cluster has all of it: the files that were applied for the instance before are these very bytes.
 	Rest()
@@ -31,7 +31,7 @@ func (p *visit) prove(ctx context.Context) (err error) {
 	case p.in.Absent && len(p.inventory.listed) == 0:
 		return nil
 	}
-	if p.unproven, err = p.in.Proof.Held(ctx); err != nil {
+	if p.unproven, err = p.in.Proof.Withheld(ctx); err != nil {
 		return fmt.Errorf("prove what is to be written: %w", err)
 	}
 	return nil

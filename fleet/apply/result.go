@@ -141,9 +141,9 @@ type Result struct {
 	// for a state commit that this state does not continue. A person decides how to go on.
 	Foreign *Foreign `json:"foreign,omitempty"`
 
-	// Held says why nothing was written or deleted: the state is not proven to be Transom's, and a person decides. Health is
+	// Withheld says why nothing was written or deleted: the state is not proven to be Transom's, and a person decides. Health is
 	// Unknown then.
-	Held string `json:"held,omitempty"`
+	Withheld string `json:"held,omitempty"`
 
 	// Refusal says that nothing but answers of the API server keeps it from being settled; nil: nothing does, or something else.
 	Refusal *Refusal `json:"-"`

@@ -17,7 +17,7 @@ func (p *visit) result() Result {
 	}
 	r := Result{
 		Problems:  slices.Concat(p.problems, p.pruning.refused),
-		Overtaken: p.overtaken, Held: p.unproven, Settled: len(p.pruning.waiting) == 0 && !p.overtaken,
+		Overtaken: p.overtaken, Withheld: p.unproven, Settled: len(p.pruning.waiting) == 0 && !p.overtaken,
 	}
 	for _, d := range p.all() {
 		if d.obstacle != nil {
@@ -236,7 +236,7 @@ func (p *visit) resumedObjects() (all []Problem) {
 
 // Clean replaces the texts of a result that may come from outside, such as the messages of pods, API servers and webhooks.
 func (r *Result) Clean(text func(string) string) {
-	r.Message, r.Held = text(r.Message), text(r.Held)
+	r.Message, r.Withheld = text(r.Message), text(r.Withheld)
 	for i := range r.Objects {
 		r.Objects[i].Message = text(r.Objects[i].Message)
 	}

@@ -167,7 +167,7 @@ func (k *deadlock) annotateInventory(name, value string) {
 
 // Each case breaks one condition: the pod stays, and status says why and how a person may delete it.
 func TestAnyOtherPodIsNamedAndLeft(t *testing.T) {
-	const left = "delete it: kubectl delete pod --namespace "
+	const remaining = "delete it: kubectl delete pod --namespace "
 	started := waiting("ErrImagePull")
 	started.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1}
 	restarted := waiting("ErrImagePull")
@@ -251,8 +251,8 @@ func TestAnyOtherPodIsNamedAndLeft(t *testing.T) {
 		"it has not been so for a minute":    {broken: func(k *deadlock) { k.Impatient(time.Minute) }, says: "it is deleted when none of its containers has started for 1m0s"},
 		"its version is not reversible":      {broken: func(k *deadlock) { k.good.Reversible = false }, says: "not known to be reversible"},
 		"drift is reported":                  {broken: func(k *deadlock) { k.good.ReportDrift = true }, says: "only reports drift"},
-		"another agent applies":              {after: func(k *deadlock) { k.good.External = true }, says: left},
-		"the cluster is paused":              {after: func(k *deadlock) { k.write = k.Observe }, says: left},
+		"another agent applies":              {after: func(k *deadlock) { k.good.External = true }, says: remaining},
+		"the cluster is paused":              {after: func(k *deadlock) { k.write = k.Observe }, says: remaining},
 		"somebody works on a later state":    {after: func(k *deadlock) { k.annotateInventory("transom.dev/state", "6 c6") }, says: "state commit c6"},
 		"nobody knows how many were deleted": {after: func(k *deadlock) { k.annotateInventory("transom.dev/deleted-pods", "many") }, says: "within the hour"},
 		"three were deleted within the hour": {

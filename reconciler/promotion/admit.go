@@ -188,11 +188,11 @@ func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *state.Rel
 
 // rollout is the record of one that enters on some clusters; none where nothing moved that could fail.
 func (a *admitter) rollout(c *change, cause state.Cause, group string, now []string) *state.Rollout {
-	moved, left := slices.Sorted(slices.Values(slices.Concat(c.brought(), now))), without(c.moving, now)
-	if len(moved)+len(left) == 0 {
+	moved, later := slices.Sorted(slices.Values(slices.Concat(c.brought(), now))), without(c.moving, now)
+	if len(moved)+len(later) == 0 {
 		return nil
 	}
-	return &state.Rollout{Cause: cause, Group: group, Entered: a.Now.stamp(), Moved: moved, Pending: left}
+	return &state.Rollout{Cause: cause, Group: group, Entered: a.Now.stamp(), Moved: moved, Pending: later}
 }
 
 // admittedKeys are the render keys that enter with a release where every change needs an approval: the bytes of its later waves

@@ -48,7 +48,7 @@ func (m *Memory) due(f *facts) (heads []int, orphans []platform.RequestKey) {
 		}
 	}
 	for k := range keys {
-		if at, asked := f.placeOf(k); asked {
+		if at, asked := f.indexOf(k); asked {
 			heads = append(heads, at)
 		} else if f.Releases.Of(k) != nil {
 			orphans = append(orphans, k)

@@ -105,14 +105,14 @@ func (v *View) withdrawn(r *state.Release) bool {
 
 // headOf returns the instance that the head asks for, or nil.
 func (v *View) headOf(k platform.RequestKey) *platform.Instance {
-	if at, asked := v.placeOf(k); asked {
+	if at, asked := v.indexOf(k); asked {
 		return v.Head[at]
 	}
 	return nil
 }
 
-// placeOf returns where the head has the instance of a request, if it asks for it.
-func (v *View) placeOf(k platform.RequestKey) (at int, asked bool) {
+// indexOf returns where the head has the instance of a request, if it asks for it.
+func (v *View) indexOf(k platform.RequestKey) (at int, asked bool) {
 	return slices.BinarySearchFunc(v.Head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
 }
 

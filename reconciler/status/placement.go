@@ -25,7 +25,7 @@ type Placement struct {
 	Stage       Stage           `json:"stage"`
 	Health      state.Health    `json:"health"`
 	Message     string          `json:"message,omitempty"`
-	Held        string          `json:"held,omitempty"` // why nothing of it is applied until a person decides; also among Problems
+	Withheld    string          `json:"held,omitempty"` // why nothing of it is applied until a person decides; also among Problems
 	Revision    string          `json:"revision,omitempty"`
 	StateCommit string          `json:"stateCommit,omitempty"`
 	Release     string          `json:"release,omitempty"` // where it is not the instance's own, as its wave is still to come

@@ -27,11 +27,11 @@ type Expression struct {
 	reads   []BindingRead
 	guards  []string // fields of the inputs that have a value wherever it is true
 
-	At Place // for whoever compiled it to say
+	At Position // for whoever compiled it to say
 }
 
-// A Place is where an expression is written.
-type Place struct {
+// A Position is where an expression is written.
+type Position struct {
 	File, Field  string
 	Line, Column int
 }

@@ -72,14 +72,14 @@ func sizedJoin(args []ref.Val) error {
 func sizedFormat(args []ref.Val) error {
 	format := textOf(args, 0)
 	for _, directive := range strings.Split(format, "%")[1:] {
-		places := 0
+		digits := 0
 		for _, c := range strings.TrimPrefix(directive, ".") {
-			if c < '0' || c > '9' || places > maxPrecision {
+			if c < '0' || c > '9' || digits > maxPrecision {
 				break
 			}
-			places = 10*places + int(c-'0')
+			digits = 10*digits + int(c-'0')
 		}
-		if err := tooMany("decimal places", int64(places), maxPrecision); err != nil {
+		if err := tooMany("decimal places", int64(digits), maxPrecision); err != nil {
 			return err
 		}
 	}

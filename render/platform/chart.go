@@ -291,8 +291,8 @@ func (e *chartEvaluation) evaluate(value any) (any, bool) {
 	return value, true
 }
 
-// PlaceOf is the expression of version.yaml that gives the chart a value; nil: none does.
-func (c *Chart) PlaceOf(at []string) *expression.Expression {
+// ExpressionAt is the expression of version.yaml that gives the chart a value; nil: none does.
+func (c *Chart) ExpressionAt(at []string) *expression.Expression {
 	value := c.values
 	for _, step := range at {
 		if _, leaf := value.(*expression.Expression); leaf {

@@ -35,7 +35,7 @@ func (d *document) compileExpression(field, name, source string, names *expressi
 	}
 	e.Name = name
 	at := d.at(field, "expression", "")
-	e.At = expression.Place{File: at.File, Field: at.Field, Line: at.Line, Column: at.Column}
+	e.At = expression.Position{File: at.File, Field: at.Field, Line: at.Line, Column: at.Column}
 	return e
 }
 

@@ -44,7 +44,7 @@ func (l *Loader) loadEnvironments(p *Platform) {
 		next[name] = made
 		p.Environments[name] = made.value
 		if p.tree.mayExist("clusters") || p.tree.incomplete("environments/"+name) {
-			p.Environments[name] = made.value.withhold()
+			p.Environments[name] = made.value.keepingAll()
 		}
 		p.Problems = append(p.Problems, made.problems...)
 	}
@@ -117,7 +117,7 @@ func (l *Loader) checkEnvironments(p *Platform) {
 		}
 		if len(d.problems) > 0 {
 			p.Problems = append(p.Problems, d.problems...)
-			p.Environments[name] = e.withhold()
+			p.Environments[name] = e.keepingAll()
 		}
 	}
 }

@@ -333,8 +333,8 @@ func (t *tree) overlay(environment, name string, f *file) {
 	t.overlays[environment][name] = append(t.overlays[environment][name], f)
 }
 
-// places says where the files of each folder belong.
-var places = map[string]string{
+// properPaths says where the files of each folder belong.
+var properPaths = map[string]string{
 	"clusters":      "clusters/<cluster>.yaml",
 	"decisions":     "decisions/<environment>/<name>.yaml",
 	"environments":  "environments/<environment>.yaml and environments/<environment>/<overlay>/",

@@ -100,9 +100,9 @@ func (g *gathering) removal(c Change) {
 	case c.spared && (g.deletion(key) != platform.DeletionDelete || !c.prunable):
 		g.add(c, DataLoss, fmt.Sprintf("%s is left behind: nothing manages or deletes it any more", c.Object()))
 		return
-	case c.holdsData && c.claimsGo:
+	case c.hasData && c.claimsGo:
 		g.add(c, DataLoss, fmt.Sprintf("%s is deleted, and the claims of its pods with their data", c.Object()))
-	case c.holdsData:
+	case c.hasData:
 		g.add(c, DataLoss, fmt.Sprintf("%s is deleted: the claims of its pods stay with their data, but nothing uses them", c.Object()))
 	case c.spared:
 		g.add(c, DataLoss, fmt.Sprintf("%s is deleted with what is in it", c.Object()))

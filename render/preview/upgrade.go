@@ -45,9 +45,9 @@ func dataOf(id objectID, d document) string {
 	var c Change
 	c.Request = id.name // of some request, not of a team's namespace
 	switch c.lose(id, d); {
-	case c.holdsData && c.claimsGo:
+	case c.hasData && c.claimsGo:
 		return " and the claims of its pods with their data"
-	case c.holdsData:
+	case c.hasData:
 		return ": the claims of its pods stay with their data, but nothing uses them"
 	case c.spared && c.prunable:
 		return " with what is in it"

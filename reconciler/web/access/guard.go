@@ -135,13 +135,13 @@ func (g *Guard) identify(r *http.Request) (Identity, error) {
 	return Identity{Role: g.unknown}, nil
 }
 
-// bearer finds the holder of a token. A client that failed too often is answered without asking anybody else.
+// bearer finds the tokenEntry of a token. A client that failed too often is answered without asking anybody else.
 func (g *Guard) bearer(r *http.Request, s *settings, token string) (Identity, error) {
-	if h := holderOf(s.Tokens, token); h != nil {
+	if h := entryOf(s.Tokens, token); h != nil {
 		return h.identity(), nil
 	}
 	if s.Kubernetes != nil && !strings.HasPrefix(token, tokenPrefix) {
-		user, known, err := g.reviews.ask(r.Context(), token, s.Kubernetes.Audience, func() bool { return g.failures.left(r) })
+		user, known, err := g.reviews.ask(r.Context(), token, s.Kubernetes.Audience, func() bool { return g.failures.mayFail(r) })
 		if err != nil {
 			return Identity{}, err
 		}

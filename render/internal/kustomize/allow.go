@@ -91,7 +91,7 @@ func (g *guard) strictly(name string, root *yaml.Node, into any) bool {
 	return len(mistakes) == 0
 }
 
-// misfit reports a decoding error at the place that it names, such as `unknown field "patches[0].PATH"`.
+// misfit reports a decoding error at the field that it names, such as `unknown field "patches[0].PATH"`.
 func (g *guard) misfit(name string, root *yaml.Node, mistake error) {
 	field, rule, message := "", "type", strings.TrimPrefix(mistake.Error(), "json: ")
 	var wrong *stdjson.UnmarshalTypeError

@@ -226,8 +226,8 @@ func (g *guard) identity(name string, root *yaml.Node, apiVersion, kind string) 
 		g.report(name, Lookup(root, "kind"), "kind", "kind", "is %q; write Component or Kustomization", kind)
 		return
 	}
-	mayBeLeftOut := apiVersion == "" && kind != "Component"
-	if apiVersion != want && !mayBeLeftOut {
+	isOptional := apiVersion == "" && kind != "Component"
+	if apiVersion != want && !isOptional {
 		g.report(name, Lookup(root, "apiVersion"), "apiVersion", "api-version", "is %q; write %s", apiVersion, want)
 	}
 }
@@ -242,7 +242,7 @@ func (g *guard) isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// maxReported is how many Problems of one file are reported: more help nobody, and each takes looking up its place.
+// maxReported is how many Problems of one file are reported: more help nobody, and each takes looking up its position.
 const maxReported = 50
 
 func (g *guard) report(name string, n *yaml.Node, field, rule, format string, args ...any) {

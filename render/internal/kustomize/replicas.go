@@ -47,7 +47,7 @@ func (s *scaling) rewrite(by func(text string) string, scaling bool) {
 	}
 }
 
-// scaled says who scales each object whose replicas the render leaves to others: the place of a Scaler of the render, or -1
+// scaled says who scales each object whose replicas the render leaves to others: the index of a Scaler of the render, or -1
 // for the version itself. The views' texts are taken as read returns them.
 func (r Replicas) scaled(views []*view, read func(string) string) map[int]int {
 	scaled := map[int]int{}
@@ -97,7 +97,7 @@ func (w *Wrapper) patch(id *Identity, paths map[int][][]string, views []*view, c
 
 // A Scaled is an object whose replicas are left to others.
 type Scaled struct {
-	Object int    // its place among the objects
+	Object int    // its index among the objects
 	By     string // KIND NAME of the object that scales it; empty: the version leaves its replicas to others
 }
 

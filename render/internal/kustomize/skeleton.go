@@ -37,7 +37,7 @@ type analysis struct {
 	writes  []filled // by any replacement up to now
 }
 
-// An Object is one object of a skeleton, with the place that it comes from.
+// An Object is one object of a skeleton, with the position that it comes from.
 type Object struct {
 	APIVersion, Kind, Namespace, Name string
 

@@ -139,12 +139,12 @@ func findExample(given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
-	places := []string{"."}
+	roots := []string{"."}
 	if binary, err := os.Executable(); err == nil {
-		places = append(places, filepath.Join(filepath.Dir(binary), ".."))
+		roots = append(roots, filepath.Join(filepath.Dir(binary), ".."))
 	}
-	for _, place := range places {
-		dir := filepath.Join(place, "examples", "acme")
+	for _, root := range roots {
+		dir := filepath.Join(root, "examples", "acme")
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {
 			return dir, nil
 		}

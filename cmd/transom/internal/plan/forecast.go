@@ -182,7 +182,7 @@ func (m *merged) brings(c preview.Change) bool {
 
 // namespaceIn is the last content that a file of a team's namespace comes to; nil: it does not change.
 func namespaceIn(f *reconciler.Foreseen, file string) (content []byte) {
-	for _, state := range []*render.State{f.Now, f.Promoted, f.Held} {
+	for _, state := range []*render.State{f.Now, f.Promoted, f.Blocked} {
 		if changed, ok := state.Changes[file]; ok {
 			content = changed
 		}

@@ -35,11 +35,11 @@ func (p *Plan) Markdown(files string) string {
 		body.add(b, p.Promoted.share(b.environment), p.Promoted.of(b.environment).steps())
 	}
 	body.close()
-	if len(p.Held.Changes) > 0 {
+	if len(p.Blocked.Changes) > 0 {
 		body.text.WriteString("**Held back:**\n\n")
 	}
-	for _, b := range folded(blocks(p.Held.Changes)) {
-		body.add(b, p.Held.share(b.environment), p.Held.of(b.environment).steps())
+	for _, b := range folded(blocks(p.Blocked.Changes)) {
+		body.add(b, p.Blocked.share(b.environment), p.Blocked.of(b.environment).steps())
 	}
 	body.close()
 	return head + body.text.String() + body.cut() + foot
@@ -67,7 +67,7 @@ func (p *Plan) markdownHead(files string) string {
 			head.line("- **caution:** " + quote(caution(e.Name, c)))
 		}
 	}
-	for _, e := range p.Held.Environments {
+	for _, e := range p.Blocked.Environments {
 		for _, c := range e.Cautions {
 			head.line("- **caution,** once it is not held any more: " + quote(caution(e.Name, c)))
 		}

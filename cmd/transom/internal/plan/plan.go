@@ -23,7 +23,7 @@ type Plan struct {
 	Environments []Environment      `json:"environments"`
 	Changes      []preview.Change   `json:"changes"`
 	Promoted     Stage              `json:"promoted"`        // the changes downstream, on top of those at once
-	Held         Stage              `json:"held"`            // changes that wait until a person or another release lets them
+	Blocked      Stage              `json:"held"`            // changes that wait until a person or another release lets them
 	OnTheirWay   Stage              `json:"onTheirWay"`      // changes that come without this merge, merged before it
 	States       states.States      `json:"states"`          // at which environments somebody looked
 	Decisions    []Decision         `json:"decisions"`       // that are merged, changed or removed
@@ -74,7 +74,7 @@ func Make(ctx context.Context, dir string, with Against, ask func(context.Contex
 	result := &Plan{
 		Base: base.name, Notes: slices.Concat([]string{}, base.notes, unknown(base.rendered, p)), Changes: []preview.Change{},
 		States:   base.states,
-		Promoted: noStage(), Held: noStage(), OnTheirWay: noStage(), Decisions: []Decision{}, Waits: []Wait{},
+		Promoted: noStage(), Blocked: noStage(), OnTheirWay: noStage(), Decisions: []Decision{}, Waits: []Wait{},
 		Platform: p, After: map[string]*render.Base{},
 	}
 	all, err := makeForecast(ctx, &r, dir, p, base)
@@ -129,11 +129,11 @@ func (p *Plan) add(all *forecast, name string) error {
 	}
 	waits := all.waits(name, merged.requests)
 	p.Waits = append(p.Waits, waits...)
-	held, err := p.Held.add(Environment{Name: name, Passes: holdLines(waits)}, to.Later, to.Held, merged)
+	blocked, err := p.Blocked.add(Environment{Name: name, Passes: keptLines(waits)}, to.Later, to.Blocked, merged)
 	if err != nil {
 		return err
 	}
-	if apart = slices.Concat(apart, later, held); len(apart) > 0 {
+	if apart = slices.Concat(apart, later, blocked); len(apart) > 0 {
 		p.OnTheirWay.Changes = append(p.OnTheirWay.Changes, apart...)
 		p.OnTheirWay.Environments = append(p.OnTheirWay.Environments, Environment{
 			Name: name, OnTheirWay: merged.requests, Stuck: all.stuck(name, merged.requests), Changing: changing(apart), Requests: requestsOf(to.Before, to.Now),
@@ -189,5 +189,5 @@ func requestsOf(before *render.Base, after *render.State) int {
 
 // Empty says whether merging changes nothing: not at once, not once promoted, and no decision has an effect.
 func (p *Plan) Empty() bool {
-	return p.now().empty() && p.Promoted.empty() && p.Held.empty() && !slices.ContainsFunc(p.Decisions, Decision.hasEffect)
+	return p.now().empty() && p.Promoted.empty() && p.Blocked.empty() && !slices.ContainsFunc(p.Decisions, Decision.hasEffect)
 }

@@ -267,9 +267,9 @@ func (c *comparison) scalars(d *document) (found bool) {
 		if n == nil {
 			found = false
 		}
-		// A patch by way of JSON settles the type of a scalar, which may have been open before.
-		settled := !c.rewritten || len(g.parts) <= 1
-		if n == nil || n.Tag != kyaml.NodeTagString || !settled {
+		// A patch by way of JSON fixes the type of a scalar, which may have been open before.
+		fixed := !c.rewritten || len(g.parts) <= 1
+		if n == nil || n.Tag != kyaml.NodeTagString || !fixed {
 			g.open = true
 		}
 	}

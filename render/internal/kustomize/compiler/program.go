@@ -178,7 +178,7 @@ func (p *Program) variant(t *template, s *shape, first bool) (*template, error) 
 	return t, why
 }
 
-// entry finds the place of a shape's template, or nil where there are too many.
+// entry finds the entry of a shape's template, or nil where there are too many.
 func (p *Program) entry(key []byte) *entry {
 	if e := (*p.entries.Load())[string(key)]; e != nil {
 		return e

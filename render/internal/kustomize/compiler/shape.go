@@ -70,7 +70,7 @@ func (p *Program) shape(w *kustomize.Wrapper, m markers) (*shape, error) {
 		}
 		s.key = append(s.key, ';')
 		if m != nil {
-			s.inputs = place(s.inputs, root.path, marked)
+			s.inputs = setPath(s.inputs, root.path, marked)
 		}
 	}
 	return s, nil
@@ -126,7 +126,7 @@ func (s *shape) frame() error {
 	return nil
 }
 
-// add adds one value of the inputs, whose place is the field. It returns the value, with markers where there are any.
+// add adds one value of the inputs, whose path is the field. It returns the value, with markers where there are any.
 func (s *shape) add(field string, v any) (any, error) {
 	switch v := v.(type) {
 	case nil:
@@ -346,8 +346,8 @@ func find(v any, path []string) (any, bool) {
 	return v, true
 }
 
-// place puts a value at a path into a tree of maps and lists.
-func place(at any, path []string, v any) any {
+// setPath puts a value at a path into a tree of maps and lists.
+func setPath(at any, path []string, v any) any {
 	if len(path) == 0 {
 		return v
 	}
@@ -355,6 +355,6 @@ func place(at any, path []string, v any) any {
 	if !ok {
 		m = map[string]any{}
 	}
-	m[path[0]] = place(m[path[0]], path[1:], v)
+	m[path[0]] = setPath(m[path[0]], path[1:], v)
 	return m
 }
