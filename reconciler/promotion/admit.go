@@ -38,7 +38,7 @@ type admitter struct {
 // view of the last answers: every Admission begins from the Choice, and the last one counts.
 func (c *Choice) Admit(proposals []state.Proposal) *Admission {
 	a := &admitter{
-		decided: &c.decided, standings: c.decided.standings.clone(), groups: c.newGroups(c.decided.facts),
+		decided: &c.decided, standings: c.decided.standings.clone(), groups: c.newGroups(),
 		slots: maps.Clone(c.decided.slots), proposed: map[platform.RequestKey]bool{},
 	}
 	out := make([]*state.Release, len(proposals))
@@ -62,19 +62,25 @@ func (c *Choice) Admit(proposals []state.Proposal) *Admission {
 	}
 }
 
+// newGroups counts the groups by the records that the instances have by the Choice.
+func (c *Choice) newGroups() *groups {
+	return c.decided.newGroups(c.Records, func(k platform.RequestKey) *Restoration {
+		if back, ok := c.Restore[k]; ok {
+			return &back
+		}
+		return nil
+	})
+}
+
 // An admitted is the answer to a proposal.
 type admitted struct {
-	record    *state.Release
-	candidate *Content // that waits
+	record *state.Release
 	outcome
 }
 
 // record takes over the answer to a proposal, and returns its record.
 func (a *admitter) record(p *change, answer admitted) *state.Release {
 	a.standings.record(p.key, answer.outcome)
-	if answer.candidate != nil {
-		a.standings.of(p.key).Candidate = answer.candidate
-	}
 	return answer.record
 }
 
