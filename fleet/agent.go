@@ -184,7 +184,7 @@ func (a *agent) event(o apply.Owner) {
 	a.queue.addAfter(o, happened, burst)
 }
 
-// outdated reports that the last result of an instance may not hold any more.
+// outdated reports that the last result of an instance may not be true any more.
 func (a *agent) outdated(o apply.Owner) {
 	if a.fleet.Outdated != nil {
 		a.fleet.Outdated(o.Environment, a.cluster, platform.RequestKey{Team: o.Team, Name: o.Request}, time.Now())

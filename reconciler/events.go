@@ -97,7 +97,7 @@ func (r *Reconciler) Placed(result fleet.Result) {
 	}
 }
 
-// Outdated takes the news that the last result about an instance may not hold any more. It is meant as fleet.Fleet's
+// Outdated takes the news that the last result about an instance may not be true any more. It is meant as fleet.Fleet's
 // Outdated.
 func (r *Reconciler) Outdated(environment, cluster string, k platform.RequestKey, at time.Time) {
 	r.cache.health.outdate(placement{environment, cluster, k}, at)

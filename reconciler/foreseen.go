@@ -12,23 +12,23 @@ import (
 )
 
 // Foreseen is the future of one environment, in three steps of which each begins from the outcome of the one before. How
-// fast a step goes is left to waves and to rollouts over many instances, and when it begins to the windows and Approvals
+// fast a step goes depends on waves and to rollouts over many instances, and when it begins to the windows and Approvals
 // that Standings tell of.
 type Foreseen struct {
 	Before *render.Base // the state that the environment has
 
-	// Now holds the changes that it takes without anything else being proven: its own changes, for the releases that it has,
+	// Now has the changes that it takes without anything else being proven: its own changes, for the releases that it has,
 	// and the releases that a decision or a proof on record lets in. One that promotes from no other takes the releases of
 	// the head.
 	Now     *render.State
 	Entered *render.Base
 
-	// Promoted holds the changes that follow once environments before it have proven it, or a person has approved it
+	// Promoted has the changes that follow once environments before it have proven it, or a person has approved it
 	// unproven.
 	Promoted *render.State
 	Later    *render.Base
 
-	// Blocked holds the changes that follow once a person or another release lets them: those that a Hold, a Pin, a failure or
+	// Blocked has the changes that follow once a person or another release lets them: those that a Hold, a Pin, a failure or
 	// a limit of deletions keeps back, and removals that a person has to approve.
 	Blocked *render.State
 	Last    *render.Base

@@ -16,7 +16,7 @@ import (
 
 // proof says which files of a state commit are proven to be Transom's where commits are not signed, so that anybody who may
 // push can write one that says it is. Bytes are proven that this process rendered and pushed, that a cluster had all of,
-// that come of rendering an earlier platform again, or that a person approved. All else is held back: the clusters keep
+// that come of rendering an earlier platform again, or that a person approved. All else is withheld: the clusters keep
 // their objects, and the fleet says why.
 //
 // Promotion and rollback are believed as the Release files have them: who may push to a state branch may promote.

@@ -161,7 +161,7 @@ func (a *admission) postpone() (more bool) {
 	return more
 }
 
-// An outcome holds the results of a pass: the records that differ from the base, the requests that are to be visited again,
+// An outcome has the results of a pass: the records that differ from the base, the requests that are to be visited again,
 // and the Problems.
 type outcome struct {
 	releases map[platform.RequestKey]*state.Release

@@ -8,7 +8,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A perVersion holds a result for each version directory. A version that changed is another version, in the same directory. The
+// A perVersion has a result for each version directory. A version that changed is another version, in the same directory. The
 // zero value is empty and ready, and it may be used concurrently.
 type perVersion[T any] struct {
 	mu      sync.Mutex

@@ -209,7 +209,7 @@ func (b *builder) render(c *candidate, placed *placement) error {
 			return nil
 		}
 	}
-	placed.manifest, placed.revision = bytes.Clone(manifest), state.Revision(manifest) // without the room that its printer left
+	placed.manifest, placed.revision = bytes.Clone(manifest), state.Revision(manifest) // without the room that its printer reserved
 	b.written.known.put(placed.revision, idsOf(objects))
 	return nil
 }

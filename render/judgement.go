@@ -147,8 +147,8 @@ func (s *attempt) took(n int, cost int64, at objectID) bool {
 	return false
 }
 
-// A sharedBudget is the steps that are left of the allowance of each policy while candidates are judged side by side. Whose turn it was
-// decides nothing: what is not judged when a policy has none left is judged afterwards, in its turn.
+// A sharedBudget is the steps that remain of the allowance of each policy while candidates are judged side by side. Whose turn it was
+// decides nothing: what is not judged when a policy has none is judged afterwards, in its turn.
 type sharedBudget struct {
 	allowance
 	remaining []atomic.Int64 // by policy
@@ -162,7 +162,7 @@ func newSharedBudget(s *snapshot) *sharedBudget {
 	return p
 }
 
-// A budget counts the steps that each policy has left, request after request in the order of their names.
+// A budget counts the steps that each policy still has, request after request in the order of their names.
 type budget struct {
 	allowance
 	environment string
@@ -178,7 +178,7 @@ func newBudget(s *snapshot) *budget {
 	return l
 }
 
-// attempt is one in which each policy may take what it has left for the next request.
+// attempt is one in which each policy may take what remains for the next request.
 func (l *budget) attempt(j *judgement) *attempt {
 	return &attempt{
 		judgement: j,

@@ -21,7 +21,7 @@ func judging(p *platform.Platform, environment string) (policies []*platform.Pol
 	return policies
 }
 
-// judge checks every object of a candidate against the environment's policies, as far as these have steps left. What they find is
+// judge checks every object of a candidate against the environment's policies, as far as these have steps. What they find is
 // told by keepAllowances, and what they come not to is found there.
 func (b *builder) judge(c *candidate) error {
 	if c.broken() || len(b.policies) == 0 {
@@ -85,7 +85,7 @@ func (b *builder) tellFindings(c *candidate, l *budget) error {
 	return nil
 }
 
-// keepAllowances holds each policy to the steps that it may take for all requests of the environment, of which those count that this
+// keepAllowances keeps each policy to the steps that it may take for all requests of the environment, of which those count that this
 // pass does not visit: a request comes to the same in every pass.
 func (p *pass) keepAllowances() error {
 	if len(p.policies) == 0 {

@@ -9,7 +9,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// A snapshot holds everything that a pass reads: the platform, the records and bytes of an environment, and its direction.
+// A snapshot has everything that a pass reads: the platform, the records and bytes of an environment, and its direction.
 // Nothing in it changes during the pass.
 type snapshot struct {
 	platform    *platform.Platform

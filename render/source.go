@@ -17,8 +17,8 @@ type source struct {
 	components []string         // directories in them that are Kustomize components, in the order in which they are built
 }
 
-// sourceOf returns the source of an instance for one placement. It is the only place that knows where objects come from: the
-// directory of the version, with the components whose conditions hold, after the objects that the version's chart prints.
+// sourceOf returns the source of an instance for one placement. It is the only function that knows where objects come from: the
+// directory of the version, with the components whose conditions are true, after the objects that the version's chart prints.
 //
 // Every source comes to the same, so that everything behind this function treats all alike: wrap puts the overlays,
 // the namespace, the labels and the prefix around it, and builder.render checks the objects against the output rules. It provides

@@ -149,7 +149,7 @@ func (w *writer) writeReleases() {
 	}
 }
 
-// encoded are the Release files that changed, without the room that their printer left.
+// encoded are the Release files that changed, without the room that their printer reserved.
 func (w *writer) encoded() map[platform.RequestKey][]byte {
 	keys := slices.Collect(maps.Keys(w.releases))
 	encoded := make([][]byte, len(keys))

@@ -205,7 +205,7 @@ func (o *importLiveOptions) refuse(p *platform.Platform, key platform.RequestKey
 	return nil
 }
 
-// admit holds the files against the platform: the instance has to be in the namespace of the objects.
+// admit checks the files against the platform: the instance has to be in the namespace of the objects.
 func (o *importLiveOptions) admit(result *imported, key platform.RequestKey) error {
 	p, err := workspace.LoadEdited(o.in.dir, result.contents)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 type scaffold struct {
 	Files    []string           `json:"files"`
 	Next     string             `json:"next"`
-	Problems []platform.Problem `json:"problems,omitempty"` // fields that are left to fill in, and why a version does not render yet
+	Problems []platform.Problem `json:"problems,omitempty"` // fields that remain to be filled in, and why a version does not render yet
 
 	contents map[string][]byte
 }

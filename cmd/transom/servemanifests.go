@@ -152,7 +152,7 @@ func (m *manifestReader) side(ctx context.Context, at api.Placement, with string
 	return m.elsewhere(ctx, at, with)
 }
 
-// stateOf is the latest state commit that holds a release of an instance.
+// stateOf is the latest state commit that has a release of an instance.
 func (m *manifestReader) stateOf(ctx context.Context, at api.Placement, release string) (string, error) {
 	past, err := m.past(ctx, web.Question{Environment: at.Environment, Request: at.Request})
 	if err != nil {

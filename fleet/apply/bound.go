@@ -18,7 +18,7 @@ const slowest = 16 << 10
 // answerFlag is the flag of AnswerBytes.
 const answerFlag = "--cluster-answer-bytes"
 
-// longestAdvice is for how long a server may ask to be left alone before a request is made again. Where it asks for more, the
+// longestAdvice is for how long a server may ask to be spared before a request is made again. Where it asks for more, the
 // request fails, and the visit that made it comes back later.
 const longestAdvice = 2 // seconds
 

@@ -44,7 +44,7 @@
 // are told to (subscribers.go). At rest nothing is called: watches report through Options.OnEvent, and a visit of an instance that is as it should be makes no request.
 //
 // A refusal by the API server has a cause (cause.go), by which instances that are refused for the same are known: whoever makes the
-// visits has one of them tried, with a dry run, and has the objects of the others left alone meanwhile.
+// visits has one of them tried, with a dry run, and has the objects of the others untouched meanwhile.
 //
 // No Secret value ever enters memory, but those that the package generates and forgets (secret.go). The answers of an API server
 // are bounded by Options.Limits before they are parsed, and a watch is read no faster than its events are reduced: the memory that

@@ -49,7 +49,7 @@ func (l *live) unclaimed() bool { return l.labels == (labelSet{}) && l.fields ==
 // isNobodys says whether the live object is no instance's, or a leftover of a request that is gone.
 func (d *desired) isNobodys() bool { return d.wasKept || d.live.unclaimed() }
 
-// foreign says whose an object is that is not the instance's. It may hold data, so that it is never to be removed.
+// foreign says whose an object is that is not the instance's. It may have data, so that it is never to be removed.
 func foreign(d *desired, adoptable bool) string {
 	remedy := "nothing of the instance is written; give one of the two another name"
 	if adoptable {

@@ -253,7 +253,7 @@ func (p *pruning) end(ctx context.Context, k *kind, o Object, there *live) (outc
 	return p.writerTo(o).deleteAsRead(ctx, k, o, there, metav1.DeletePropagationBackground)
 }
 
-// keepsData says whether an object may hold data and is not to be deleted with it.
+// keepsData says whether an object may have data and is not to be deleted with it.
 func (p *pruning) keepsData(o Object, l *live) bool {
 	precious := state.NeverPruned(o.Group, o.Kind) || l.generated
 	deletable := p.in.Deletion == platform.DeletionDelete && l.prunable

@@ -59,7 +59,7 @@ func refusal(d *desired, err error) string {
 	return fmt.Sprintf("%s cannot be changed once the object exists (%s). Nothing was deleted: %s", field, cause, remedy)
 }
 
-// answerText is the message of the API server's answer. Of a Secret it has nothing that could hold a value.
+// answerText is the message of the API server's answer. Of a Secret it has nothing that could have a value.
 func answerText(d *desired, err error) string {
 	status := statusOf(err)
 	if d.object.Group == "" && d.object.Kind == "Secret" {

@@ -18,7 +18,7 @@ func (m *manifest) replaceable() bool {
 	return m.annotation(state.AnnotationReplace) == "true" && !m.precious()
 }
 
-// precious says whether an object may hold data that cannot be made again.
+// precious says whether an object may have data that cannot be made again.
 func (m *manifest) precious() bool {
 	return state.NeverPruned(m.object.Group, m.object.Kind) || m.keys != nil
 }

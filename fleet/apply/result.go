@@ -29,7 +29,7 @@ func (o Object) String() string {
 // Action names the change that a visit made to an object, in kubectl's words.
 type Action string
 
-// The actions of a visit. Objects that were left alone are only counted.
+// The actions of a visit. Objects that were not touched are only counted.
 const (
 	Created    Action = "created"
 	Configured Action = "configured"
@@ -61,7 +61,7 @@ type ObjectStatus struct {
 	Message string       `json:"message,omitempty"` // why, down to the worst pod
 }
 
-// Problem is a fault that a person must mend before the instance can be as it should. Its text holds no secret value.
+// Problem is a fault that a person must mend before the instance can be as it should. Its text has no secret value.
 type Problem struct {
 	Object  Object `json:"object"` // zero if it concerns the whole instance
 	Message string `json:"message"`
@@ -99,7 +99,7 @@ type Result struct {
 	// Images are those of the containers of the desired objects, sorted.
 	Images []string `json:"images,omitempty"`
 
-	// Drift lists the objects that others changed and that Instance.ReportDrift left as they are. It makes nothing
+	// Drift lists the objects that others changed and that Instance.ReportDrift keeps as they are. It makes nothing
 	// unhealthy, but health is that of the objects as they are now.
 	Drift []Problem `json:"drift,omitempty"`
 
@@ -148,7 +148,7 @@ type Result struct {
 	// Refusal says that nothing but answers of the API server keeps it from being settled; nil: nothing does, or something else.
 	Refusal *Refusal `json:"-"`
 
-	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
+	// Settled says that nothing remains to be done until a watch reports something through OnEvent. Otherwise the caller
 	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in
 	// progress, or only another try can show whether a refused object would be taken now.
 	Settled bool `json:"settled"`

@@ -9,7 +9,7 @@ import (
 )
 
 // subscribers are the owners that visits were made for: events about their objects are told. An owner is added by its first
-// visit, and removed once nothing of it is left.
+// visit, and removed once nothing of it remains.
 type subscribers struct {
 	onEvent func(Owner) // nil: nobody listens
 
@@ -40,7 +40,7 @@ func (s *subscribers) set(o Owner, waits bool) {
 	s.byTeam[o.Team][o] = waits
 }
 
-// remove forgets an owner of which nothing is left.
+// remove forgets an owner of which nothing remains.
 func (s *subscribers) remove(o Owner) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -197,7 +197,7 @@ func (u unblocking) unchanged(ctx context.Context) (version string, same bool, e
 	return version, same, err
 }
 
-// book has the inventory remember a deletion before it happens, so that the limit holds over restarts, and name the state
+// book has the inventory remember a deletion before it happens, so that the limit is kept over restarts, and name the state
 // that it happens for. It says whether the pod may be deleted.
 func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err error) {
 	if err := u.fence.ensureAnew(ctx); err != nil {

@@ -19,7 +19,7 @@ type Memory interface {
 	// Recall returns the answer about a topic from before this process; zero: there is none.
 	Recall(of Topic) promotion.Checked
 
-	// Remember takes the last answer, and reports whether there is a place for it. The zero answer has the topic forgotten.
+	// Remember takes the last answer, and reports whether there is one that remembers it. The zero answer has the topic forgotten.
 	Remember(of Topic, is promotion.Checked) (kept bool)
 }
 

@@ -136,7 +136,7 @@ func (r *resolver) content(at int) ([]byte, error) {
 	return content, nil
 }
 
-// keep has an object of the path hold its content. Those nearest to the whole object are needed last.
+// keep leaves an object of the path its content. Those nearest to the whole object are needed last.
 func (r *resolver) keep(at int, content []byte) {
 	r.path[at].content, r.contentBytes = content, r.contentBytes+len(content)
 	r.first = min(r.first, at)

@@ -112,7 +112,7 @@ func (v waves) failsCheck(r *state.Release) bool {
 	return slices.ContainsFunc(v.answersOf(r, moved(r)), func(t clusterAnswer) bool { return t.Verdict == Fails })
 }
 
-// passedChecks are the gates that a rollout passed with its end, and the figures: of each check the answer that held for the shortest
+// passedChecks are the gates that a rollout passed with its end, and the figures: of each check the answer that was the same for the shortest
 // time, or that nobody answered.
 func (s follower) passedChecks() (passed []state.PassedGate) {
 	least := map[string]clusterAnswer{}

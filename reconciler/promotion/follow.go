@@ -261,7 +261,7 @@ func (s follower) followRemoval() (f followed) {
 	return f
 }
 
-// confirm ends a removal once nothing is left on any cluster that counts, and returns the gate that it waits for otherwise.
+// confirm ends a removal once nothing remains on any cluster that counts, and returns the gate that it waits for otherwise.
 func (s follower) confirm() []Gate {
 	e, need := s.Environment, s.down.soakOfRemoval(s.key)
 	var remaining []string

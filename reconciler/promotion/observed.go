@@ -6,7 +6,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// A value of an observed output is recorded once it has stood for a while. Another value takes its place after its pace at the
+// A value of an observed output is recorded once it has stood for a while. Another value replaces it after its pace at the
 // earliest, which doubles while the value keeps changing, and only at a full minute, so that the values of an environment that
 // change make one commit a minute at most.
 const (

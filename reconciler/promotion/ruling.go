@@ -8,7 +8,7 @@ import (
 )
 
 // A ruling is all that Choose decided about one instance. It is made in one go; where a later step of the same pass decides
-// otherwise, another ruling takes its place. The zero value says that there is nothing here and nothing comes.
+// otherwise, another ruling replaces it. The zero value says that there is nothing here and nothing comes.
 type ruling struct {
 	instance  *platform.Instance // runs from now on
 	move      *move              // by which another release enters, or the removal; nil: the instance stays

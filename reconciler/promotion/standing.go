@@ -11,7 +11,7 @@ import (
 
 // The values of a Standing's State.
 const (
-	Waiting     = "Waiting"     // a candidate, or an environment change, is held up by Gates
+	Waiting     = "Waiting"     // a candidate, or an environment change, waits for Gates
 	Moving      = "Moving"      // a rollout is under way, or enters with this pass
 	RollingBack = "RollingBack" // the release that ran before is coming back
 	Stopped     = "Stopped"     // a rollout goes no further by itself

@@ -147,7 +147,7 @@ func (p *liveReader) openManifests(r *http.Request, look console.ManifestLook) (
 // pageBytes is how many bytes of manifests a page shows.
 const pageBytes = 1 << 20
 
-// shownText makes a text one that a page may show, as long as there is room left.
+// shownText makes a text one that a page may show, as long as there is room.
 func shownText(text string, remaining *int) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {

@@ -153,7 +153,7 @@ func IsNoSuchKey(err error) bool {
 	if err == nil {
 		return false
 	}
-	// cel-go keeps the type of this error to itself; a test holds its text.
+	// cel-go keeps the type of this error to itself; a test checks its text.
 	return strings.HasPrefix(err.Error(), "no such key") || strings.HasPrefix(err.Error(), "index out of bounds")
 }
 

@@ -19,7 +19,7 @@ import (
 
 const maxLabel = 63
 
-// checkName checks the name that a file's place gives.
+// checkName checks the name that a file's path gives.
 func (d *document) checkName(name string, limit int) {
 	if wrong := wrongName(name, limit); wrong != "" {
 		d.problem("metadata.name", "name", "%q %s", wording.Shorten(name), wrong)

@@ -93,7 +93,7 @@ func (l *Loader) checkState(d *document, e *Environment, users map[StateReposito
 	}
 }
 
-// checkEnvironments finds conflicts between environments: two that would write to one place, and promotion from one that
+// checkEnvironments finds conflicts between environments: two that would write to one repository, and promotion from one that
 // does not exist or that waits for this one.
 func (l *Loader) checkEnvironments(p *Platform) {
 	users := map[StateRepository][]string{}

@@ -42,7 +42,7 @@ type tree struct {
 
 	notifications map[string]*file // by name
 
-	// opaque holds paths whose content cannot be known, such as a symbolic link's: everything that would be there may
+	// opaque has paths whose content cannot be known, such as a symbolic link's: everything that would be there may
 	// exist and is not to be taken for absent. One that begins with anyTeam is a request of whatever team.
 	opaque   []string
 	problems []Problem

@@ -17,7 +17,7 @@ type Danger string
 // The dangers that a plan cautions against.
 const (
 	Replacement Danger = "replacement" // an object would have to be deleted and created anew
-	DataLoss    Danger = "data loss"   // an object that holds data goes, or is left behind
+	DataLoss    Danger = "data loss"   // an object that has data goes, or stays behind
 	Deletion    Danger = "deletion"    // objects go
 	Renaming    Danger = "rename"      // a request goes and comes back under another name
 )
@@ -93,7 +93,7 @@ func (c Change) replacing() string {
 	return "so it is deleted, with what it owns, and created anew"
 }
 
-// removal cautions against the loss of an object and of its data. An object that applying spares is left behind instead.
+// removal cautions against the loss of an object and of its data. An object that applying spares stays behind instead.
 func (g *gathering) removal(c Change) {
 	key := platform.RequestKey{Team: c.Team, Name: c.Request}
 	switch {

@@ -104,7 +104,7 @@ func manifestFiles(after *render.State) (files []string) {
 	return files
 }
 
-// changeOf names the placement or the namespace whose manifests a file holds, as changes of its objects do.
+// changeOf names the placement or the namespace whose manifests a file has, as changes of its objects do.
 func changeOf(file string) (in Change, ok bool) {
 	if cluster, key, ok := state.ParseManifestFile(file); ok {
 		return Change{Cluster: cluster, Team: key.Team, Request: key.Name}, true

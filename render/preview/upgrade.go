@@ -10,7 +10,7 @@ import (
 )
 
 // Effects lists the effects of an upgrade from one manifest to the next one that the authors of a version should know: fields
-// that Kubernetes does not let change, objects that go, and data that goes or is left behind.
+// that Kubernetes does not let change, objects that go, and data that goes or stays behind.
 func Effects(before, after []byte, custom immutable.Lookup) ([]string, error) {
 	old, err := documents(manifests.Split(before))
 	if err != nil {

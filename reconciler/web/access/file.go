@@ -41,9 +41,9 @@ const (
 //	oidc:                                    # people, in a browser
 //	  issuer: https://login.acme.example
 //	  clientID: transom
-//	  clientSecretFile: client-secret        # left out: a public client
+//	  clientSecretFile: client-secret        # omitted: a public client
 //	  url: https://transom.acme.example      # of the console; the issuer sends people back to its /login/callback
-//	  caFile: ca.pem                         # left out: the system's
+//	  caFile: ca.pem                         # omitted: the system's
 //	  scopes: [groups]                       # beside openid, profile and email
 //	  groupsClaim: groups
 //	  roles:

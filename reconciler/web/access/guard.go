@@ -21,19 +21,19 @@ type Reviewer interface {
 
 // Options say how a Guard knows people.
 type Options struct {
-	// File is the file of access. Left out, nobody can log in.
+	// File is the file of access. Omitted, nobody can log in.
 	File string
 
 	// Unknown is the role of who shows no credentials; Anybody has to log in.
 	Unknown Role
 
-	// Reviews asks the cluster that the daemon runs in. Left out, the file of access may not speak of Kubernetes.
+	// Reviews asks the cluster that the daemon runs in. Omitted, the file of access may not speak of Kubernetes.
 	Reviews Reviewer
 
-	// ReadSecret reads a file that nobody else may read. Left out, it is os.ReadFile.
+	// ReadSecret reads a file that nobody else may read. Omitted, it is os.ReadFile.
 	ReadSecret func(file string) ([]byte, error)
 
-	// Now is the time. Left out, it is time.Now.
+	// Now is the time. Omitted, it is time.Now.
 	Now func() time.Time
 }
 

@@ -30,7 +30,7 @@ type Seen struct {
 	NoPods     string
 	Events     []api.Happening
 	NoEvents   string
-	MoreEvents int // that are left out
+	MoreEvents int // that are omitted
 	Log        []api.Line
 	NoLog      string
 }

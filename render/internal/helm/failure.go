@@ -57,7 +57,7 @@ func shorten(expression string) string {
 	return expression
 }
 
-// schemaFailure is an error of holding values to the schemas of the charts, as "values.schema.json: /POINTER: MESSAGE; …".
+// schemaFailure is an error of checking values against the schemas of the charts, as "values.schema.json: /POINTER: MESSAGE; …".
 func schemaFailure(err error) error {
 	var found []string
 	prefix, charts := "", 0

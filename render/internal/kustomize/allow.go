@@ -46,7 +46,7 @@ var refusedFields = map[string]string{
 	"vars":                        "is deprecated; \"kustomize edit fix --vars\" makes replacements of them",
 }
 
-// fields holds the keys at the top of a kustomization to the allow-list, exactly: Kustomize itself would take
+// fields checks the keys at the top of a kustomization against the allow-list, exactly: Kustomize itself would take
 // `RESOURCES` for `resources`.
 func (g *guard) fields(name string, root *yaml.Node) {
 	for i := 0; i < len(root.Content); i += 2 {

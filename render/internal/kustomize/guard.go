@@ -18,13 +18,13 @@ import (
 // KustomizationFile is the one name that a kustomization may have.
 const KustomizationFile = "kustomization.yaml"
 
-// testsDir holds the golden cases of a version: it is no part of the version's digest, so no build may read it.
+// testsDir has the golden cases of a version: it is no part of the version's digest, so no build may read it.
 const testsDir = "tests"
 
 // MaxObjects is how many objects one build may have. The time that Kustomize takes grows with their square.
 const MaxObjects = 1000
 
-// Guard returns whatever in the tree must not reach Kustomize: every kustomization that a build may come to is held to an
+// Guard returns whatever in the tree must not reach Kustomize: every kustomization that a build may come to is checked against an
 // allow-list of fields and to local paths inside the tree, and every file that Kustomize would parse is scanned first. An empty
 // result means that a build of the tree reads nothing else, whatever the kustomizations say.
 func Guard(t Tree) []platform.Problem {
@@ -197,7 +197,7 @@ func (g *guard) scan(name string, allow strictyaml.Options) []*yaml.Node {
 	return documents
 }
 
-// keys reports a mapping of so many keys that Kustomize, which looks each up among all, takes long. Aliases are left alone:
+// keys reports a mapping of so many keys that Kustomize, which looks each up among all, takes long. Aliases are not counted:
 // the nodes they stand for are in the file.
 func (g *guard) keys(name string, n *yaml.Node) {
 	if n.Kind == yaml.MappingNode {

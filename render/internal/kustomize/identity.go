@@ -97,7 +97,7 @@ func ViewsOf(m Objects, prefix string) Views {
 	return views
 }
 
-// A choice says where the identity goes into one object, and whether its replicas are left to others.
+// A choice says where the identity goes into one object, and whether its replicas are for others to set.
 type choice struct {
 	template  bool
 	selectors []bool

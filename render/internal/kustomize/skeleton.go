@@ -17,7 +17,7 @@ import (
 )
 
 // A Skeleton is the analysis of a wrapper's components before any input is written into them and before the wrapper
-// overwrites names and namespaces in silence. It depends on no input, so it holds for every instance of a version
+// overwrites names and namespaces in silence. It depends on no input, so it serves every instance of a version
 // with the same components and overlays.
 type Skeleton struct {
 	Objects  []Object
@@ -237,7 +237,7 @@ func subjects(object *kyaml.RNode) []Subject {
 	return found
 }
 
-// ReadIn reads a file of whichever tree holds it, by its path in the platform repository.
+// ReadIn reads a file of whichever tree has it, by its path in the platform repository.
 func ReadIn(trees []Tree, name string) (Tree, []byte, error) {
 	for _, t := range trees {
 		inside, ok := below(t.Dir, name)

@@ -12,7 +12,7 @@ import (
 )
 
 // A view is all of an object that decides where the identity goes, its labels and selectors as they are written, and whether
-// its replicas are left to others.
+// its replicas are for others to set.
 type view struct {
 	group, version, kind string
 	name                 string // before the wrapper's prefix; filled where it matters

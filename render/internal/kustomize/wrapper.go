@@ -56,7 +56,7 @@ type Wrapper struct {
 }
 
 // Files returns the wrapper's own files, by their name below Dir. Plain Kustomize makes of them the bytes that Build
-// returns. Where the components do not build, nothing is known of selectors, and the identity is left out.
+// returns. Where the components do not build, nothing is known of selectors, and the identity is omitted.
 func (w Wrapper) Files() (map[string][]byte, error) {
 	k := w.kustomization()
 	result, err := Accumulate(w)

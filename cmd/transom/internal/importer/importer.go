@@ -2,7 +2,7 @@
 //
 // Its input is a cluster and the name of a namespace; its output are manifests without the fields that the API server and
 // controllers add, and a list of the objects that no version can have. Defaults are known by dry runs: the API server is
-// asked, in a dry run, how an object would be without a field, and a field that comes back as it was is left out. The
+// asked, in a dry run, how an object would be without a field, and a field that comes back as it was is omitted. The
 // package writes nothing to the cluster, and reads no value of a Secret.
 package importer
 

@@ -20,7 +20,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// A forecast holds the passes that the daemon would make over the environments: with the platform, and with the one that is
+// A forecast has the passes that the daemon would make over the environments: with the platform, and with the one that is
 // merged already.
 type forecast struct {
 	platform *platform.Platform

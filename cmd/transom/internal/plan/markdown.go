@@ -18,7 +18,7 @@ const (
 )
 
 // Markdown is the plan as one comment of a pull request: the important lines first, and the differences folded. Differences
-// that do not fit are left out, and the comment says so. Files is the address below which the files of the plan are shown, to
+// that do not fit are omitted, and the comment says so. Files is the address below which the files of the plan are shown, to
 // which its Problems lead then; it may be empty.
 func (p *Plan) Markdown(files string) string {
 	head, foot := p.markdownHead(files), p.markdownFoot()

@@ -1,6 +1,6 @@
 // Package plan lists the changes that merging a platform would make: on every cluster, at once and once promoted.
 //
-// In come a directory with a platform and the states of its environments, or renderings in their place; out comes a Plan,
+// In come a directory with a platform and the states of its environments, or renderings instead of those; out comes a Plan,
 // which prints as text, as one comment of a pull request, or as JSON. It writes nothing.
 package plan
 
@@ -106,7 +106,7 @@ func Make(ctx context.Context, dir string, with Against, ask func(context.Contex
 	return result, err
 }
 
-// add records the changes of one environment: at once, once promoted, and once nothing holds it any more.
+// add records the changes of one environment: at once, once promoted, and once nothing blocks it any more.
 func (p *Plan) add(all *forecast, name string) error {
 	e, to := all.platform.Environments[name], all.of[name]
 	p.After[name] = to.Last

@@ -41,7 +41,7 @@ func quote(text string) string {
 	return out.String()
 }
 
-// isWord says whether a word, in quotes or not, begins at a place of a text.
+// isWord says whether a word, in quotes or not, begins at a position of a text.
 func isWord(runes []rune, at int) bool {
 	return at < len(runes) && (unicode.IsLetter(runes[at]) || unicode.IsDigit(runes[at]) || runes[at] == '"')
 }

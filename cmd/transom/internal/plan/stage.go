@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/preview"
 )
 
-// A Stage holds the changes of a merge at once, or those that follow once promoted, or once let go on.
+// A Stage has the changes of a merge at once, or those that follow once promoted, or once let go on.
 type Stage struct {
 	Environments []Environment    `json:"environments"`
 	Changes      []preview.Change `json:"changes"`

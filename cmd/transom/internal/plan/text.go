@@ -54,10 +54,10 @@ func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
 	fmt.Fprintf(w, "compared with %s: %s\n", p.Base, p.counts())
 }
 
-// blockedHeading is the heading of the changes that gates hold back.
+// blockedHeading is the heading of the changes that gates keep back.
 const blockedHeading = "held back:"
 
-// counts counts in one line the changes at once, those once promoted, and those that are held back.
+// counts counts in one line the changes at once, those once promoted, and those that are kept back.
 func (p *Plan) counts() string {
 	text := p.now().counts()
 	if len(p.Promoted.Changes) > 0 {

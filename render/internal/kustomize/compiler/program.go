@@ -227,7 +227,7 @@ func unbuilt(why string, err error) error {
 	return unproven("%s: %v", why, err)
 }
 
-// compile makes the template of a shape, and holds it against the plain build of its instance.
+// compile makes the template of a shape, and compares it with the plain build of its instance.
 func (s *shape) compile() (*template, error) {
 	real, err := kustomize.Accumulate(*s.wrapper)
 	if err != nil {

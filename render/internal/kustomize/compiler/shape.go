@@ -50,7 +50,7 @@ type shape struct {
 }
 
 // shape takes a wrapper apart. The error is the reason that keeps this instance from being built by template. With markers,
-// the shape's inputs become those that replacements read, with markers in place of the values.
+// the shape's inputs become those that replacements read, with markers instead of the values.
 func (p *Program) shape(w *kustomize.Wrapper, m markers) (*shape, error) {
 	s := &shape{program: p, wrapper: w, markers: m, key: make([]byte, 0, 64), values: make([]value, 0, 16)}
 	if err := s.frame(); err != nil {
