@@ -22,7 +22,7 @@ type source struct {
 //
 // Every source comes to the same, so that everything behind this function treats all alike: wrap puts the overlays,
 // the namespace, the labels and the prefix around it, and builder.render checks the objects against the output rules. It provides
-//   - directories of plain Kustomize that the guard has passed (examiner.soundness), each with a digest of all its bytes;
+//   - directories of plain Kustomize that the guard has accepted (examiner.soundness), each with a digest of all its bytes;
 //   - the same bytes for the same inputs on every machine, within the bounds of kustomize.Tree;
 //   - in renderKey, everything that these bytes depend on;
 //   - files and lines that a Problem about one of its objects can name.

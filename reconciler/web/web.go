@@ -68,7 +68,7 @@ type Options struct {
 	// cannot be asked.
 	Look func(ctx context.Context) []Looked
 
-	// Leader says which replica answers. Where that is another one, requests are passed on to it, but for health and metrics. Omitted,
+	// Leader says which replica answers. Where that is another one, requests are sent on to it, but for health and metrics. Omitted,
 	// there is one process.
 	Leader func() Leader
 

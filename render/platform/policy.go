@@ -96,7 +96,7 @@ func groupName(group string) string {
 	return "the group " + wording.Shorten(group)
 }
 
-// Denies says whether an object that does not pass the policy is refused, or only warned of.
+// Denies says whether an object that breaks the policy is refused, or only warned of.
 func (p *Policy) Denies() bool { return p.Action == "deny" }
 
 // Judges says whether objects of an environment are checked against the policy. A Broken one judges nothing.
@@ -116,7 +116,7 @@ func (p *Policy) Matches(group, kind string) bool {
 }
 
 // Judge checks one rendered object against the policy. The variables are those of an Inputs object and object. It returns
-// the messages of the validations that the object does not pass, and a Problem for each that cannot be evaluated,
+// the messages of the validations that the object fails, and a Problem for each that cannot be evaluated,
 // which begins with the name of the object.
 //
 // The cost is in the steps that CEL counts, of which one expression may take a million. Once it is more than most nothing else is

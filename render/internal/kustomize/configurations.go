@@ -117,7 +117,7 @@ func (g *guard) fieldSpec(file string, root *yaml.Node, spec types.FieldSpec) {
 	}
 }
 
-// configuration reads a file of configurations that the guard has passed; one that cannot be read is empty.
+// configuration reads a file of configurations that the guard has accepted; one that cannot be read is empty.
 func (s *sources) configuration(name string) (c transformerConfig) {
 	_, content, err := ReadIn(s.trees, name)
 	if err != nil {

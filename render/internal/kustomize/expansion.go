@@ -49,7 +49,7 @@ func (e expansion) exceeded() string {
 	return ""
 }
 
-// sources are the files of a build, each read and parsed once. The trees have passed Guard, or are passing it.
+// sources are the files of a build, each read and parsed once. The trees were accepted by Guard, or are before it.
 type sources struct {
 	trees          []Tree
 	kustomizations map[string]*types.Kustomization // by directory

@@ -50,7 +50,7 @@ type Object struct {
 // A Subject is a ServiceAccount that a binding names.
 type Subject struct{ Namespace, Name string }
 
-// Analyse builds the skeleton of a wrapper, whose trees have passed Guard. Only its trees and components count. It fails
+// Analyse builds the skeleton of a wrapper, whose trees were accepted by Guard. Only its trees and components count. It fails
 // where they come to more than the limits together, before anything is built.
 func Analyse(w Wrapper) (*Skeleton, error) {
 	burden, err := estimateBuild(w.Trees, w.Components)

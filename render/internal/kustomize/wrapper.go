@@ -16,7 +16,7 @@ const Dir = "wrapper"
 
 const inputsFile = "inputs.yaml"
 
-// A Tree is a directory of the platform repository that a build may read. Its files must have passed Guard.
+// A Tree is a directory of the platform repository that a build may read. Its files must have been accepted by Guard.
 type Tree struct {
 	Dir    string // in the platform repository, such as offerings/postgres/1.5.0
 	Files  fs.FS  // rooted at Dir

@@ -179,12 +179,12 @@ type folder struct {
 }
 
 // add writes a block, in a section of its environment.
-func (f *folder) add(b *changeBlock, share string, passes []string) {
+func (f *folder) add(b *changeBlock, share string, steps []string) {
 	open := ""
 	if b.environment != f.environment {
 		open = fmt.Sprintf("<details><summary><b>%s</b>%s</summary>\n\n", quote(b.environment), quote(share))
-		if len(passes) > 0 {
-			open += quote(strings.Join(passes, "; ")) + "\n\n"
+		if len(steps) > 0 {
+			open += quote(strings.Join(steps, "; ")) + "\n\n"
 		}
 		if f.environment != "" {
 			open = "</details>\n\n" + open

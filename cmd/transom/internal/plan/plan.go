@@ -44,7 +44,7 @@ type Environment struct {
 	Name     string              `json:"name"`
 	LetGo    bool                `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
 	Digest   string              `json:"digest,omitempty"` // names the changes of its placements
-	Passes   []string            `json:"passes,omitempty"` // the steps that its changes pass on their way in
+	Steps   []string            `json:"passes,omitempty"` // the steps that its changes pass on their way in
 	Leaves   []preview.Departure `json:"leaves,omitempty"` // clusters that its requests leave last
 	Changing int                 `json:"changing"`         // requests whose objects change
 	Requests int                 `json:"requests"`         // that it has, before or after
@@ -116,7 +116,7 @@ func (p *Plan) add(all *forecast, name string) error {
 	}
 	merged, now := all.merged(name), p.now()
 	apart, err := now.add(Environment{
-		Name: name, Digest: digest, Passes: all.passes(e, false, to.Before, to.Now, merged.requests),
+		Name: name, Digest: digest, Steps: all.stepsInto(e, false, to.Before, to.Now, merged.requests),
 		Leaves: all.leaves(to.Before, to.Now, merged.requests),
 	}, to.Before, to.Now, merged)
 	if err != nil {
@@ -129,7 +129,7 @@ func (p *Plan) add(all *forecast, name string) error {
 	}
 	waits := all.waits(name, merged.requests)
 	p.Waits = append(p.Waits, waits...)
-	blocked, err := p.Blocked.add(Environment{Name: name, Passes: keptLines(waits)}, to.Later, to.Blocked, merged)
+	blocked, err := p.Blocked.add(Environment{Name: name, Steps: keptLines(waits)}, to.Later, to.Blocked, merged)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (p *Plan) addPromoted(all *forecast, name string, merged *merged) (apart []
 			"the platform commit that was accepted last is not in this clone", name))
 	}
 	return p.Promoted.add(Environment{
-		Name: name, Passes: all.passes(e, true, to.Entered, to.Promoted, merged.requests),
+		Name: name, Steps: all.stepsInto(e, true, to.Entered, to.Promoted, merged.requests),
 		Leaves:     all.leaves(to.Entered, to.Promoted, merged.requests),
 		OnTheirWay: merged.requests, Unproven: all.unproven(name, merged.requests),
 	}, to.Entered, to.Promoted, merged)

@@ -78,7 +78,7 @@ func (p Stage) of(environment string) (e Environment) {
 }
 
 // steps lists the gates and waves between the changes and their environment, and the clusters that requests leave last.
-func (e Environment) steps() []string { return slices.Concat(e.Passes, e.departureLines()) }
+func (e Environment) steps() []string { return slices.Concat(e.Steps, e.departureLines()) }
 
 // share says how many of an environment's requests change.
 func (p Stage) share(environment string) string {

@@ -53,7 +53,7 @@ type compiled struct {
 	why      error
 }
 
-// Compile prepares building instances like the wrapper, whose trees have passed Guard.
+// Compile prepares building instances like the wrapper, whose trees were accepted by Guard.
 func Compile(w kustomize.Wrapper) *Program {
 	p := &Program{labels: slices.Sorted(maps.Keys(w.Labels))}
 	p.entries.Store(&map[string]*entry{})

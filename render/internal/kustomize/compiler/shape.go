@@ -26,7 +26,7 @@ const (
 	maxBools  = 1<<probes - 2
 )
 
-// maxInt is the largest number that JSON, which some patches pass values through, is sure to keep.
+// maxInt is the largest number that JSON, which some patches send values through, is sure to keep.
 const maxInt = 1 << 53
 
 // A value is one scalar of an instance that its template has gaps for.
