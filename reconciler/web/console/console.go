@@ -189,7 +189,10 @@ func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http
 			http.Error(w, r.Method+" is not allowed here: changes are merged", http.StatusMethodNotAllowed)
 			return
 		}
-		m := c.cache.model(r.Context())
+		m, behind := c.cache.model(r.Context())
+		if behind {
+			w.Header().Set("Transom-Behind", "true") // the script asks again soon
+		}
 		code := http.StatusOK
 		v, err := show(r, m)
 		if err != nil {
