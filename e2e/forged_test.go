@@ -62,6 +62,7 @@ func (w *world) holds(name, commit string) error {
 
 // TestForgedStateIsNotApplied, without a key and with one, by the daemon that runs and by one that starts on it.
 func TestForgedStateIsNotApplied(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")

@@ -210,11 +210,6 @@ func nativeList(l traits.Lister) (any, error) {
 	return out, nil
 }
 
-// Health compiles a health expression: CEL over the top-level fields of an object, with a boolean result.
-func Health(source string) (*Expression, error) {
-	return Compile(source, ObjectScope(), cel.BoolType)
-}
-
 // Add adds up the cost of expressions, and fails where that is too much for all of them together.
 func (s *Spending) Add(one Spending) error {
 	s.Cost, s.Bytes = s.Cost+one.Cost, s.Bytes+one.Bytes
