@@ -44,7 +44,7 @@ type Environment struct {
 	Name     string              `json:"name"`
 	LetGo    bool                `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
 	Digest   string              `json:"digest,omitempty"` // names the changes of its placements
-	Steps   []string            `json:"passes,omitempty"` // the steps that its changes pass on their way in
+	Steps    []string            `json:"passes,omitempty"` // the steps that its changes pass on their way in
 	Leaves   []preview.Departure `json:"leaves,omitempty"` // clusters that its requests leave last
 	Changing int                 `json:"changing"`         // requests whose objects change
 	Requests int                 `json:"requests"`         // that it has, before or after
