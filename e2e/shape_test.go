@@ -19,7 +19,7 @@ type limit struct {
 	over map[string]float64
 }
 
-// The limits keep the code in parts that somebody can hold in mind. A type's methods are counted without those that it
+// The limits keep the code in parts that somebody can keep in mind. A type's methods are counted without those that it
 // embeds. A struct is large when it has more than twelve fields; one file may change it after it was made.
 var (
 	methodsOfAType     = limit{what: "methods", most: 40}

@@ -14,8 +14,8 @@ import (
 	"transom.dev/render/state"
 )
 
-// fakeCluster is a cluster in memory: it holds instances whole and remembers who was worked on. It exists because a
-// thousand API servers do not fit a test; the suite in suite_test.go holds it to the behaviour of a real one.
+// fakeCluster is a cluster in memory: it has instances whole and remembers who was worked on. It exists because a
+// thousand API servers do not fit a test; the suite in suite_test.go checks it against the behaviour of a real one.
 type fakeCluster struct {
 	mu       sync.Mutex
 	uid      string
@@ -320,7 +320,7 @@ func (c *fakeCluster) take() []visit {
 	return visits
 }
 
-// holds returns the revisions that the cluster holds, by TEAM/REQUEST.
+// holds returns the revisions that the cluster has, by TEAM/REQUEST.
 func (c *fakeCluster) holds() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

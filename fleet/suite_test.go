@@ -33,7 +33,7 @@ type site interface {
 	occupy(o apply.Owner, more ...string) // somebody makes an object of its name, in a namespace that is there, with more fields
 }
 
-// The suite holds the fake cluster to the behaviour of a real API server and apply.
+// The suite checks the fake cluster against the behaviour of a real API server and apply.
 func TestFakeAndRealClusterBehaveAlike(t *testing.T) {
 	t.Run("fake", func(t *testing.T) {
 		suite(t, func(*testing.T) site { return fakeSite{newFakeCluster("uid-fake")} })
@@ -413,7 +413,7 @@ func (h *tour) seen(o apply.Owner) []fleet.Result {
 	return seen
 }
 
-// until waits until the cluster holds the instance with that value, or nothing of it.
+// until waits until the cluster has the instance with that value, or nothing of it.
 func (h *tour) until(o apply.Owner, value string) {
 	h.Helper()
 	want := ""
@@ -423,7 +423,7 @@ func (h *tour) until(o apply.Owner, value string) {
 	require.Eventually(h, func() bool { return h.holds(o) == want }, patience, tick, "%s %q: %+v %+v", o, value, h.cluster(), h.seen(o))
 }
 
-// rested waits until a visit over the revision that the cluster holds of the instance said that nothing is left to do.
+// rested waits until a visit over the revision that the cluster has of the instance said that nothing remains to do.
 func (h *tour) rested(o apply.Owner) {
 	require.Eventually(h, func() bool {
 		seen := h.seen(o)
@@ -449,7 +449,7 @@ func (h *tour) checkpoint(o apply.Owner, value string, soaked time.Duration) {
 	h.rested(o)
 }
 
-// gone says whether the last visit of an instance confirmed that nothing of it is left.
+// gone says whether the last visit of an instance confirmed that nothing of it remains.
 func (h *tour) gone(o apply.Owner) bool {
 	seen := h.seen(o)
 	return len(seen) > 0 && seen[len(seen)-1].Absent && seen[len(seen)-1].Settled && seen[len(seen)-1].Err == nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -77,7 +76,7 @@ func (r *Renderer) Show(p *platform.Platform, environment string, k platform.Req
 // notThere says that there is no instance of a request in an environment, with the reason where that is a Problem of the platform.
 func notThere(p *platform.Platform, environment string, k platform.RequestKey) platform.Problem {
 	not := platform.Problem{
-		File: path.Join("requests", k.Team, k.Name+".yaml"), Rule: "not-found", Environment: environment, Request: &k,
+		File: k.File(), Rule: "not-found", Environment: environment, Request: &k,
 		Message: fmt.Sprintf("no valid request %s in %s", k, environment),
 	}
 	its := func(o platform.Problem) bool {

@@ -139,7 +139,7 @@ func (o *importLiveOptions) read(ctx context.Context, key platform.RequestKey, p
 	if err := result.versionOf(o.offering, "0.1.0", objects, customKinds(found.Objects)); err != nil {
 		return nil, err
 	}
-	result.add(o.file(key), o.request(key))
+	result.add(key.File(), o.request(key))
 	return result, o.admit(result, key)
 }
 
@@ -157,10 +157,6 @@ func customKinds(objects []*unstructured.Unstructured) string {
 		return ""
 	}
 	return "  kinds: # that others define\n" + strings.Join(lines, "")
-}
-
-func (o *importLiveOptions) file(key platform.RequestKey) string {
-	return fmt.Sprintf("requests/%s.yaml", key)
 }
 
 // request is the file of the request.

@@ -133,7 +133,7 @@ spec:
   ports: [{port: 80, targetPort: 80, name: http}, {port: 53, protocol: UDP, name: dns}]`
 }
 
-// TestStatusIsNotApplied: a status and an empty creationTimestamp, as tools write them, are left out of the applied fields. The
+// TestStatusIsNotApplied: a status and an empty creationTimestamp, as tools write them, are omitted from the applied fields. The
 // digest is of the manifest as it is in Git, so nothing that runs is written again for it.
 func TestStatusIsNotApplied(t *testing.T) {
 	r := newRig(t, &apiOnly)

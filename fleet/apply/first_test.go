@@ -182,7 +182,7 @@ func TestRequestsFollowTheAPIServer(t *testing.T) {
 	})
 }
 
-// One write that was quicker than any after it bounds nothing for ever, and whoever only reads is not held at the least width.
+// One write that was quicker than any after it bounds nothing for ever, and whoever only reads is not kept at the least width.
 func TestRequestsComeBackToTheirWidth(t *testing.T) {
 	const floor = 16
 	always := func(took time.Duration, status int) func(int) (time.Duration, int) {

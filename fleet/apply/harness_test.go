@@ -148,7 +148,7 @@ func (r *rig) until(in apply.Instance, wanted func(apply.Result) bool) apply.Res
 	}
 }
 
-// healthy makes visits until the instance is healthy and nothing is left to do.
+// healthy makes visits until the instance is healthy and nothing remains to do.
 func (r *rig) healthy(in apply.Instance) apply.Result {
 	r.Helper()
 	return r.until(in, func(result apply.Result) bool { return result.Health == state.Healthy && result.Settled })
@@ -222,7 +222,7 @@ func (r *recorder) wrap(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// take returns the requests since the last take, lists of whole kinds left out.
+// take returns the requests since the last take, lists of whole kinds omitted.
 func (r *recorder) take() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -50,7 +50,7 @@ func TestHealthSeenBeforeAPatchDoesNotCount(t *testing.T) {
 	require.Equal(t, "just applied", result.Objects[0].Message)
 }
 
-// The watch is held up, the revision is applied, and its controller, which is no faster, goes on to report the health of
+// The watch is delayed, the revision is applied, and its controller, which is no faster, goes on to report the health of
 // the revision before. Of all that arrives late, nothing is the new revision's.
 func TestHealthThatArrivesLateDoesNotCount(t *testing.T) {
 	r := newRig(t, &apiOnly)

@@ -36,7 +36,7 @@ func (r *rig) wrote(in apply.Instance) apply.Result {
 	return r.until(in, func(result apply.Result) bool { return len(result.Changes)+len(result.Problems) > 0 })
 }
 
-// removed makes visits until nothing is left of an instance.
+// removed makes visits until nothing remains of an instance.
 func (r *rig) removed(in apply.Instance) (changes []apply.Change) {
 	r.Helper()
 	r.until(absent(in), func(result apply.Result) bool {

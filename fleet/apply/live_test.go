@@ -28,7 +28,7 @@ func TestLiveObjectsOfAnInstanceAreItsOwn(t *testing.T) {
 	require.NotContains(t, all[0]["metadata"], "resourceVersion")
 }
 
-// TestCanonicalIsHowAnAPIServerWritesAnObject: quantities have one form, and an empty list is left out.
+// TestCanonicalIsHowAnAPIServerWritesAnObject: quantities have one form, and an empty list is omitted.
 func TestCanonicalIsHowAnAPIServerWritesAnObject(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	text := `apiVersion: v1

@@ -23,7 +23,7 @@ import (
 )
 
 // deadlock is a StatefulSet that went back from a revision whose second pod could not start. Its controller, which the test
-// plays, waits for that pod for ever. All conditions for deleting it hold; a test breaks one.
+// plays, waits for that pod for ever. All conditions for deleting it are met; a test breaks one.
 type deadlock struct {
 	*rig
 	shape     string // of the StatefulSet's spec, beside the fields that it needs

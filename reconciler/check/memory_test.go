@@ -47,7 +47,7 @@ func remember(t *testing.T, p *party, n *notebook) *check.Asker {
 	return a
 }
 
-// TestAnAnswerOutlivesTheProcess with the time for which it held, and since when. Nothing enters before the party was asked
+// TestAnAnswerOutlivesTheProcess with the time for which it was the same, and since when. Nothing enters before the party was asked
 // again, and an answer that nobody waits for any more is forgotten. It keeps R108.
 func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 	})
 }
 
-// TestAnAnswerOfAnotherVerdictBeginsAnew however long the one from before the process held.
+// TestAnAnswerOfAnotherVerdictBeginsAnew however long the one from before the process lasted.
 func TestAnAnswerOfAnotherVerdictBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := checkOf(t, "answers", "https://slo.example.com/")

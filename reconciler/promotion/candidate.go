@@ -101,7 +101,7 @@ func (s picker) examine(content Content) *candidate {
 	if q.ask(rendering); len(q.closed) == 0 && !s.unchanged(q.keys) {
 		c.classify(s.base)
 		q.group, q.within = c.group, c.within
-		q.counts = s.apart(content.Commit, cmp.Or(content.File, "requests/"+s.key.String()+".yaml"), q.instance.Version.Dir)
+		q.counts = s.apart(content.Commit, cmp.Or(content.File, s.key.File()), q.instance.Version.Dir)
 		q.readmits = q.counts.of(s.people.entering(q.to, versionAlone(s.base, q.to, q.spec, s.Environment.Name)))
 		q.ask(entry)
 	}
@@ -137,7 +137,7 @@ func (s picker) unchanged(keys map[string]string) bool {
 func (s picker) remove() *candidate {
 	c := &candidate{removal: true, cause: state.CauseRemoval, content: removalOf(s.base)}
 	q := &question{subject: s.subject, to: c.content.ReleaseRef}
-	q.counts = s.apart(s.Platform.Commit, cmp.Or(s.base.File, "requests/"+s.key.String()+".yaml"))
+	q.counts = s.apart(s.Platform.Commit, cmp.Or(s.base.File, s.key.File()))
 	q.ask(removal)
 	c.answer = q.answer
 	return c

@@ -53,7 +53,7 @@ func (p *Platform) Broken(environment string, k RequestKey) bool {
 		return e != nil || p.tree.mayExist("environments/"+environment+".yaml")
 	}
 	if r := p.Request(k); r == nil {
-		return p.tree.mayExist("requests/"+k.String()+".yaml") || p.teams[k.Team].names(k.Name)
+		return p.tree.mayExist(k.File()) || p.teams[k.Team].names(k.Name)
 	} else if r.Broken {
 		return true
 	}
@@ -68,6 +68,9 @@ type RequestKey struct {
 
 // String is the form TEAM/REQUEST that people write.
 func (k RequestKey) String() string { return k.Team + "/" + k.Name }
+
+// File is the path of the request's file in a platform repository.
+func (k RequestKey) File() string { return "requests/" + k.String() + ".yaml" }
 
 // Compare orders keys by team, then by name.
 func (k RequestKey) Compare(o RequestKey) int {

@@ -128,7 +128,7 @@ func (i *inspector) trace(ctx context.Context) error {
 		return err
 	}
 	request := deletedDeployment.request()
-	for _, want := range []string{state.ManifestFile("prod-eu-1", request), state.ReleaseFile(request), "requests/" + request.String() + ".yaml:"} {
+	for _, want := range []string{state.ManifestFile("prod-eu-1", request), state.ReleaseFile(request), request.File() + ":"} {
 		if !strings.Contains(text, want) {
 			return fmt.Errorf("it does not lead to %s:\n%s", want, text)
 		}

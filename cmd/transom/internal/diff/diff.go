@@ -94,7 +94,7 @@ func madeUp(p *platform.Platform, dir string, o *platform.Offering, v *platform.
 	}
 	key := platform.RequestKey{Team: team, Name: "my-" + o.Name}
 	draft := schema.Draft{Offering: o, Version: v, Constraint: v.Number.String(), Name: key.Name, Environments: stages[:1]}
-	p, err := workspace.LoadEdited(dir, map[string][]byte{"requests/" + key.String() + ".yaml": []byte(draft.YAML())})
+	p, err := workspace.LoadEdited(dir, map[string][]byte{key.File(): []byte(draft.YAML())})
 	return p, []catalog.Instance{{Request: key, Environment: stages[0]}}, err
 }
 

@@ -85,7 +85,7 @@ var shownAt = map[string]seen{
 	"Shown.Name": {"branch", "cell"}, "Shown.Value": {"branch", "cell"},
 }
 
-// TestEveryFieldOfStatusIsShown or is left out on purpose: a field that is in the API alone helps nobody in an accident. A field is
+// TestEveryFieldOfStatusIsShown or is omitted on purpose: a field that is in the API alone helps nobody in an accident. A field is
 // shown where a status in which it has another value reads otherwise.
 func TestEveryFieldOfStatusIsShown(t *testing.T) {
 	fields := map[string]reflect.StructField{}
