@@ -154,7 +154,7 @@ func shapeOf(t *testing.T, repository fs.FS) *shape {
 	return s
 }
 
-// addFieldsTo collects the fields of the large structs of a package.
+// addFieldsTo collects the fields of the large structs of a package, and those of the results of promotion.
 func (s *shape) addFieldsTo(owners map[*types.Var]string, pkg *checkedPackage) {
 	for _, name := range pkg.Scope().Names() {
 		declared, ok := pkg.Scope().Lookup(name).(*types.TypeName)
@@ -162,7 +162,7 @@ func (s *shape) addFieldsTo(owners map[*types.Var]string, pkg *checkedPackage) {
 			continue
 		}
 		st, ok := declared.Type().Underlying().(*types.Struct)
-		if !ok || st.NumFields() <= largeStruct {
+		if !ok || st.NumFields() <= largeStruct && !slices.Contains(resultsOfPromotion, pkg.path+"."+name) {
 			continue
 		}
 		s.changers[pkg.path+"."+name] = map[string]bool{}
