@@ -146,7 +146,7 @@ func (f *Fleet) One() bool { return f.a > 0 && f.b > 0 || f.c > 0 }
 	require.Equal(t, map[string]float64{"reconciler/promotion.Choice": 1}, counted(s.changersOf(resultsOfPromotion)))
 	require.Equal(t, 4, int(s.exported["fleet"]))
 	require.Equal(t, map[string]float64{`"transom.dev/team"`: 2, `"Hold"`: 1}, counted(s.facts))
-	require.Equal(t, map[string]int{"fleet": 1, "reconciler": 1}, s.mixed)
+	require.Equal(t, map[string]int{"fleet": 1, "reconciler": 1, "reconciler/promotion": 0}, s.mixed)
 	require.Equal(t, map[string]float64{"fleet": 1000. / 6}, s.what())
 	require.Equal(t, 1, int(s.functions["fleet.Fleet.One"]))
 
