@@ -175,8 +175,8 @@ func placeOf(in *status.Instance, p *status.Placement, wave string) place {
 	return one
 }
 
-// refused says which release was rejected here, the one that would come next or the one that was rolled back; empty: none. What runs
-// may be well at the same time.
+// refused says which release was rejected here, the one that would come next or the one that was rolled back; empty: none. The one that
+// runs may be well at the same time.
 func refused(in *status.Instance) string {
 	if i := slices.IndexFunc(in.Waiting, func(g status.Gate) bool { return g.Name == gate.Rejected }); i >= 0 {
 		next := "the next release"
