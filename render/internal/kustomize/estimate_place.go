@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"transom.dev/render/internal/pattern"
 )
 
 // A place is a path in an object as the object is by now.
@@ -148,18 +146,4 @@ func (i *item) itemsInText(p place) (count int64) {
 		}
 	}
 	return count
-}
-
-// filtering counts the work of holding elements against the filters of a path: each element's field is printed, and
-// the pattern is compiled, every time.
-func (e *estimate) filtering(dir string, i *item, p place) {
-	const dear = 400 // fields that are walked over in the time of one element
-	for n, f := range p.filters {
-		patterned := pattern.Steps(f.value)
-		e.fail(dir, limitPattern.exceeded(patterned))
-		elements := int64(len(i.nodesAt(i.root, place{append(append([]string{}, p.steps[:n]...), "*"), p.filters})))
-		e.walks = plus(e.walks, times(dear, elements))
-		e.steps = plus(e.steps, times(patterned, times(elements, int64(10+len(f.value)))))
-	}
-	e.fail(dir, limitSteps.exceeded(e.steps))
 }

@@ -6,6 +6,8 @@ import (
 
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/utils"
+
+	"transom.dev/render/internal/pattern"
 )
 
 // replacement makes one replacement: the value it copies may be as large as those that other replacements have written
@@ -106,6 +108,20 @@ func (e *estimate) write(i *item, acc *accumulation, at place, bytes int64, read
 	if written > 0 || len(w.reads) > 0 {
 		i.wrote(w)
 	}
+}
+
+// filtering counts the work of holding elements against the filters of a path: each element's field is printed, and
+// the pattern is compiled, every time.
+func (e *estimate) filtering(dir string, i *item, p place) {
+	const dear = 400 // fields that are walked over in the time of one element
+	for n, f := range p.filters {
+		patterned := pattern.Steps(f.value)
+		e.fail(dir, limitPattern.exceeded(patterned))
+		elements := int64(len(i.nodesAt(i.root, place{append(append([]string{}, p.steps[:n]...), "*"), p.filters})))
+		e.walks = plus(e.walks, times(dear, elements))
+		e.steps = plus(e.steps, times(patterned, times(elements, int64(10+len(f.value)))))
+	}
+	e.fail(dir, limitSteps.exceeded(e.steps))
 }
 
 // fieldSeparator stands between the steps of a path in the inputs; keys may hold dots and slashes.
