@@ -8,7 +8,7 @@ import (
 )
 
 // sizeAt bounds the bytes of the values that are at a path of an object by now.
-func (i *item) sizeAt(at place) int64 {
+func (i *item) sizeAt(at route) int64 {
 	size := sizeOf(i.nodesAt(i.root, at))
 	for _, w := range i.writes {
 		switch {
@@ -22,7 +22,7 @@ func (i *item) sizeAt(at place) int64 {
 }
 
 // readsAt are the parts of the inputs that are at a path of an object by now.
-func (i *item) readsAt(at place) map[reading]int64 {
+func (i *item) readsAt(at route) map[reading]int64 {
 	var reads map[reading]int64
 	for _, w := range i.writes {
 		if w.patch != nil || len(w.reads) == 0 || !w.meets(at) {
@@ -40,7 +40,7 @@ func (i *item) readsAt(at place) map[reading]int64 {
 
 // itemsAt counts the items of the lists at a path of an object by now, but for those that come from the inputs: it says
 // which part of the inputs each is of.
-func (i *item) itemsAt(at place) (count int64, from map[string]bool) {
+func (i *item) itemsAt(at route) (count int64, from map[string]bool) {
 	for _, n := range i.nodesAt(i.root, at) {
 		count = plus(count, int64(len(n.Content)))
 	}
@@ -71,10 +71,10 @@ func sizeOf(nodes []*yaml.Node) (size int64) {
 	return size
 }
 
-// nodesAt are the nodes at a place, whose steps may each be a key, an index, * or [key=value].
-func (i *item) nodesAt(n *yaml.Node, at place) []*yaml.Node { return i.nodesFrom(n, at, 0) }
+// nodesAt are the nodes at a path, whose steps may each be a key, an index, * or [key=value].
+func (i *item) nodesAt(n *yaml.Node, at route) []*yaml.Node { return i.nodesFrom(n, at, 0) }
 
-func (i *item) nodesFrom(n *yaml.Node, at place, step int) []*yaml.Node {
+func (i *item) nodesFrom(n *yaml.Node, at route, step int) []*yaml.Node {
 	n = resolved(n)
 	switch {
 	case n == nil:
@@ -103,7 +103,7 @@ func (i *item) nodesFrom(n *yaml.Node, at place, step int) []*yaml.Node {
 }
 
 // means says whether a step of a path leads to an element of a list.
-func (p place) means(step, index int, element *yaml.Node) bool {
+func (p route) means(step, index int, element *yaml.Node) bool {
 	switch f := p.filters[step]; {
 	case p.steps[step] == "*":
 		return true

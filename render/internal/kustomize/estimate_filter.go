@@ -8,8 +8,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A place is a path in an object as the object is by now.
-type place struct {
+// A route is a path in an object as the object is by now.
+type route struct {
 	steps   []string
 	filters map[int]*filter // by the number of their step
 }
@@ -22,9 +22,9 @@ type filter struct {
 	sure       bool // what matches has exactly the value, now and at all times before
 }
 
-// place looks at a path in an object: which elements of its lists a filter means depends on what was written before.
-func (i *item) place(steps []string) place {
-	p := place{steps: steps}
+// routeOf looks at a path in an object: which elements of its lists a filter means depends on what was written before.
+func (i *item) routeOf(steps []string) route {
+	p := route{steps: steps}
 	for n, step := range steps {
 		key, value, isFilter := strings.Cut(strings.Trim(step, "[]"), "=")
 		if !strings.HasPrefix(step, "[") || !isFilter {
@@ -38,13 +38,13 @@ func (i *item) place(steps []string) place {
 			p.filters = map[int]*filter{}
 		}
 		p.filters[n] = f
-		i.settle(f, place{append(append([]string{}, steps[:n]...), "*", key), p.filters})
+		i.resolve(f, route{append(append([]string{}, steps[:n]...), "*", key), p.filters})
 	}
 	return p
 }
 
-// settle finds out whether a filter means the elements that it meant in the files. Keys is the place of its key in all elements.
-func (i *item) settle(f *filter, keys place) {
+// resolve finds out whether a filter means the elements that it meant in the files. Keys is the path of its key in all elements.
+func (i *item) resolve(f *filter, keys route) {
 	known := i.nodesAt(i.root, keys)
 	written := false // an element, before
 	for _, w := range i.writes {
@@ -87,8 +87,8 @@ func (f *filter) apart(o *filter) bool {
 	return !f.matches.MatchString(o.value) && !o.matches.MatchString(f.value)
 }
 
-// meets says whether what was written may be at a place or in it.
-func (w writing) meets(p place) bool {
+// meets says whether what was written may be at a path or in it.
+func (w writing) meets(p route) bool {
 	if !overlap(w.steps, p.steps) {
 		return false
 	}
@@ -100,9 +100,9 @@ func (w writing) meets(p place) bool {
 	return true
 }
 
-// fieldsAt bounds the fields that there are at a place, or are made there, and says in which parts of the inputs there are more. Of
+// fieldsAt bounds the fields that there are at a path, or are made there, and says in which parts of the inputs there are more. Of
 // those that the steps of a path stand for, an element has one at most: their number is that of the last elements.
-func (i *item) fieldsAt(p place) (count int64, over []string) {
+func (i *item) fieldsAt(p route) (count int64, over []string) {
 	last := -1
 	for n, step := range p.steps {
 		if step == "*" || p.filters[n] != nil {
@@ -112,8 +112,8 @@ func (i *item) fieldsAt(p place) (count int64, over []string) {
 	if last < 0 {
 		return 1, nil
 	}
-	elements := place{p.steps[:last+1], p.filters}
-	lists, over := i.fieldsAt(place{p.steps[:last], p.filters})
+	elements := route{p.steps[:last+1], p.filters}
+	lists, over := i.fieldsAt(route{p.steps[:last], p.filters})
 	count = plus(int64(len(i.nodesAt(i.root, elements))), i.itemsInText(elements))
 	created := map[string]bool{}
 	for _, w := range i.writes {
@@ -121,7 +121,7 @@ func (i *item) fieldsAt(p place) (count int64, over []string) {
 		case w.patch != nil:
 			count = plus(count, int64(len(i.nodesAt(w.patch, elements))))
 		case !w.meets(elements):
-		case len(w.steps) <= last: // which holds such elements
+		case len(w.steps) <= last: // which has such elements
 			count = plus(count, w.bytes/2)
 			for r := range w.reads {
 				over = append(over, r.source)
@@ -136,10 +136,10 @@ func (i *item) fieldsAt(p place) (count int64, over []string) {
 	return max(1, plus(count, times(lists, int64(len(created))))), over
 }
 
-// itemsInText bounds the elements at a place in text of an object, which Kustomize parses where a path goes on in it.
-func (i *item) itemsInText(p place) (count int64) {
+// itemsInText bounds the elements at a path in text of an object, which Kustomize parses where a path goes on in it.
+func (i *item) itemsInText(p route) (count int64) {
 	for n := 1; n < len(p.steps); n++ {
-		for _, text := range i.nodesAt(i.root, place{p.steps[:n], p.filters}) {
+		for _, text := range i.nodesAt(i.root, route{p.steps[:n], p.filters}) {
 			if text.Kind == yaml.ScalarNode {
 				count = plus(count, int64(len(text.Value)/2))
 			}
