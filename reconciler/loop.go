@@ -41,7 +41,7 @@ type loop struct {
 // reported is the last report of an environment to status.
 type reported struct {
 	state     *stateContent                // whose instances status has
-	mentioned map[platform.RequestKey]bool // instances of which it said more than the state holds
+	mentioned map[platform.RequestKey]bool // instances of which it said more than the state has
 }
 
 // runLoop makes passes until ctx is done. A pass that failed is tried again, later each time.
