@@ -42,7 +42,7 @@ type loop struct {
 type reported struct {
 	state     *stateContent                // whose instances status has
 	platform  *platform.Platform           // whose Problems it has
-	mentioned map[platform.RequestKey]bool // instances of which it said more than the state holds
+	mentioned map[platform.RequestKey]bool // instances of which it said more than the state has
 }
 
 // runLoop makes passes until ctx is done. A pass that failed is tried again, later each time.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,6 +75,47 @@ func browser(t *testing.T, b *status.Board, path string, before ...chromedp.Acti
 			RequestFile: web.Origin{Commit: "77de09f2c1ab", File: "requests/store/shop.yaml", Line: 9},
 		}, nil
 	}})+path, before...)
+}
+
+// A haltedBoard gives its status to nobody while it is locked.
+type haltedBoard struct {
+	*status.Board
+	sync.RWMutex
+}
+
+func (b *haltedBoard) Status() status.Status {
+	b.RLock()
+	defer b.RUnlock()
+	return b.Board.Status()
+}
+
+// TestChangeOfALargeFleetComesToThePage: the first answer after a change is behind it, and the script asks again.
+func TestChangeOfALargeFleetComesToThePage(t *testing.T) {
+	board := &haltedBoard{Board: crowd(400)}
+	pages := web.Handler(web.Options{Board: board})
+	behind := make(chan struct{}, 100)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pages.ServeHTTP(w, r)
+		if w.Header().Get("Transom-Behind") != "" {
+			behind <- struct{}{}
+		}
+	}))
+	t.Cleanup(s.Close)
+	eventually := open(t, s.URL+"/fleet?q=late-comer")
+	eventually(`document.querySelector("#link").textContent`, "live")
+	board.Lock()
+	board.Reconciled(status.Environment{Name: "new"}, []status.Instance{{
+		Environment: "new", Request: platform.RequestKey{Team: "store", Name: "late-comer"}, Offering: "web", Version: "1.0.0", Release: "sha256:a",
+	}})
+	for range 5 { // more often than it is told of the change
+		select {
+		case <-behind:
+		case <-time.After(time.Minute):
+			require.FailNow(t, "the page does not ask again")
+		}
+	}
+	board.Unlock()
+	eventually(`document.querySelector("main").textContent.includes("late-comer")`, "true")
 }
 
 // newTab is a tab of a Chromium that ends with the test.

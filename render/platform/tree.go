@@ -43,7 +43,7 @@ type tree struct {
 
 	notifications map[string]*file // by name
 
-	// opaque holds paths whose content cannot be known, such as a symbolic link's: everything that would be there may
+	// opaque has paths whose content cannot be known, such as a symbolic link's: everything that would be there may
 	// exist and is not to be taken for absent. One that begins with anyTeam is a request of whatever team.
 	opaque   []string
 	problems []Problem
@@ -347,8 +347,8 @@ func (t *tree) overlay(environment, name string, f *file) {
 	t.overlays[environment][name] = append(t.overlays[environment][name], f)
 }
 
-// places says where the files of each folder belong.
-var places = map[string]string{
+// properPaths says where the files of each folder belong.
+var properPaths = map[string]string{
 	"clusters":      "clusters/<cluster>.yaml",
 	"decisions":     "decisions/<environment>/<name>.yaml",
 	"environments":  "environments/<environment>.yaml and environments/<environment>/<overlay>/",

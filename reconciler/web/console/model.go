@@ -2,14 +2,10 @@ package console
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
@@ -185,57 +181,3 @@ func troubleOf(c status.Cluster) string {
 	}
 	return ""
 }
-
-// modelPace is how often a model is made at most: of a large fleet it costs as much as a pass.
-const modelPace = 200 * time.Millisecond
-
-// A cache keeps the model of the latest status. It is safe for concurrent use.
-type cache struct {
-	board Board
-	now   func() time.Time
-
-	kept atomic.Pointer[model]
-
-	mu      sync.Mutex // of those who make a model
-	changed <-chan struct{}
-	made    time.Time
-}
-
-// model returns a model of all that the Board knew when it was called. Calls that come together share one.
-func (c *cache) model(ctx context.Context) *model {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.changed == nil {
-		c.changed, _ = c.board.Subscribe() // for as long as the process lives
-	}
-	select {
-	case <-c.changed:
-	default:
-		if m := c.kept.Load(); m != nil {
-			return m
-		}
-	}
-	if !c.made.IsZero() {
-		pause(ctx, modelPace-c.now().Sub(c.made))
-	}
-	m := newModel(c.board.Status())
-	c.made = c.now()
-	c.kept.Store(m)
-	return m
-}
-
-// pause waits for a while, unless ctx ends before.
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(min(d, modelPace))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-// latest is the model that was made last; nil: none was yet.
-func (c *cache) latest() *model { return c.kept.Load() }

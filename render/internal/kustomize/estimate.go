@@ -15,8 +15,8 @@ type estimate struct {
 	failure *Failure // the first limit that was exceeded
 
 	looks, walks, copies, replaced, steps int64
-	named                                 []types.FieldSpec // fields that configurations say to hold names
-	images                                int64             // how often an image is held against another
+	named                                 []types.FieldSpec // fields that configurations say to have names
+	images                                int64             // how often an image is compared with another
 	reads                                 map[reading]int64 // how often the inputs' values are written
 	merges                                map[string]int64  // how often patches merge lists of the inputs
 }

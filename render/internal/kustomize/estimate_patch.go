@@ -81,7 +81,7 @@ func (e *estimate) merge(patch *yaml.Node, acc *accumulation, takes func(*item) 
 	}
 }
 
-// lists counts the work of merging the lists of a patch: Kustomize holds each item against all others.
+// lists counts the work of merging the lists of a patch: Kustomize compares each item with all others.
 func (e *estimate) lists(patch *yaml.Node, at []string, i *item) {
 	if patch = resolved(patch); patch == nil || e.walks > limitWalks.most {
 		return
@@ -92,7 +92,7 @@ func (e *estimate) lists(patch *yaml.Node, at []string, i *item) {
 			e.lists(patch.Content[n+1], slices.Concat(at, []string{patch.Content[n].Value}), i)
 		}
 	case yaml.SequenceNode:
-		const dear = 10 // fields that are walked over in the time that two items are held against each other
+		const dear = 10 // fields that are walked over in the time that two items are compared
 		items, from := i.itemsAt(at)
 		items = plus(items, int64(len(patch.Content)))
 		e.walks = plus(e.walks, times(dear, times(items, items)))

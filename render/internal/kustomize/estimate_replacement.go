@@ -104,5 +104,5 @@ func (e *estimate) write(i *item, acc *accumulation, at []string, bytes int64, r
 	}
 }
 
-// fieldSeparator stands between the steps of a path in the inputs; keys may hold dots and slashes.
+// fieldSeparator stands between the steps of a path in the inputs; keys may have dots and slashes.
 const fieldSeparator = "\x00"

@@ -2,7 +2,7 @@
 // content in the place of the old one, without moving the focus, the scrolling or what is open.
 
 const byId = (id) => document.getElementById(id);
-let tag, asking, askAgain, timer, again, stream, following;
+let tag, asking, askAgain, timer, again, later, stream, following;
 let hurried, hurry = new Promise((resolve) => { hurried = resolve; }); // a person asked: nothing is waited for
 
 // refresh asks for the page of the address. Calls that come while one is under way become one more, which waits the longer the
@@ -16,6 +16,8 @@ async function refresh(keep = true) {
     const answer = await fetch(address, { headers: { Accept: "text/html", ...(tag ? { "If-None-Match": tag } : {}) } });
     if (answer.redirected && new URL(answer.url).pathname === "/login") { location.assign("/login"); return; } // the session ended
     if (stream?.readyState === EventSource.OPEN) connection("live");
+    clearTimeout(later);
+    if (answer.headers.has("Transom-Behind")) later = setTimeout(refresh, 300); // of a large fleet, what changed is still being put together
     if (answer.status !== 304 && address === location.pathname + location.search) {
       tag = answer.headers.get("ETag");
       replace(new DOMParser().parseFromString(await answer.text(), "text/html"), keep);
