@@ -41,6 +41,7 @@ type loop struct {
 // reported is the last report of an environment to status.
 type reported struct {
 	state     *stateContent                // whose instances status has
+	platform  *platform.Platform           // whose Problems it has
 	mentioned map[platform.RequestKey]bool // instances of which it said more than the state has
 }
 
@@ -95,6 +96,7 @@ func (r *Reconciler) runPass(ctx context.Context, l *loop) (err error) {
 	e := p.Environments[l.environment]
 	if e == nil {
 		r.Board.Forget(l.environment)
+		l.reported = reported{}
 		r.cache.records.forget(l.environment)
 		r.cache.health.setClusters(l.environment, nil)
 		return r.Fleet.Deploy(fleet.Target{Environment: l.environment})

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/Masterminds/semver/v3"
 
@@ -48,6 +49,19 @@ type tree struct {
 	problems []Problem
 
 	strays map[string]string // clusters whose file is elsewhere, by name: their placements stay
+
+	hints sync.Map // ends of messages about objects that there are not, by path
+}
+
+// hint is the end of a message about an object that there is not. It is made once for each path: very many requests may make the
+// same mistake, and to compare a name with all others takes time.
+func (t *tree) hint(at string, end func() string) string {
+	if made, ok := t.hints.Load(at); ok {
+		return made.(string)
+	}
+	made := end()
+	t.hints.Store(at, made)
+	return made
 }
 
 // teamFiles is the files below requests/<team>. It is the same value in the next load if all of them are the same.
