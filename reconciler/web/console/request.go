@@ -29,6 +29,7 @@ type requestPage struct {
 	Verdict    verdict
 	Word       string
 	Why        string
+	Refused    string // why another release than the one that runs does not come by itself any more
 	Placements []placementView
 	Outputs    []output
 	Commands   []string
@@ -127,6 +128,9 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 		page.Placements = append(page.Placements, one)
 	}
 	page.Word = string(page.Verdict)
+	if page.Verdict != rejected {
+		page.Refused = refused(in.Instance)
+	}
 	if in.Absent {
 		page.Word = "Removing"
 	}
@@ -171,15 +175,33 @@ func viewOf(in *status.Instance, p *status.Placement, wave string) placementView
 	return one
 }
 
+// refused says which release was rejected here, the one that would come next or the one that was rolled back; empty: none. The one that
+// runs may be well at the same time.
+func refused(in *status.Instance) string {
+	if i := slices.IndexFunc(in.Waiting, func(g status.Gate) bool { return g.Name == gate.Rejected }); i >= 0 {
+		next := "the next release"
+		if in.Candidate != nil && in.Candidate.Version != "" {
+			next = in.Candidate.Version
+		}
+		return next + " " + in.Waiting[i].Reason
+	}
+	causes := status.Causes(in.Rejected)
+	if in.Rollout == nil || in.Rollout.Cause != state.CauseRollback || len(causes) == 0 {
+		return ""
+	}
+	last := causes[len(causes)-1]
+	return last.Version + " was rolled back: " + last.String()
+}
+
 // failures are the releases that were rejected, the latest first, each reason once.
 func failures(in *status.Instance) []status.Failure {
 	var all []status.Failure
 	told := map[string]bool{}
-	for _, f := range slices.Backward(in.Rejected) {
+	for _, f := range slices.Backward(status.Causes(in.Rejected)) {
 		if in.Candidate != nil && f.Release == in.Candidate.Release && waitingVerdict(in) == rejected {
 			continue // its gate tells it
 		}
-		key := f.Release + " " + describe(f)
+		key := f.Release + " " + f.String()
 		if !told[key] {
 			told[key] = true
 			all = append(all, f)
