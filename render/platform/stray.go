@@ -23,6 +23,16 @@ func underTeam(name string) string {
 	return file
 }
 
+// findings are of the files of a tree that are no content, or not where they belong.
+type findings struct {
+	// opaque has paths whose content cannot be known, such as a symbolic link's: everything that would be there may
+	// exist and is not to be taken for absent. One that begins with anyTeam is a request of whatever team.
+	opaque   []string
+	problems []Problem
+
+	strays map[string]string // clusters whose file is elsewhere, by name: their placements stay
+}
+
 // A stray is a file of ours at a path where it means nothing.
 type stray struct {
 	kind, name string

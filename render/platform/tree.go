@@ -43,12 +43,7 @@ type tree struct {
 
 	notifications map[string]*file // by name
 
-	// opaque has paths whose content cannot be known, such as a symbolic link's: everything that would be there may
-	// exist and is not to be taken for absent. One that begins with anyTeam is a request of whatever team.
-	opaque   []string
-	problems []Problem
-
-	strays map[string]string // clusters whose file is elsewhere, by name: their placements stay
+	findings
 
 	hints sync.Map // ends of messages about objects that there are not, by path
 }
