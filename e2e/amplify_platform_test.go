@@ -45,7 +45,7 @@ func platformAmplifiers() []amplifier {
 	}
 }
 
-// manyRequests is half of the files that a folder may hold.
+// manyRequests is half of the files that a folder may have.
 const manyRequests = 50_000
 
 // crowds are platforms of very many files, so many requests among them.

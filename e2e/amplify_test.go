@@ -176,7 +176,7 @@ func TestCheckOfWhatAmplifiesEndsSoon(t *testing.T) {
 	}
 }
 
-// BenchmarkCheckOfCrowds holds check of five times as many requests to the same limits.
+// BenchmarkCheckOfCrowds keeps check of five times as many requests to the same limits.
 func BenchmarkCheckOfCrowds(b *testing.B) {
 	bin := binaries(b)
 	for _, a := range crowds(manyRequests) {

@@ -45,7 +45,7 @@ var cases = map[string]struct {
 	"webhook":       {},
 }
 
-// TestCases holds the messages of check for each case to its file expect.
+// TestCases checks the messages of check for each case against its file expect.
 func TestCases(t *testing.T) {
 	folders, err := os.ReadDir("testdata/cases")
 	require.NoError(t, err)

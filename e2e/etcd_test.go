@@ -23,7 +23,7 @@ type etcd struct {
 	cluster string
 }
 
-// stored is the value that etcd holds under a key. Kubernetes calls the revision of the last write the object's resourceVersion.
+// stored is the value that etcd has under a key. Kubernetes calls the revision of the last write the object's resourceVersion.
 type stored struct {
 	Value    []byte `json:"value"`
 	Revision int64  `json:"mod_revision,string"`
@@ -43,7 +43,7 @@ func (w *world) etcd(cluster string) etcd {
 	return etcd{t: w.t, url: w.etcdURL, cluster: cluster}
 }
 
-// read returns everything that etcd holds of the cluster, by keys such as /configmaps/default/settings.
+// read returns everything that etcd has of the cluster, by keys such as /configmaps/default/settings.
 func (e etcd) read() map[string]stored {
 	e.t.Helper()
 	prefix := "/" + e.cluster

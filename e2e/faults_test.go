@@ -36,7 +36,7 @@ func (w *world) hook(repository, name, script string) (remove func()) {
 	return func() { require.NoError(w.t, os.Remove(file)) }
 }
 
-// settled requires the conditions of rest: state equals a fresh render of the platform, the clusters hold the objects of
+// settled requires the conditions of rest: state equals a fresh render of the platform, the clusters have the objects of
 // state and nothing else of ours, the repositories are sound and no commit is empty.
 func (w *world) settled(requests map[string]string) {
 	t := w.t

@@ -55,9 +55,9 @@ func (w *world) tryToForge(name, from, to string) (commit string, err error) {
 	return w.git(work, "rev-parse", "HEAD"), push.Run()
 }
 
-// holds returns an error until status says of a request in dev that a state commit is held back.
+// holds returns an error until status says of a request in dev that a state commit is withheld.
 func (w *world) holds(name, commit string) error {
-	return w.shows("dev", name, func(p status.Placement) bool { return strings.Contains(p.Held, commit) })
+	return w.shows("dev", name, func(p status.Placement) bool { return strings.Contains(p.Withheld, commit) })
 }
 
 // TestForgedStateIsNotApplied, without a key and with one, by the daemon that runs and by one that starts on it.

@@ -21,7 +21,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// saved is a line of a fixture's CLUSTER.json.gz: an object as etcd held it, under the key that it had there.
+// saved is a line of a fixture's CLUSTER.json.gz: an object as etcd had it, under the key that it had there.
 type saved struct {
 	Key    string          `json:"key"`
 	Object json.RawMessage `json:"object"`

@@ -44,7 +44,7 @@ func TestFormatBeforeStaysAtRest(t *testing.T) {
 	}
 }
 
-// stays restores the past and holds the binary to it.
+// stays restores the past and checks the binary against it.
 func (p past) stays(t *testing.T, dir string) {
 	w := p.restore(t, dir)
 	want, err := os.ReadFile(filepath.Join(dir, "status.txt"))

@@ -71,7 +71,7 @@ metadata: {name: one, labels: {environment: dev}}
 spec: {state: active}
 `
 
-// A throng is a daemon with many requests on one API server, whose writes can be held to a rate.
+// A throng is a daemon with many requests on one API server, whose writes can be kept to a rate.
 type throng struct {
 	*world
 	many   int
@@ -125,7 +125,7 @@ func page(name, color string) string {
 	return document("Request", name, `offering: page, version: "1", parameters: {color: `+color+`}, environments: {dev: {}}`)
 }
 
-// proxy has the daemon reach the cluster by way of a proxy that holds writes to the limit.
+// proxy has the daemon reach the cluster by way of a proxy that keeps writes to the limit.
 func (c *throng) proxy(config *rest.Config) {
 	transport, err := rest.TransportFor(config)
 	require.NoError(c.t, err)

@@ -44,7 +44,7 @@ func (s *shape) addComments(pkg string, file *ast.File) {
 	}
 }
 
-// what returns how many of 1,000 words in comments of a package are "what" or "whatever". A package with few words is left out.
+// what returns how many of 1,000 words in comments of a package are "what" or "whatever". A package with few words is omitted.
 func (s *shape) what() map[string]float64 {
 	shares := map[string]float64{}
 	for pkg, words := range s.words {
@@ -154,7 +154,7 @@ func shapeOf(t *testing.T, repository fs.FS) *shape {
 	return s
 }
 
-// addFieldsTo collects the fields of the large structs of a package.
+// addFieldsTo collects the fields of the large structs of a package, and those of the results of promotion.
 func (s *shape) addFieldsTo(owners map[*types.Var]string, pkg *checkedPackage) {
 	for _, name := range pkg.Scope().Names() {
 		declared, ok := pkg.Scope().Lookup(name).(*types.TypeName)
@@ -162,7 +162,7 @@ func (s *shape) addFieldsTo(owners map[*types.Var]string, pkg *checkedPackage) {
 			continue
 		}
 		st, ok := declared.Type().Underlying().(*types.Struct)
-		if !ok || st.NumFields() <= largeStruct {
+		if !ok || st.NumFields() <= largeStruct && !slices.Contains(resultsOfPromotion, pkg.path+"."+name) {
 			continue
 		}
 		s.changers[pkg.path+"."+name] = map[string]bool{}
@@ -191,8 +191,9 @@ func (s *shape) addFile(set *token.FileSet, pkg *checkedPackage, name string, fi
 	s.addFacts(pkg.path, file)
 }
 
-// factual finds the texts that packages have to agree on: names of labels, annotations and trailers, healths, and kinds of decisions.
-var factual = regexp.MustCompile(`^"((transom\.dev|[a-z]+\.kubernetes\.io)/.+|Transom-.+|Healthy|Progressing|Suspended|Unknown|Approval|Hold|Pin|Override)"$`)
+// factual finds the texts that packages have to agree on: names of labels, annotations and trailers, paths of state repositories,
+// healths, and kinds of decisions.
+var factual = regexp.MustCompile(`^"(releases|fleet\.yaml|_namespace\.yaml|(transom\.dev|[a-z]+\.kubernetes\.io)/.+|Transom-.+|Healthy|Progressing|Suspended|Unknown|Approval|Hold|Pin|Override)"$`)
 
 // addFacts finds the facts that a file writes. Paths of packages, and tags of fields, are none.
 func (s *shape) addFacts(pkg string, file *ast.File) {
@@ -323,7 +324,7 @@ func (s *shape) addChanges(owners map[*types.Var]string, pkg *checkedPackage, na
 	})
 }
 
-// madeIn are the variables of a file that hold a struct which their own function makes: x := T{}, x := &T{}, var x T, and a
+// madeIn are the variables of a file that have a struct which their own function makes: x := T{}, x := &T{}, var x T, and a
 // named result.
 func madeIn(info *types.Info, file *ast.File) map[types.Object]bool {
 	made := map[types.Object]bool{}
@@ -367,7 +368,7 @@ func madeIn(info *types.Info, file *ast.File) map[types.Object]bool {
 }
 
 // fieldsChanged names the large structs that an assignment to an expression changes. The contents behind a pointer are no part of
-// the struct that holds the pointer.
+// the struct that has the pointer.
 func fieldsChanged(owners map[*types.Var]string, info *types.Info, made map[types.Object]bool, target ast.Expr) (changed []string) {
 	for {
 		switch e := target.(type) {

@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// paused takes a cluster of prod and then the whole of staging out of writing: the first holds nobody up, the second
+// paused takes a cluster of prod and then the whole of staging out of writing: the first delays nobody, the second
 // proves nothing.
 func paused(l *ladder) {
 	t := l.t

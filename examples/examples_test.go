@@ -46,7 +46,7 @@ func TestExamplesRenderToTheStateTheyShow(t *testing.T) {
 	}
 }
 
-// TestExamplesAtRest: an example renders to the state that it shows, so that nothing is left to commit.
+// TestExamplesAtRest: an example renders to the state that it shows, so that nothing remains to commit.
 func TestExamplesAtRest(t *testing.T) {
 	for _, example := range []string{"minimal", "acme"} {
 		p, err := platform.Load(os.DirFS(example))

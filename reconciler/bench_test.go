@@ -155,7 +155,7 @@ func (f *promptFleet) settles(t testing.TB, n int) {
 	})
 }
 
-// reaches waits until a target was handed over for which ok holds.
+// reaches waits until a target was handed over for which ok is true.
 func (f *promptFleet) reaches(t testing.TB, ok func(fleet.Snapshot) bool) {
 	t.Helper()
 	limit := time.After(5 * time.Minute)

@@ -131,7 +131,7 @@ func situation(t *testing.T, archive *txtar.Archive) (before, after map[string][
 	return before, after, want
 }
 
-// replace makes files all that the clone's work tree holds.
+// replace makes files all that the clone's work tree has.
 func (s *system) replace(files map[string][]byte) {
 	s.t.Helper()
 	s.git(s.clone(), "rm", "-rq", "--ignore-unmatch", ".")

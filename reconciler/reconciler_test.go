@@ -231,7 +231,7 @@ func (s *system) run() {
 	})
 }
 
-// deployed waits until the fleet was told a target for which ok holds.
+// deployed waits until the fleet was told a target for which ok is true.
 func (s *system) deployed(environment string, ok func(fleet.Target) bool) fleet.Target {
 	s.t.Helper()
 	limit := time.After(time.Minute)

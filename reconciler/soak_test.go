@@ -106,7 +106,7 @@ func (s *system) healthy(environment string) {
 }
 
 // TestAnswersToChecksAreTakenOver from the inventory of the environment before, so that a daemon that starts anew lets a release in whose
-// check held for long enough, and does not wait for all of that once more.
+// check passed for long enough, and does not wait for all of that once more.
 func TestAnswersToChecksAreTakenOver(t *testing.T) {
 	live := func(report func(*system) func(fleet.Result)) *system {
 		s := newSystem(t)

@@ -23,7 +23,7 @@ func (r *repository) direct(t testing.TB, p *platform.Platform, environment stri
 	return state
 }
 
-// released is the record that the state holds of a request.
+// released is the record that the state has of a request.
 func (r *repository) released(t testing.TB, k platform.RequestKey) *state.Release {
 	t.Helper()
 	base, err := render.ReadBase(r.files)

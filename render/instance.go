@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -77,7 +76,7 @@ func (r *Renderer) Show(p *platform.Platform, environment string, k platform.Req
 // notThere says that there is no instance of a request in an environment, with the reason where that is a Problem of the platform.
 func notThere(p *platform.Platform, environment string, k platform.RequestKey) platform.Problem {
 	not := platform.Problem{
-		File: path.Join("requests", k.Team, k.Name+".yaml"), Rule: "not-found", Environment: environment, Request: &k,
+		File: k.File(), Rule: "not-found", Environment: environment, Request: &k,
 		Message: fmt.Sprintf("no valid request %s in %s", k, environment),
 	}
 	its := func(o platform.Problem) bool {
@@ -209,7 +208,7 @@ func (b *builder) render(c *candidate, placed *placement) error {
 			return nil
 		}
 	}
-	placed.manifest, placed.revision = bytes.Clone(manifest), state.Revision(manifest) // without the room that its printer left
+	placed.manifest, placed.revision = bytes.Clone(manifest), state.Revision(manifest) // without the room that its printer reserved
 	b.written.known.put(placed.revision, idsOf(objects))
 	return nil
 }
@@ -270,7 +269,7 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	}
 	m := r.memories.of(environment)
 	e := m.evaluation(i)
-	if !e.holds(bound, record) {
+	if !e.fits(bound, record) {
 		e = evaluate(i, bound, record)
 		m.asked.put(i, e)
 	}

@@ -77,7 +77,7 @@ func (r *repository) first(t *testing.T, p *platform.Platform) {
 	}
 }
 
-// identities are the fields that hold the identity, as lines of the manifest with the fields they are below.
+// identities are the fields that have the identity, as lines of the manifest with the fields they are below.
 func identities(manifest []byte) (found []string) {
 	var path [12]string
 	kind := ""

@@ -241,7 +241,7 @@ to replace, the others commented out with their defaults.`,
 			if err != nil {
 				return err
 			}
-			file := fmt.Sprintf("requests/%s.yaml", key)
+			file := key.File()
 			s := &scaffold{Next: fmt.Sprintf("next: edit %s, then \"transom check\"; \"transom plan\" shows what it brings", file)}
 			s.add(file, draft.YAML())
 			return finish(cmd, &o.output, s, o.in.dir, func(p platform.Problem) bool { return strings.HasPrefix(p.Field, "spec.parameters") })

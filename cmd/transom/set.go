@@ -159,7 +159,7 @@ func (o *setOptions) examine(p *platform.Platform, key platform.RequestKey, resu
 
 // problemsOf lists the Problems of one request, those of rendering it among them.
 func problemsOf(p *platform.Platform, key platform.RequestKey) (all []platform.Problem) {
-	file := "requests/" + key.String() + ".yaml"
+	file := key.File()
 	for _, problem := range p.Problems {
 		if problem.Warning {
 			continue

@@ -12,7 +12,7 @@ import (
 )
 
 // TestCommandsUseSharedHelpersAndNeverOneAnother: a file belongs to the command whose name its own begins with, and the files
-// of one command use nothing that another's declare. Files of no command hold what several commands use, and use nothing
+// of one command use nothing that another's declare. Files of no command have what several commands use, and use nothing
 // of a command. Only main.go, which makes the tree of commands, knows them all.
 func TestCommandsUseSharedHelpersAndNeverOneAnother(t *testing.T) {
 	names, err := filepath.Glob("*.go")

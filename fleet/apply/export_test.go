@@ -79,7 +79,7 @@ func HealthOfCustom(manifest []byte, known bool, entries ...platform.Health) (he
 	return health, message, nil
 }
 
-// Impatient has a Cluster wait for so long only before it deletes a pod that never started. It is called before any pass.
+// Impatient has a Cluster wait for so long only before it deletes a pod that never started. It is called before any visit.
 func (c *Cluster) Impatient(wait time.Duration) { c.unstartedFor = wait }
 
 // NoteDeletion is noteDeletion.

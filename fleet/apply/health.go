@@ -7,7 +7,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// healthCache has the findings of earlier passes that health is assessed by.
+// healthCache has the findings of earlier visits that health is assessed by.
 type healthCache struct {
 	rules   rules
 	classes storageClasses
@@ -24,7 +24,7 @@ type assessment struct {
 	pods podDiagnosis
 }
 
-// assessHealth says how objects do, unless it said so before in this pass. Only an object that is at its desired revision, as the watch has seen
+// assessHealth says how objects do, unless it said so before in this visit. Only an object that is at its desired revision, as the watch has seen
 // it, is assessed by its status: health that belongs to another revision does not count.
 func (a assessment) assessHealth(ctx context.Context, set []*desired) error {
 	return each(ctx, set, func(ctx context.Context, d *desired) error {

@@ -254,7 +254,7 @@ func TestWatchIsReadNoFasterThanItIsReduced(t *testing.T) {
 	require.Eventually(t, func() bool { return heapMiB()-before < 100 }, patience, 100*time.Millisecond, "what was sent is kept")
 }
 
-// heapMiB is how much the process holds on to: the tests before this one have left garbage.
+// heapMiB is how much the process keeps: the tests before this one have left garbage.
 func heapMiB() int {
 	var memory runtime.MemStats
 	runtime.GC()

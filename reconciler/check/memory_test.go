@@ -47,7 +47,7 @@ func remember(t *testing.T, p *party, n *notebook) *check.Asker {
 	return a
 }
 
-// TestAnAnswerOutlivesTheProcess with the time for which it held, and since when. Nothing enters before the party was asked
+// TestAnAnswerOutlivesTheProcess with the time for which it was the same, and since when. Nothing enters before the party was asked
 // again, and an answer that nobody waits for any more is forgotten. It keeps R108.
 func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 		read(a, "prod", s)
 		wait(21 * time.Second)
 		before := read(a, "prod", s)[0]
-		require.Equal(t, 20*time.Second, before.Held)
+		require.Equal(t, 20*time.Second, before.Passed)
 		require.LessOrEqual(t, n.writes, 3)
 
 		wait(time.Hour) // in which the first one is not there
@@ -71,7 +71,7 @@ func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 		wait(time.Second)
 		is := read(b, "prod", s)[0]
 		require.Equal(t, before.Since, is.Since)
-		require.Equal(t, 20*time.Second, is.Held, "nobody watched meanwhile")
+		require.Equal(t, 20*time.Second, is.Passed, "nobody watched meanwhile")
 		wait(10 * time.Second)
 		sufficient := read(b, "prod", s)[0]
 		require.True(t, sufficient.Suffices(c))
@@ -82,7 +82,7 @@ func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 	})
 }
 
-// TestAnAnswerOfAnotherVerdictBeginsAnew however long the one from before the process held.
+// TestAnAnswerOfAnotherVerdictBeginsAnew however long the one from before the process lasted.
 func TestAnAnswerOfAnotherVerdictBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := checkOf(t, "answers", "https://slo.example.com/")
@@ -98,7 +98,7 @@ func TestAnAnswerOfAnotherVerdictBeginsAnew(t *testing.T) {
 		wait(time.Second)
 		is := read(a, "prod", s)[0]
 		require.Equal(t, promotion.Passes, is.Verdict)
-		require.Zero(t, is.Held)
+		require.Zero(t, is.Passed)
 		require.Zero(t, is.Failed)
 		require.Equal(t, promotion.Passes, n.entries[of].Verdict)
 	})

@@ -16,7 +16,7 @@ import (
 func (w *world) recordChanges() {
 	files := map[string]string{}
 	for k, r := range w.requests {
-		files["requests/"+k.String()+".yaml"] = fmt.Sprint(r.p, r.own, r.at, r.in, r.hold, r.pinned, r.binds)
+		files[k.File()] = fmt.Sprint(r.p, r.own, r.at, r.in, r.hold, r.pinned, r.binds)
 	}
 	for _, v := range w.platform.Offerings["web"].Versions {
 		files[v.Dir] = "published"

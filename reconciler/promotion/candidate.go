@@ -23,10 +23,9 @@ type candidate struct {
 
 // A choice is the release that an instance is to have.
 type choice struct {
-	next      *candidate         // the release that it takes instead of its own; nil: it stays
-	stay      *platform.Instance // of the release that it has
-	waiting   *candidate         // the newest that may not enter
-	overtaken int                // older candidates that would be left behind
+	next    *candidate         // the release that it takes instead of its own; nil: it stays
+	stay    *platform.Instance // of the release that it has
+	waiting *candidate         // the newest that may not enter
 	outcome
 }
 
@@ -73,7 +72,8 @@ func (o *choice) offer(c *candidate, older int) {
 	case len(c.closed) == 0:
 		o.next = c
 	case o.waiting == nil:
-		o.waiting, o.overtaken = c, older
+		o.waiting = c
+		o.candidate, o.removal, o.overtaken = &c.content, c.removal, older
 		o.wait(c.closed...)
 	default:
 		for _, g := range c.closed {
@@ -101,7 +101,7 @@ func (s picker) examine(content Content) *candidate {
 	if q.ask(rendering); len(q.closed) == 0 && !s.unchanged(q.keys) {
 		c.classify(s.base)
 		q.group, q.within = c.group, c.within
-		q.counts = s.apart(content.Commit, cmp.Or(content.File, "requests/"+s.key.String()+".yaml"), q.instance.Version.Dir)
+		q.counts = s.apart(content.Commit, cmp.Or(content.File, s.key.File()), q.instance.Version.Dir)
 		q.readmits = q.counts.of(s.people.entering(q.to, versionAlone(s.base, q.to, q.spec, s.Environment.Name)))
 		q.ask(entry)
 	}
@@ -137,7 +137,7 @@ func (s picker) unchanged(keys map[string]string) bool {
 func (s picker) remove() *candidate {
 	c := &candidate{removal: true, cause: state.CauseRemoval, content: removalOf(s.base)}
 	q := &question{subject: s.subject, to: c.content.ReleaseRef}
-	q.counts = s.apart(s.Platform.Commit, cmp.Or(s.base.File, "requests/"+s.key.String()+".yaml"))
+	q.counts = s.apart(s.Platform.Commit, cmp.Or(s.base.File, s.key.File()))
 	q.ask(removal)
 	c.answer = q.answer
 	return c

@@ -85,7 +85,7 @@ func (w *world) pass(environment string, raced bool) bool {
 	return w.commit(s, p, proposals, records)
 }
 
-// compareWithoutMemory holds a pass against the same one without a memory, which looks at every request.
+// compareWithoutMemory checks a pass against the same one without a memory, which looks at every request.
 func (w *world) compareWithoutMemory(v *promotion.View, p *pass, proposals []state.Proposal) {
 	if w.judge == nil {
 		return

@@ -12,7 +12,7 @@ import (
 // release is the digest that a request of the ladder has with this parameter.
 func releaseOf(name, p string) string { return name + ":1.0.0:" + p + ",dev,prod,staging" }
 
-// leapt is a ladder whose prod was held while staging proved p2 and p3, and then took p3.
+// leapt is a ladder whose prod was on hold while staging proved p2 and p3, and then took p3.
 func leapt(t *testing.T, p3 fault) *world {
 	w := settled(t, "a")
 	w.faults["p3/<nil>@prod"] = p3

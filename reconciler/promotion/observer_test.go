@@ -35,7 +35,7 @@ func (on *placed) forget() {
 // isBlind reports whether nobody looks at a cluster, though the daemon is told that something happens there.
 func (w *world) isBlind(cluster string) bool { return w.blind[cluster] > w.clock }
 
-// holds reports whether the last observation holds although nobody looks, because nothing has happened since.
+// holds reports whether the last observation is still true although nobody looks, because nothing has happened since.
 func (w *world) holds(on *placed, health state.Health) bool {
 	switch {
 	case on.said == "" || on.doubted:

@@ -29,7 +29,7 @@ func (o *oracle) rollouts(s *stage, was, is *state.Release) {
 	}
 }
 
-// outlived holds the end of a rollout whose clusters all left against the true health on those that are left. It checks R74.
+// outlived checks the end of a rollout whose clusters all left against the true health on those that remain. It checks R74.
 func (o *oracle) outlived(s *stage, was, ends *state.Release) {
 	moved := was.Promotion.Rollout.Moved
 	if len(moved) == 0 || slices.ContainsFunc(moved, func(c string) bool { _, there := ends.Clusters[c]; return there && o.away[c] == nil }) {
@@ -40,7 +40,7 @@ func (o *oracle) outlived(s *stage, was, ends *state.Release) {
 	}
 }
 
-// joins holds a cluster that comes to an instance that runs on others against the rule of joining: until it was healthy it
+// joins checks a cluster that comes to an instance that runs on others against the rule of joining: until it was healthy it
 // counts nowhere. It checks R83.
 func (o *oracle) joins(s *stage, p *pass, was, is *state.Release) {
 	if was == nil || was.Absent || was.Promotion.Rollout != nil {
@@ -59,7 +59,7 @@ func (o *oracle) joins(s *stage, p *pass, was, is *state.Release) {
 	}
 }
 
-// deletes holds deletions that wait for an Approval against the placements that are to go: a placement that is let go is not
+// deletes checks deletions that wait for an Approval against the placements that are to go: a placement that is let go is not
 // deleted. It checks R51.
 func (o *oracle) deletes(s *stage, p *pass) {
 	if p.Deletions == "" {

@@ -6,7 +6,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// tried holds a cluster that a rollout leaves behind, on its way to more clusters or to its end, against the true answers about it.
+// tried checks a cluster that a rollout leaves behind, on its way to more clusters or to its end, against the true answers about it.
 // It checks R106 and R107.
 func (o *oracle) tried(s *stage, was *state.Release, cluster string) {
 	if was == nil || was.Absent || was.Promotion.Rollout == nil || !slices.Contains(was.Promotion.Rollout.Moved, cluster) {
@@ -30,7 +30,7 @@ func (o *oracle) tried(s *stage, was *state.Release, cluster string) {
 	}
 }
 
-// condemns holds a rejection for a check against the true answers: silence is no reason, nor is an answer of a moment. It checks R106.
+// condemns checks a rejection for a check against the true answers: silence is no reason, nor is an answer of a moment. It checks R106.
 func (o *oracle) condemns(environment string, on *placed, f state.Failure) {
 	for _, c := range o.platform.Environments[environment].Rollout.Checks {
 		if on.unsound < max(c.For, tick) {

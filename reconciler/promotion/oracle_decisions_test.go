@@ -36,7 +36,7 @@ func (o *oracle) skips(environment, skipped string, r *state.Release) bool {
 	}) != nil
 }
 
-// untouchable holds a change of bytes against holds and windows. It checks R33 and R34.
+// untouchable checks a change of bytes against holds and windows. It checks R33 and R34.
 func (o *oracle) untouchable(s *stage, is *state.Release, changed, gone []string) {
 	hold := o.decided(s.name, "Hold", func(d *platform.Decision) bool {
 		switch {
@@ -93,7 +93,7 @@ func (o *oracle) failures(environment string, was, is *state.Release) {
 	}
 }
 
-// unseen holds a rejection against the observations: a release that did not fail, and whose pods can start, was seen not to
+// unseen checks a rejection against the observations: a release that did not fail, and whose pods can start, was seen not to
 // be healthy for as long as it may take. It checks R63 and R64.
 func (o *oracle) unseen(environment string, k platform.RequestKey, f state.Failure) {
 	cluster, _, _ := strings.Cut(f.Message, ":")
@@ -123,7 +123,7 @@ func (o *oracle) readmits(environment, release, version string, k platform.Reque
 	})
 }
 
-// again holds a change of bytes against the bytes that failed before: only a decision that was merged since lets it in.
+// again checks a change of bytes against the bytes that failed before: only a decision that was merged since lets it in.
 // It checks R37.
 func (o *oracle) again(s *stage, is *state.Release, changed []string) {
 	for _, c := range changed {

@@ -9,7 +9,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// entered holds a release that came by itself against proof, approval and history.
+// entered checks a release that came by itself against proof, approval and history.
 // It checks R3, R4, R12, R13, R14, R17, R31, R36 and R103.
 func (o *oracle) entered(s *stage, was, is *state.Release) {
 	e := o.platform.Environments[s.name]
@@ -103,7 +103,7 @@ func (o *oracle) upstream(e *platform.Environment, spec *platform.RequestSpec) (
 // approved returns the Approval that admits a release, one of exactly it before one of its version.
 func (o *oracle) approved(environment string, was, is *state.Release) *platform.Decision {
 	apart := func(d *platform.Decision) bool {
-		return o.apart(environment, d, is.Commit, "requests/"+is.Key.String()+".yaml", "offerings/web/"+is.Version)
+		return o.apart(environment, d, is.Commit, is.Key.File(), "offerings/web/"+is.Version)
 	}
 	exact := o.decided(environment, "Approval", func(d *platform.Decision) bool {
 		return d.Request != nil && *d.Request == is.Key && d.Release == is.Digest && apart(d)

@@ -9,7 +9,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// leaves holds the clusters that an instance leaves, while it stays on others or is to come to them, against these others:
+// leaves checks the clusters that an instance leaves, while it stays on others or is to come to them, against these others:
 // before it goes from anywhere all of them that count have the bytes that they are to have, and have been well for as long
 // as their wave asks. It checks R85.
 func (o *oracle) leaves(s *stage, p *pass, was, is *state.Release, gone []string) {
@@ -87,7 +87,7 @@ func (o *oracle) spread(id string, r *state.Release) {
 	o.whole[id], o.clusters[id] = r.Digest, maps.Clone(r.Clusters)
 }
 
-// wherever holds a rollback against the clusters on which the release before was: it is on all of them again that the
+// wherever checks a rollback against the clusters on which the release before was: it is on all of them again that the
 // environment still has, and as it was where the failure had moved it or had left. It checks R88.
 func (o *oracle) wherever(s *stage, was, is *state.Release) {
 	for c, ran := range o.clusters[at(s.name, is.Key.Name)] {

@@ -8,7 +8,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// removed holds a removal against approval, and against the environments before this one: one of them has to have gone
+// removed checks a removal against approval, and against the environments before this one: one of them has to have gone
 // without the request for long enough. It checks R43, R44, R47 and R48.
 func (o *oracle) removed(s *stage, was, is *state.Release) {
 	for k, r := range s.releases {
@@ -27,7 +27,7 @@ func (o *oracle) removed(s *stage, was, is *state.Release) {
 	removal := platform.Digest(map[string]any{"team": is.Key.Team, "request": is.Key.Name, "absent": true, "release": was.Digest})
 	if o.decided(s.name, "Approval", func(d *platform.Decision) bool {
 		return d.Request != nil && *d.Request == is.Key && d.Release == removal &&
-			o.apart(s.name, d, o.platform.Commit, "requests/"+is.Key.String()+".yaml")
+			o.apart(s.name, d, o.platform.Commit, is.Key.File())
 	}) != nil {
 		return
 	}

@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// An oracle holds commits against the rules of promotion. It goes by the truth of the world, and by its own reading of
+// An oracle checks commits against the rules of promotion. It goes by the truth of the world, and by its own reading of
 // decisions, never by the gates of the state machine.
 type oracle struct {
 	*world
@@ -188,7 +188,7 @@ func (o *oracle) judged(s *stage, p *pass, was, is *state.Release) {
 	}
 }
 
-// over holds the end of a rollout against the true health on the clusters that it moved. It checks R63 and R75.
+// over checks the end of a rollout against the true health on the clusters that it moved. It checks R63 and R75.
 func (o *oracle) over(s *stage, was, ends *state.Release) {
 	if ends == nil || ends.Absent || ends.Promotion.Rollout != nil || len(ends.Clusters) == 0 || was == nil || was.Promotion.Rollout == nil {
 		return
@@ -229,7 +229,7 @@ func differ(was, is *state.Release) (changed, gone []string) {
 	return changed, gone
 }
 
-// waves holds the clusters that a rollout reaches against the waves before them. It checks R52 and R78.
+// waves checks the clusters that a rollout reaches against the waves before them. It checks R52 and R78.
 func (o *oracle) waves(s *stage, was, is *state.Release, changed []string) {
 	all := o.platform.Environments[s.name].Rollout.Waves
 	if len(all) < 2 || is.Promotion.Rollout == nil || is.Promotion.Rollout.Cause == "pin" {

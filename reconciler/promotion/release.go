@@ -52,7 +52,7 @@ func ContentOf(r *state.Release) Content {
 func contentOfProof(k platform.RequestKey, p state.Proof) Content {
 	return Content{
 		ReleaseRef: ReleaseRef{Key: k, Digest: p.Digest, Offering: p.Offering, Version: p.Version},
-		Spec:       p.Request, VersionDigest: p.VersionDigest, Commit: p.Commit, File: "requests/" + k.String() + ".yaml",
+		Spec:       p.Request, VersionDigest: p.VersionDigest, Commit: p.Commit, File: k.File(),
 	}
 }
 

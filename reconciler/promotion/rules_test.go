@@ -15,7 +15,7 @@ import (
 // settled is a ladder on which these requests have arrived in prod; its trace is told where the test fails.
 func settled(t *testing.T, names ...string) *world { return settle(t, ladder(), names...) }
 
-// judged is settled, and held against the rules of promotion from its beginning until the test ends.
+// judged is settled, and checked against the rules of promotion from its beginning until the test ends.
 func judged(t *testing.T, names ...string) *world {
 	w := ladder()
 	o := newOracle(w)

@@ -17,7 +17,7 @@ var (
 	firstSeed = flag.Uint64("seed", 1, "the first of them")
 )
 
-// TestSchedules holds the state machine against the rules of promotion in random histories. A schedule that breaks one is
+// TestSchedules checks the state machine against the rules of promotion in random histories. A schedule that breaks one is
 // shrunk to the events that it takes, and told.
 func TestSchedules(t *testing.T) {
 	began := time.Now()

@@ -289,7 +289,7 @@ func digestOf(k platform.RequestKey, s *platform.RequestSpec, version string) st
 func (w *world) resolve(environment string, k platform.RequestKey, s *platform.RequestSpec, v *platform.Version) *platform.Instance {
 	e := w.platform.Environments[environment]
 	i := &platform.Instance{
-		Request:     &platform.Request{Key: k, File: "requests/" + k.String() + ".yaml", Spec: *s},
+		Request:     &platform.Request{Key: k, File: k.File(), Spec: *s},
 		Environment: e, Offering: w.platform.Offerings["web"], Version: v, Release: digestOf(k, s, v.Number.String()),
 	}
 	for provider, name := range s.Bindings {

@@ -197,36 +197,6 @@ func entrance(in *Instance, cause state.Cause) string {
 	}
 }
 
-// stopped says which failure is new since the last pass; empty: none.
-func stopped(old, in *Instance) string {
-	if why := in.Rollout.stopped(); why != "" && why != old.Rollout.stopped() {
-		return "stopped: " + why
-	}
-	for _, f := range in.Rejected {
-		known := func(o Failure) bool { return o.Release == f.Release && o.Cluster == f.Cluster && o.At.Equal(f.At) }
-		if !slices.ContainsFunc(old.Rejected, known) {
-			return "rejected: " + f.String()
-		}
-	}
-	return ""
-}
-
-// String says where a failure was and how it showed. A message that names the object names its cluster, too: a release that
-// failed on one is rejected on all.
-func (f Failure) String() string {
-	text := f.Message
-	if f.Object != "" && strings.Contains(text, f.Object) {
-		return text
-	}
-	if f.Object != "" {
-		text = f.Object + ": " + text
-	}
-	if f.Cluster != "" && !strings.HasPrefix(text, f.Cluster+": ") {
-		text = f.Cluster + ": " + text
-	}
-	return text
-}
-
 // recordGates records which gates closed for an instance between two passes, and which opened; the caller holds the lock.
 func (b *Board) recordGates(key instanceKey, before []Gate, in *Instance) {
 	after := in.Waiting

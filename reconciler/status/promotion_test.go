@@ -155,9 +155,28 @@ func TestReleaseFileIsRemembered(t *testing.T) {
 	require.Equal(t, "east: crashes", in.Rejected[0].String())
 	elsewhere := status.Failure{Cluster: "west", Object: "Deployment shop", Message: "east: Failed Deployment shop: crashes"}
 	require.Equal(t, "east: Failed Deployment shop: crashes", elsewhere.String(), "it failed there, and is rejected here")
+	apart := status.Failure{Cluster: "east", Object: "Deployment shop", Message: "east: ErrImagePull"}
+	require.Equal(t, "east: Deployment shop: ErrImagePull", apart.String())
 	in.Remember(state.Promotion{})
 	require.Empty(t, in.Rollout)
 	require.Empty(t, in.Rejected)
+}
+
+// TestCauseOfARejectionIsToldOnce: the release is rejected on all clusters, for what showed on one.
+func TestCauseOfARejectionIsToldOnce(t *testing.T) {
+	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	failure := func(cluster, message string, at time.Time) status.Failure {
+		return status.Failure{Release: "sha256:2", Cluster: cluster, Object: "Deployment shop", Message: message, At: at}
+	}
+	causes := status.Causes([]status.Failure{
+		failure("blue", "east: ErrImagePull", at), failure("east", "east: ErrImagePull", at), failure("west", "east: ErrImagePull", at),
+		failure("west", "west: CrashLoopBackOff", at.Add(time.Hour)), failure("blue", "Deployment shop is gone", at.Add(2*time.Hour)),
+	})
+	var told []string
+	for _, f := range causes {
+		told = append(told, f.String())
+	}
+	require.Equal(t, []string{"east: Deployment shop: ErrImagePull", "west: Deployment shop: CrashLoopBackOff", "Deployment shop is gone"}, told)
 }
 
 func TestInstanceThatHasNotComeYetIsKnownByWhatItWaitsFor(t *testing.T) {

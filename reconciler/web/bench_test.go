@@ -143,7 +143,7 @@ func hear(b *testing.B, stream *bufio.Reader) {
 	}
 }
 
-// inUse is the memory that the process holds on to.
+// inUse is the memory that the process keeps.
 func inUse() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

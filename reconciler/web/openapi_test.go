@@ -68,7 +68,7 @@ func TestEveryRouteOfTheAPIIsInTheDocument(t *testing.T) {
 	require.ElementsMatch(t, routes, described)
 }
 
-// TestAnswersAreAsTheDocumentSays: every operation is asked of a daemon that knows much, and its answer is held to its schema, in which
+// TestAnswersAreAsTheDocumentSays: every operation is asked of a daemon that knows much, and its answer is checked against its schema, in which
 // no field may be unknown.
 func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 	doc := newDocument(t, true)
@@ -113,7 +113,7 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 	}
 }
 
-// requireValid holds a text to a schema of a document.
+// requireValid checks a text against a schema of a document.
 func requireValid(t *testing.T, doc *huma.OpenAPI, schema *huma.Schema, text, about string) {
 	t.Helper()
 	data, err := json.Marshal(doc)

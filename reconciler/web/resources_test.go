@@ -60,7 +60,7 @@ func TestListsHavePages(t *testing.T) {
 	}
 }
 
-// TestEachKindOfDecisionIsAFilter holds the tag of the parameter, which can only be a literal, against the kinds.
+// TestEachKindOfDecisionIsAFilter checks the tag of the parameter, which can only be a literal, against the kinds.
 func TestEachKindOfDecisionIsAFilter(t *testing.T) {
 	s := serve(t, busy(t))
 	for _, kind := range decision.Kinds() {

@@ -251,7 +251,7 @@ func TestCasesAreJudgedByPolicies(t *testing.T) {
 	require.NotNil(t, warned.Got)
 }
 
-// TestCasesOfTheSecondRendererOnlyWarn: replicas beside an autoscaler were right before they were left out.
+// TestCasesOfTheSecondRendererOnlyWarn: replicas beside an autoscaler were right before they were omitted.
 func TestCasesOfTheSecondRendererOnlyWarn(t *testing.T) {
 	const scaled = `
 -- offerings/store/1.0.0/kustomization.yaml --

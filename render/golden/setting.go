@@ -52,7 +52,7 @@ func (s *setting) prepare() bool {
 	}
 	s.key = platform.RequestKey{Team: testTeam, Name: name}
 	s.environment = environments[0]
-	s.add("requests/"+s.key.String()+".yaml", "request.yaml", data)
+	s.add(s.key.File(), "request.yaml", data)
 	for _, file := range slices.Sorted(maps.Keys(s.files)) {
 		if !slices.Contains([]string{"request.yaml", "want.yaml", "environment.yaml", "cluster.yaml"}, file) {
 			s.add("requests/"+testTeam+"/"+file, file, s.files[file])

@@ -24,7 +24,7 @@ func (r *Request) BoundTo(env string) map[string]RequestKey {
 }
 
 // At returns a Problem that stands at a field of an instance's file, for the caller to add the message. In recorded content
-// that the head has left behind no line has that field any more.
+// that the head has moved on from no line has that field any more.
 func (p *Platform) At(i *Instance, field string) Problem {
 	problem := p.fileOf(i).document("").at(field, "", "")
 	problem.Request = &i.Request.Key
@@ -110,7 +110,7 @@ func (b *binder) checkProviders(r *resolved, i *Instance) []Problem {
 		field, key, env := i.BindingField(name), i.Bindings[name], i.Environment.Name
 		provider := b.team.resolved[key]
 		if provider == nil {
-			if !b.platform.tree.mayExist("requests/"+key.String()+".yaml") && !b.team.names(key.Name) {
+			if !b.platform.tree.mayExist(key.File()) && !b.team.names(key.Name) {
 				d.problem(field, "unknown-request", "team %s has no request %q%s", key.Team, wording.Shorten(key.Name), b.orTheTeamHas(key))
 			}
 			continue

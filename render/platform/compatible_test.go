@@ -16,7 +16,7 @@ import (
 
 // TestWhatOneVersionTookTheNextTakes: over random schemas, each made from the one before by a few changes, a value that
 // a version takes is taken by every later version of its major, unless a narrowing says which one refuses it. Rules in
-// CEL are left out: which values they refuse cannot be told.
+// CEL are omitted: which values they refuse cannot be told.
 func TestWhatOneVersionTookTheNextTakes(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 7))
 	loaded, kept := 0, 0

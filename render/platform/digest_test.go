@@ -10,7 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// TestADigestIsOfWhatIsMeant however it is held: as generic maps, or behind a type that says the same in JSON.
+// TestADigestIsOfWhatIsMeant however it is kept: as generic maps, or behind a type that says the same in JSON.
 func TestADigestIsOfWhatIsMeant(t *testing.T) {
 	for _, v := range []any{
 		nil, "", "a\u2028<&>\u0085", "\xff", 1, int64(math.MaxInt64), math.Copysign(0, -1), 1e21, 1e-7, 100000000000000000000.0, true,

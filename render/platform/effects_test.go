@@ -14,7 +14,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// fieldsOf lists the paths of the fields of a kind that hold something themselves, by the types that its files are decoded
+// fieldsOf lists the paths of the fields of a kind that have something themselves, by the types that its files are decoded
 // into. The fields below a parameters schema and a label selector are defined by others.
 func fieldsOf(kind string) []string {
 	schema := platform.JSONSchema(kind)

@@ -15,7 +15,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// nested is a file system that holds, below one folder, ten folders which hold ten folders and so on, as a Git tree can that
+// nested is a file system that has, below one folder, ten folders which have ten folders and so on, as a Git tree can that
 // names one directory under ten names. At the end of each path there is a file.
 type nested struct {
 	fstest.MapFS

@@ -23,7 +23,7 @@ type Platform struct {
 
 	Notifications map[string]*Notification
 
-	// Problems holds every Problem and Warning, sorted by file, line, column and text.
+	// Problems has every Problem and Warning, sorted by file, line, column and text.
 	Problems []Problem
 
 	parts
@@ -47,13 +47,13 @@ func (p *Platform) Request(k RequestKey) *Request { return p.teams[k.Team].reque
 func (p *Platform) Instances(environment string) []*Instance { return p.instances[environment] }
 
 // Broken says that a request is in an environment, or may be, but cannot be resolved there: the release that it has stays as
-// it is. Of a request that is neither among Instances nor Broken nothing is left in that environment.
+// it is. Of a request that is neither among Instances nor Broken nothing remains in that environment.
 func (p *Platform) Broken(environment string, k RequestKey) bool {
 	if e := p.Environments[environment]; e == nil || e.Broken {
 		return e != nil || p.tree.mayExist("environments/"+environment+".yaml")
 	}
 	if r := p.Request(k); r == nil {
-		return p.tree.mayExist("requests/"+k.String()+".yaml") || p.teams[k.Team].names(k.Name)
+		return p.tree.mayExist(k.File()) || p.teams[k.Team].names(k.Name)
 	} else if r.Broken {
 		return true
 	}
@@ -68,6 +68,9 @@ type RequestKey struct {
 
 // String is the form TEAM/REQUEST that people write.
 func (k RequestKey) String() string { return k.Team + "/" + k.Name }
+
+// File is the path of the request's file in a platform repository.
+func (k RequestKey) File() string { return "requests/" + k.String() + ".yaml" }
 
 // Compare orders keys by team, then by name.
 func (k RequestKey) Compare(o RequestKey) int {

@@ -36,7 +36,7 @@ func object(apiVersion, kind, rest string) string {
 	return "apiVersion: " + apiVersion + "\nkind: " + kind + "\nmetadata:\n  name: x\n" + rest
 }
 
-// TestPlanKnowsWhatCannotChangeInPlace holds the table of immutable fields.
+// TestPlanKnowsWhatCannotChangeInPlace checks the table of immutable fields.
 func TestPlanKnowsWhatCannotChangeInPlace(t *testing.T) {
 	for _, c := range []struct{ apiVersion, kind, before, after, fields string }{
 		{"apps/v1", "Deployment", "spec: {selector: {matchLabels: {a: b}}}", "spec: {selector: {matchLabels: {a: c}}}", "spec.selector"},

@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// TestRecordsStayAsTheyAreWhenOthersAreMadeOfThem holds the difference between two values against the changes that were made.
+// TestRecordsStayAsTheyAreWhenOthersAreMadeOfThem checks the difference between two values against the changes that were made.
 func TestRecordsStayAsTheyAreWhenOthersAreMadeOfThem(t *testing.T) {
 	key := func(team, name string) platform.RequestKey { return platform.RequestKey{Team: team, Name: name} }
 	type records = map[platform.RequestKey]*state.Release

@@ -30,7 +30,7 @@ func functions(l *links) template.FuncMap {
 		},
 		"item": func(link, name string, chosen bool) navigation { return navigation{link, name, chosen} },
 		"clip": clip, "up": func(a, b int) int { return a - b }, "down": func(a, b int) int { return a + b }, "cellName": cellName, "cellVersion": cellVersion,
-		"flag": flagOf, "gateNames": gateNames, "opensAt": opensAt, "fileLink": l.file, "commitLink": l.commit, "describe": describe,
+		"flag": flagOf, "gateNames": gateNames, "opensAt": opensAt, "fileLink": l.file, "commitLink": l.commit,
 		"join": strings.Join, "reach": reachOf, "passed": passedText, "count": terminalCount,
 		"podsLink": podsLink, "manifestsLink": manifestsLink, "objectLink": objectLink, "objectName": objectName, "diffLines": diffLines, "lines": tails, "source": sourceOf,
 	}
@@ -105,22 +105,12 @@ func flagOf(in *status.Instance, p *status.Placement) *flag {
 		return &flag{"waits for its wave", "its wave is still to come", ""}
 	case r.Cause == state.CauseRollback:
 		why := ""
-		if n := len(in.Rejected); n > 0 {
-			why = describe(in.Rejected[n-1])
+		if causes := status.Causes(in.Rejected); len(causes) > 0 {
+			why = causes[len(causes)-1].String()
 		}
 		return &flag{"rolled back", why, "failed"}
 	}
 	return &flag{"rolling out", string(r.Cause) + ", not healthy in all waves yet", ""}
-}
-
-// describe tells of a failure. A message that names the object names its cluster, too.
-func describe(f status.Failure) string {
-	namesObject := f.Object != "" && strings.Contains(f.Message, f.Object)
-	if namesObject || strings.HasPrefix(f.Message, f.Cluster+": ") {
-		return f.Message
-	}
-	parts := slices.DeleteFunc([]string{f.Cluster, f.Object, f.Message}, func(s string) bool { return s == "" })
-	return strings.Join(parts, ": ")
 }
 
 func gateNames(gates []status.Gate) string {

@@ -53,6 +53,15 @@ func (in *instance) Worst() verdict {
 	return worst
 }
 
+// Overall is the worst verdict of an instance's placements, or that its next release was rejected. One that waits is nothing bad.
+func (in *instance) Overall() verdict {
+	worst := in.Worst()
+	if waitingVerdict(in.Instance) == rejected && rejected.rank() < worst.rank() {
+		return rejected
+	}
+	return worst
+}
+
 func newModel(s status.Status) *model {
 	m := &model{Status: s, byKey: map[platform.RequestKey]*row{}, byName: map[string]*status.Environment{}}
 	for i := range s.Environments {

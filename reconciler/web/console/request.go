@@ -19,33 +19,34 @@ const gitTime = 3 * time.Second
 
 // A requestPage is one request: its way through the environments, and all that is known of it in one of them.
 type requestPage struct {
-	Key       platform.RequestKey
-	Offering  string
-	File      string
-	Pipeline  *pipeline
-	Row       *row
-	In        *status.Instance
-	Env       *status.Environment
-	Verdict   verdict
-	Word      string
-	Why       string
-	Places    []place
-	Outputs   []output
-	Commands  []string
-	Promote   string // the command that opens the gate that waits for a person
-	Failures  []status.Failure
-	Proof     string
-	Origin    []Rung
-	NoOrigin  string
-	History   []Past
-	NoHistory string
-	Bound     []platform.RequestKey // that are bound to it
-	Pods      bool                  // whoever looks may see its pods
-	Manifests bool                  // and its manifests
+	Key        platform.RequestKey
+	Offering   string
+	File       string
+	Pipeline   *pipeline
+	Row        *row
+	In         *status.Instance
+	Env        *status.Environment
+	Verdict    verdict
+	Word       string
+	Why        string
+	Refused    string // why another release than the one that runs does not come by itself any more
+	Placements []placementView
+	Outputs    []output
+	Commands   []string
+	Promote    string // the command that opens the gate that waits for a person
+	Failures   []status.Failure
+	Proof      string
+	Origin     []Rung
+	NoOrigin   string
+	History    []Past
+	NoHistory  string
+	Bound      []platform.RequestKey // that are bound to it
+	Pods       bool                  // whoever looks may see its pods
+	Manifests  bool                  // and its manifests
 }
 
-// A place is a placement of the page's instance.
-type place struct {
+// A placementView is a placement of the page's instance.
+type placementView struct {
 	*status.Placement
 	Wave    string
 	Verdict verdict
@@ -120,13 +121,16 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 	}
 	for i := range in.Placements {
 		p := &in.Placements[i]
-		one := placeOf(in.Instance, p, waves[p.Cluster])
+		one := viewOf(in.Instance, p, waves[p.Cluster])
 		if one.Verdict.rank() < page.Verdict.rank() {
 			page.Verdict, page.Why = one.Verdict, reason(in.Instance, p)
 		}
-		page.Places = append(page.Places, one)
+		page.Placements = append(page.Placements, one)
 	}
 	page.Word = string(page.Verdict)
+	if page.Verdict != rejected {
+		page.Refused = refused(in.Instance)
+	}
 	if in.Absent {
 		page.Word = "Removing"
 	}
@@ -148,9 +152,9 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 // opensByPerson says whether an Approval opens a gate.
 func opensByPerson(g status.Gate) bool { return g.Name == gate.Approval || g.Name == gate.Rejected }
 
-func placeOf(in *status.Instance, p *status.Placement, wave string) place {
+func viewOf(in *status.Instance, p *status.Placement, wave string) placementView {
 	v := verdictOf(in, p)
-	one := place{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != healthy || len(p.Added)+len(p.Leaving) > 0}
+	one := placementView{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != healthy || len(p.Added)+len(p.Leaving) > 0}
 	order := []status.Stage{status.Rendered, status.Committed, status.Applied, status.Healthy}
 	times := []time.Time{in.MergedAt, p.CommittedAt, p.AppliedAt, p.HealthyAt}
 	names := []string{"Merged", string(status.Committed), string(status.Applied), string(status.Healthy)}
@@ -171,15 +175,33 @@ func placeOf(in *status.Instance, p *status.Placement, wave string) place {
 	return one
 }
 
+// refused says which release was rejected here, the one that would come next or the one that was rolled back; empty: none. The one that
+// runs may be well at the same time.
+func refused(in *status.Instance) string {
+	if i := slices.IndexFunc(in.Waiting, func(g status.Gate) bool { return g.Name == gate.Rejected }); i >= 0 {
+		next := "the next release"
+		if in.Candidate != nil && in.Candidate.Version != "" {
+			next = in.Candidate.Version
+		}
+		return next + " " + in.Waiting[i].Reason
+	}
+	causes := status.Causes(in.Rejected)
+	if in.Rollout == nil || in.Rollout.Cause != state.CauseRollback || len(causes) == 0 {
+		return ""
+	}
+	last := causes[len(causes)-1]
+	return last.Version + " was rolled back: " + last.String()
+}
+
 // failures are the releases that were rejected, the latest first, each reason once.
 func failures(in *status.Instance) []status.Failure {
 	var all []status.Failure
 	told := map[string]bool{}
-	for _, f := range slices.Backward(in.Rejected) {
+	for _, f := range slices.Backward(status.Causes(in.Rejected)) {
 		if in.Candidate != nil && f.Release == in.Candidate.Release && waitingVerdict(in) == rejected {
 			continue // its gate tells it
 		}
-		key := f.Release + " " + describe(f)
+		key := f.Release + " " + f.String()
 		if !told[key] {
 			told[key] = true
 			all = append(all, f)

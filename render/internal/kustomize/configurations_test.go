@@ -99,7 +99,7 @@ func TestConfigurationsBuildAsKustomizeBuildsThem(t *testing.T) {
 	}
 }
 
-// TestConfiguredReferencesAreCounted before a build holds each against all objects.
+// TestConfiguredReferencesAreCounted before a build checks each against all objects.
 func TestConfiguredReferencesAreCounted(t *testing.T) {
 	const many = 700
 	files := map[string]string{

@@ -15,7 +15,7 @@ import (
 	"transom.dev/render/internal/kustomize"
 )
 
-// leaves calls visit with a value of the type for each text that it can hold, which is the one given; the name is where.
+// leaves calls visit with a value of the type for each text that it can have, which is the one given; the name is where.
 func leaves(of reflect.Type, name, text string, visit func(name string, value any)) {
 	switch of.Kind() {
 	case reflect.Pointer:

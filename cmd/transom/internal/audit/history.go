@@ -174,15 +174,9 @@ func (e *Entry) advanced(before, after state.Promotion) {
 	if r == nil && old != nil && e.Cause == "" {
 		tell("healthy in all waves")
 	}
-	for _, f := range after.Rejected {
-		known := func(o state.Failure) bool {
-			return o.RenderKey == f.RenderKey && o.Cluster == f.Cluster && o.At.Equal(f.At)
-		}
-		if !slices.ContainsFunc(before.Rejected, known) {
-			text := status.Failure{Cluster: f.Cluster, Object: f.Object, Message: f.Message}.String()
-			if line := fmt.Sprintf("rejected %s: %s", terminal.Release(f.Version, f.Release), text); !slices.Contains(e.Events, line) {
-				tell("%s", line)
-			}
+	for _, f := range rejected(before.Rejected, after.Rejected) {
+		if line := fmt.Sprintf("rejected %s: %s", terminal.Release(f.Version, f.Release), f); !slices.Contains(e.Events, line) {
+			tell("%s", line)
 		}
 	}
 	for _, p := range after.Proven {
@@ -194,6 +188,20 @@ func (e *Entry) advanced(before, after state.Promotion) {
 	if len(after.Admitted) > 0 && !slices.Equal(after.Admitted, before.Admitted) {
 		tell("admitted by an Approval, for all its steps")
 	}
+}
+
+// rejected are the failures that came, each cause once.
+func rejected(before, after []state.Failure) []status.Failure {
+	var came []status.Failure
+	for _, f := range after {
+		known := func(o state.Failure) bool {
+			return o.RenderKey == f.RenderKey && o.Cluster == f.Cluster && o.At.Equal(f.At)
+		}
+		if !slices.ContainsFunc(before, known) {
+			came = append(came, status.Failure{Release: f.Release, Version: f.Version, Cluster: f.Cluster, Object: f.Object, Message: f.Message, At: f.At})
+		}
+	}
+	return status.Causes(came)
 }
 
 // revisions are a record's revisions by cluster, as a list that compares.

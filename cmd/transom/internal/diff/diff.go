@@ -21,7 +21,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// A Diff holds the changes of a version against another.
+// A Diff has the changes of a version against another.
 type Diff struct {
 	From     string             `json:"from"`
 	To       string             `json:"to"`
@@ -94,7 +94,7 @@ func madeUp(p *platform.Platform, dir string, o *platform.Offering, v *platform.
 	}
 	key := platform.RequestKey{Team: team, Name: "my-" + o.Name}
 	draft := schema.Draft{Offering: o, Version: v, Constraint: v.Number.String(), Name: key.Name, Environments: stages[:1]}
-	p, err := workspace.LoadEdited(dir, map[string][]byte{"requests/" + key.String() + ".yaml": []byte(draft.YAML())})
+	p, err := workspace.LoadEdited(dir, map[string][]byte{key.File(): []byte(draft.YAML())})
 	return p, []catalog.Instance{{Request: key, Environment: stages[0]}}, err
 }
 
@@ -123,7 +123,7 @@ func (d *Diff) compare(r *render.Renderer, p *platform.Platform, u catalog.Insta
 	return nil
 }
 
-// add records the Problems that are not recorded yet; Warnings are left out.
+// add records the Problems that are not recorded yet; Warnings are omitted.
 func (d *Diff) add(problems []platform.Problem) {
 	for _, problem := range problems {
 		if !problem.Warning && !slices.ContainsFunc(d.Problems, problem.Same) {

@@ -17,8 +17,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// satisfies holds YAML to a schema. The library knows neither references nor if, so references hold everything here,
-// and a request is held to its offering's own schema.
+// satisfies checks YAML against a schema. The library knows neither references nor if, so references take everything here,
+// and a request is checked against its offering's own schema.
 func satisfies(t *testing.T, schema map[string]any, document []byte) error {
 	t.Helper()
 	data, err := json.Marshal(unreferenced(schema))

@@ -141,7 +141,7 @@ func (t *Printer) waves(in status.Instance) []string {
 // failures lists the rejected releases, the newest first. One failure rejects a release on every cluster.
 func (t *Printer) failures(in status.Instance) []string {
 	var lines, told []string
-	for _, f := range slices.Backward(in.Rejected) {
+	for _, f := range slices.Backward(status.Causes(in.Rejected)) {
 		if isWaiting(in, f.Release) {
 			continue // its gate has told it
 		}

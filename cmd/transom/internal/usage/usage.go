@@ -84,7 +84,7 @@ func blocked(p *platform.Platform, instances []catalog.Instance) (all []string, 
 		}
 	}
 	for _, i := range instances {
-		file := fmt.Sprintf("requests/%s.yaml", i.Request)
+		file := i.Request.File()
 		switch {
 		case p.Request(i.Request) == nil:
 			say("%s runs it for %s, which is no longer requested; wait until the removal has arrived", i.Environment, i.Request)
