@@ -28,6 +28,7 @@ import (
 // TestServiceAccountsAreKnownByTheirCluster: a real API server says whose a token is, for which audience, and that it is worth nothing
 // any more.
 func TestServiceAccountsAreKnownByTheirCluster(t *testing.T) {
+	t.Parallel()
 	fleet := startSandbox(t, binaries(t), []string{"one"}, "--api-only")
 	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(fleet, "kubeconfigs", "one.kubeconfig"))
 	require.NoError(t, err)

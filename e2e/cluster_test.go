@@ -22,6 +22,7 @@ import (
 // the other in a Secret of a management cluster, which here is the first. The rights that it gives are enough, a token is
 // renewed while the daemon runs, and a kubeconfig that does not work changes nothing.
 func TestClusterAdd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	issued := func(cluster string) string { return filepath.Join(w.fleet, "kubeconfigs", cluster+".kubeconfig") }
 	w.keys = t.TempDir()

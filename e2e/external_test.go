@@ -57,6 +57,7 @@ func (w *world) eachObject(files fs.FS, do func(*unstructured.Unstructured)) {
 // TestAnotherAgentAppliesWhatIsPromoted has another agent apply dev, which prod promotes from: nothing of an instance is
 // written to dev's cluster, and prod follows once the agent applied it and it is healthy. A removal goes the same way.
 func TestAnotherAgentAppliesWhatIsPromoted(t *testing.T) {
+	t.Parallel()
 	environment := func(name, rest string) map[string]string {
 		return map[string]string{"environments/" + name + ".yaml": fmt.Sprintf(`apiVersion: transom.dev/v1alpha1
 kind: Environment

@@ -76,6 +76,7 @@ func (w *world) settled(requests map[string]string) {
 
 // TestKilledAnywhereTheSameEnd is invariant 5.
 func TestKilledAnywhereTheSameEnd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	random := rand.New(rand.NewPCG(1, 2))
 	requests := map[string]string{"shop": "green"}
@@ -105,6 +106,7 @@ func TestKilledAnywhereTheSameEnd(t *testing.T) {
 }
 
 func TestLostDataDirectoryChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
@@ -121,6 +123,7 @@ func TestLostDataDirectoryChangesNothing(t *testing.T) {
 
 // TestDeadClusterDelaysOnlyItself is invariant 6 for clusters.
 func TestDeadClusterDelaysOnlyItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
@@ -156,6 +159,7 @@ func (w *world) sandbox(verb, cluster string) {
 }
 
 func TestRejectedStatePushDelaysOnlyItsEnvironment(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
@@ -185,6 +189,7 @@ func (w *world) environmentSays(name, text string) error {
 }
 
 func TestRacedAndForeignStateCommitsAreHealed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
@@ -211,6 +216,7 @@ git update-ref refs/heads/main $(git commit-tree -p main -m theirs $(git write-t
 }
 
 func TestStatePushWithLostAnswerCountsOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
@@ -225,6 +231,7 @@ func TestStatePushWithLostAnswerCountsOnce(t *testing.T) {
 }
 
 func TestRewoundPlatformFreezesAndDeletesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
@@ -253,6 +260,7 @@ func TestRewoundPlatformFreezesAndDeletesNothing(t *testing.T) {
 
 // TestBadRequestDelaysOnlyItself is invariant 6 for files.
 func TestBadRequestDelaysOnlyItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
@@ -281,6 +289,7 @@ func TestBadRequestDelaysOnlyItself(t *testing.T) {
 }
 
 func TestHandMadeChangesAreUndone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
@@ -301,6 +310,7 @@ func TestHandMadeChangesAreUndone(t *testing.T) {
 // one's to a token that does not work and back, as Kubernetes switches a mounted Secret: all files at once, by a link. The token
 // that does not work costs nothing: the connection of before goes on.
 func TestKubeconfigsMayComeAndChange(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	issued := w.keys
 	w.keys = t.TempDir()

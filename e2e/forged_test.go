@@ -57,11 +57,12 @@ func (w *world) tryToForge(name, from, to string) (commit string, err error) {
 
 // holds returns an error until status says of a request in dev that a state commit is held back.
 func (w *world) holds(name, commit string) error {
-	return w.shows("dev", name, func(p status.Placement) bool { return strings.Contains(p.Held, commit) })
+	return w.shows("dev", name, func(p status.Placement) bool { return strings.Contains(p.Withheld, commit) })
 }
 
 // TestForgedStateIsNotApplied, without a key and with one, by the daemon that runs and by one that starts on it.
 func TestForgedStateIsNotApplied(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")

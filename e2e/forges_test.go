@@ -103,6 +103,7 @@ func (h *hub) change(change func()) {
 
 // TestAForgeIsTold of each commit's way and of the plan of a pull request, and that it is away delays nothing.
 func TestAForgeIsTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	f, h := w.overHTTPS(), newHub(t)
 	w.takeHooks()

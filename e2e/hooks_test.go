@@ -151,6 +151,7 @@ func (f *forge) pushed(repository string) string {
 // TestAPushOverHTTPSIsHeardOf: by a hook, by asking, and because a person says so; and the Git server is asked no more for it than
 // it has to be.
 func TestAPushOverHTTPSIsHeardOf(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	f := w.overHTTPS()
 	w.takeHooks()

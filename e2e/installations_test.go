@@ -89,6 +89,7 @@ func (w *world) marks(cluster string) map[string]string {
 
 // Two installations, and a copy of the first, on one cluster: only the first writes, and the others are told.
 func TestOnlyOneInstallationWritesToACluster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, []string{"one", "two"}, "--api-only")
 	commit := w.push("many", many("mine", "green"))
 	w.start()
@@ -149,6 +150,7 @@ func TestOnlyOneInstallationWritesToACluster(t *testing.T) {
 
 // Yesterday's state comes back, and an empty one, and one at another address: only the history decides.
 func TestStateThatLostItsHistoryIsNotApplied(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, []string{"one", "two"}, "--api-only")
 	w.start()
 	commit := w.git(w.clone(), "rev-parse", "HEAD")

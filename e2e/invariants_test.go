@@ -67,6 +67,7 @@ func (w *world) ask(args ...string) (string, error) {
 // TestWhatIsAppliedWasCommitted is invariant 2: every object of ours is in the state at the commit that status names,
 // field by field, but for the digest annotation and the fields that the API server adds.
 func TestWhatIsAppliedWasCommitted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	commit := w.push("a second one", map[string]string{"requests/search/index.yaml": request("index", "red")})
@@ -100,6 +101,7 @@ func TestWhatIsAppliedWasCommitted(t *testing.T) {
 
 // TestNoSecretValueLeavesItsCluster is invariant 11, for a value that Transom made itself and one in a credential.
 func TestNoSecretValueLeavesItsCluster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	commit := w.push("a secret", vault)
@@ -133,6 +135,7 @@ func TestNoSecretValueLeavesItsCluster(t *testing.T) {
 // TestWhatIsNotOursIsLeftAlone is invariant 7: a foreign object with the name of ours is a Problem and keeps its content,
 // a foreign namespace likewise, and nobody else waits for it.
 func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
@@ -189,6 +192,7 @@ func (w *world) hasObjectProblem(environment, name string) error {
 
 // TestLiveObjectLeadsToItsRequest is invariant 12.
 func TestLiveObjectLeadsToItsRequest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")

@@ -59,6 +59,7 @@ func prodOfNotes(gates string) string {
 // TestManifestsAreComparedWithWhatIsElsewhere: with the objects of the cluster, with the release that waits, with another
 // environment, and with an earlier state.
 func TestManifestsAreComparedWithWhatIsElsewhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, notes("first"), bothClusters, "--api-only")
 	w.start()
 	w.eventually("dev has the note", func() error {

@@ -18,6 +18,7 @@ import (
 // TestPagesCanBeFollowed does as a newcomer who reads the operator's, the developer's and the platform engineer's page one after
 // the other: every command of their blocks marked sh is run as it is written, on a machine with git and one cluster.
 func TestPagesCanBeFollowed(t *testing.T) {
+	t.Parallel()
 	bin := binaries(t)
 	fleet := startSandbox(t, bin, []string{"dev-1"})
 	dir := t.TempDir()

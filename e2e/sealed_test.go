@@ -18,6 +18,7 @@ import (
 // TestSealedValueReachesItsClusterAlone: a value that a developer sealed is in the Secret on the cluster, and nowhere else; the copy of
 // another request's file writes nothing, and delays nobody.
 func TestSealedValueReachesItsClusterAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)

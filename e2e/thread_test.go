@@ -88,6 +88,7 @@ func request(name, color string) string {
 }
 
 func TestPushedRequestIsLiveAndRemovedRequestIsGone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, settings, []string{"one", "two"}, "--api-only")
 	w.start()
 	for _, cluster := range []string{"one", "two"} {

@@ -139,7 +139,7 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 	}
 	applied, recorded := next.changed(prev, releaseFiles)
 	if next.forgets(prev, releaseFiles) {
-		a.queue.add(leftovers(next.Environment), due)
+		a.queue.add(inventoriesOf(next.Environment), due)
 	}
 	a.queueAnew(applied, changed)
 	a.queueAnew(recorded, happened)
@@ -184,7 +184,7 @@ func (a *agent) event(o apply.Owner) {
 	a.queue.addAfter(o, happened, burst)
 }
 
-// outdated reports that the last result of an instance may not hold any more.
+// outdated reports that the last result of an instance may not be true any more.
 func (a *agent) outdated(o apply.Owner) {
 	if a.fleet.Outdated != nil {
 		a.fleet.Outdated(o.Environment, a.cluster, platform.RequestKey{Team: o.Team, Name: o.Request}, time.Now())
@@ -276,8 +276,8 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 	switch o {
 	case everything(o.Environment):
 		err = a.sweep(limited, conn, as, o)
-	case leftovers(o.Environment):
-		err = a.sweepLeftovers(limited, conn, as)
+	case inventoriesOf(o.Environment):
+		err = a.sweepInventories(limited, conn, as)
 	default:
 		result, err = a.visit(limited, conn, as, o, do)
 	}
@@ -363,7 +363,7 @@ func (a *agent) conclude(o apply.Owner, as *assignment, result *Result, err erro
 	if result.Overtaken {
 		a.refetch(o, as)
 	}
-	if result.Held != "" {
+	if result.Withheld != "" {
 		a.awaitProof(o, as.Proof)
 	}
 	return waits

@@ -215,20 +215,20 @@ func TestClusterThatIsNamedAgainWaitsForTheLastPass(t *testing.T) {
 func TestRunEndsAllGoroutines(t *testing.T) {
 	// The bubble of simulate fails a test that leaves a goroutine behind; this one checks when they end.
 	for name, c := range map[string]struct {
-		pass  func(context.Context, apply.Instance) (apply.Result, error)
+		visit func(context.Context, apply.Instance) (apply.Result, error)
 		away  bool
 		took  time.Duration
 		holds int
 	}{
 		"at rest":           {holds: 1},
 		"with a dead one":   {away: true},
-		"a pass in flight":  {pass: after(5 * time.Second), took: 5 * time.Second, holds: 1},
-		"a pass that hangs": {pass: after(time.Hour), took: 20 * time.Second},
+		"a pass in flight":  {visit: after(5 * time.Second), took: 5 * time.Second, holds: 1},
+		"a pass that hangs": {visit: after(time.Hour), took: 20 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			simulate(t, []string{"a"}, func(h *harness) {
 				a := h.clusters["a"]
-				if a.on = c.pass; c.away {
+				if a.on = c.visit; c.away {
 					a.away = errAway
 				}
 				h.deploy(commit(place(dev("web"), "1", "a")), pinned("a"))
@@ -247,7 +247,7 @@ func TestRunEndsAllGoroutines(t *testing.T) {
 	}
 }
 
-// after is a pass that takes that long.
+// after is a visit that takes that long.
 func after(d time.Duration) func(context.Context, apply.Instance) (apply.Result, error) {
 	return func(ctx context.Context, _ apply.Instance) (apply.Result, error) {
 		select {

@@ -134,7 +134,7 @@ func TestOrphansArePruned(t *testing.T) {
 			"payments/confirmed": "", // its removal is remembered
 		}, a.holds(), "other environments and namespaces are left alone")
 		require.Contains(h, a.held, elsewhere)
-		require.ElementsMatch(h, []pass{
+		require.ElementsMatch(h, []visit{
 			{owner: dev("web"), revision: revision(dev("web"), "1")},
 			{owner: dev("gone"), absent: true},
 			{owner: dev("confirmed"), absent: true},

@@ -124,10 +124,10 @@ func (s realSite) remembers(o apply.Owner) string {
 	return soaked
 }
 
-// quiet waits until no event brings another pass over an instance for a while, and counts them.
-func (h *tour) quiet(o apply.Owner) (passes int) {
-	for passes = -1; passes != len(h.seen(o)); <-time.After(100 * tick) {
-		passes = len(h.seen(o))
+// quiet waits until no event brings another visit of an instance for a while, and counts them.
+func (h *tour) quiet(o apply.Owner) (visits int) {
+	for visits = -1; visits != len(h.seen(o)); <-time.After(100 * tick) {
+		visits = len(h.seen(o))
 	}
-	return passes
+	return visits
 }

@@ -1,4 +1,4 @@
-// Package fleet sees to it that every cluster holds the objects that the state repositories describe.
+// Package fleet sees to it that every cluster has the objects that the state repositories describe.
 //
 // The input is a [Target] per environment: a committed snapshot of its state repository and the settings of its
 // clusters as plain values. The output is a [Result] per placement and visit, and a [ClusterResult] whenever
@@ -24,7 +24,7 @@
 // first, by goroutines that do nothing else: a look makes no request. Visits are made in turn for instances that changed, for
 // those of which a look found that something is to be done, and for those that are due, so that neither health nor drift
 // waits for the end of a mass change. Until an instance is looked at, [Fleet.Outdated] tells whoever counts time that its
-// last Result may not hold.
+// last Result may not be true any more.
 //
 // An instance is taken away when the current snapshot of its environment, which was read in full, has no file for it
 // on that cluster, and for no other reason; a daemon that is behind another leaves that to it ([Target.Sequence]). The

@@ -22,16 +22,16 @@ type fakeCluster struct {
 	hung     chan struct{}                                               // nobody is answered before it is closed; nil: all are
 	away     error                                                       // the error of every call, if set
 	held     map[apply.Owner]string                                      // revision by whose inventory is there
-	passes   []pass                                                      // in the order they began
+	visits   []visit                                                     // in the order they began
 	on       func(context.Context, apply.Instance) (apply.Result, error) // instead of doing it; nil result and error: do it
 	dials    int
 	written  []apply.Checkpoint
-	misused  bool // a session was closed during a pass
+	misused  bool // a session was closed during a visit
 	sessions map[*session]bool
 	soaked   map[apply.Owner]apply.Checkpoint // on the inventories
 	others   map[apply.Owner]time.Time        // when another daemon wrote the held revision
 	taken    map[apply.Owner]bool             // whose names somebody else's objects have
-	write    func(apply.Owner)                // before a pass changes held
+	write    func(apply.Owner)                // before a visit changes held
 	health   func(apply.Owner) state.Health   // of the held revision; nil: healthy
 	laden    map[apply.Owner]bool             // and would lose something if they were taken over
 	adopted  map[apply.Owner]bool             // that were taken over
@@ -52,8 +52,8 @@ type fence struct {
 	at     time.Time
 }
 
-// pass is one Apply or Observe.
-type pass struct {
+// visit is one Apply or Observe.
+type visit struct {
 	owner    apply.Owner
 	revision string
 	absent   bool
@@ -76,7 +76,7 @@ type session struct {
 	*fakeCluster
 	event func(apply.Owner)
 	doubt func()
-	busy  int // passes under way
+	busy  int // visits under way
 }
 
 func (c *fakeCluster) connect(event func(apply.Owner), doubt func()) (fleet.Member, error) {
@@ -132,10 +132,10 @@ func (s *session) UID(ctx context.Context) (string, error) {
 }
 
 func (s *session) Apply(ctx context.Context, in apply.Instance) (apply.Result, error) {
-	return s.pass(ctx, in, false)
+	return s.visit(ctx, in, false)
 }
 
-// Try asks the function that stands in for passes.
+// Try asks the function that stands in for visits.
 func (s *session) Try(ctx context.Context, in apply.Instance, r *apply.Refusal) (refused bool, err error) {
 	s.mu.Lock()
 	s.tries = append(s.tries, in.Owner)
@@ -152,16 +152,16 @@ func (s *session) Look(ctx context.Context, in apply.Instance) (apply.Result, er
 	if due {
 		return apply.Result{}, apply.ErrRequests
 	}
-	return s.pass(ctx, in, false)
+	return s.visit(ctx, in, false)
 }
 
 func (s *session) Observe(ctx context.Context, in apply.Instance) (apply.Result, error) {
-	return s.pass(ctx, in, true)
+	return s.visit(ctx, in, true)
 }
 
-func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (apply.Result, error) {
+func (s *session) visit(ctx context.Context, in apply.Instance, observed bool) (apply.Result, error) {
 	s.mu.Lock()
-	s.passes = append(s.passes, pass{in.Owner, in.Revision, in.Absent, observed, in.Refused != nil})
+	s.visits = append(s.visits, visit{in.Owner, in.Revision, in.Absent, observed, in.Refused != nil})
 	on := s.on
 	s.busy++
 	write := s.write
@@ -232,7 +232,7 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	return result, nil
 }
 
-// stand is the result of a pass whose state may not write here, and zero where it may: then that is noted.
+// stand is the result of a visit whose state may not write here, and zero where it may: then that is noted.
 func (s *session) stand(ctx context.Context, in apply.Instance, observed bool) (apply.Result, error) {
 	if in.Lineage == nil || in.State.Commit == "" {
 		return apply.Result{}, nil
@@ -311,13 +311,13 @@ func (c *fakeCluster) set(change func(*fakeCluster)) {
 	change(c)
 }
 
-// take returns the passes since it was last called.
-func (c *fakeCluster) take() []pass {
+// take returns the visits since it was last called.
+func (c *fakeCluster) take() []visit {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	passes := c.passes
-	c.passes = nil
-	return passes
+	visits := c.visits
+	c.visits = nil
+	return visits
 }
 
 // holds returns the revisions that the cluster holds, by TEAM/REQUEST.

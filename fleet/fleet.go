@@ -21,7 +21,7 @@ type Fleet struct {
 	Connect func(ctx context.Context, cluster string, own bool) (*credential.Credential, error)
 
 	// Report receives the Result of every visit to an instance, ReportCluster every change of a cluster. They are called by many
-	// goroutines at a time, in order for one instance or cluster, and hold up that cluster's work while they run.
+	// goroutines at a time, in order for one instance or cluster, and delay that cluster's work while they run.
 	Report        func(Result)
 	ReportCluster func(ClusterResult)
 

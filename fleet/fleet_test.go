@@ -67,29 +67,29 @@ func TestOnlyChangedInstancesAreQueued(t *testing.T) {
 	base := commit(place(web, "1", "a", "b"), place(db, "1", "a", "b"), place(job, "1", "a"))
 	for name, c := range map[string]struct {
 		next tree
-		a, b []pass
+		a, b []visit
 	}{
 		"nothing": {next: base},
 		"one instance everywhere": {
 			next: base.with(place(web, "2", "a", "b")),
-			a:    []pass{{owner: web, revision: revision(web, "2")}},
-			b:    []pass{{owner: web, revision: revision(web, "2")}},
+			a:    []visit{{owner: web, revision: revision(web, "2")}},
+			b:    []visit{{owner: web, revision: revision(web, "2")}},
 		},
 		"one release, on the clusters that have it": {
 			next: base.with(map[string][]byte{"releases/payments/job.yaml": place(job, "1", "a", "unused")["releases/payments/job.yaml"]}),
-			a:    []pass{{owner: job, revision: revision(job, "1")}},
+			a:    []visit{{owner: job, revision: revision(job, "1")}},
 		},
 		"a namespace, for all of its team": {
 			next: base.with(map[string][]byte{"clusters/b/payments/_namespace.yaml": []byte("kind: Namespace")}),
-			b:    []pass{{owner: db, revision: revision(db, "1")}, {owner: web, revision: revision(web, "1")}},
+			b:    []visit{{owner: db, revision: revision(db, "1")}, {owner: web, revision: revision(web, "1")}},
 		},
 		"one that is new": {
 			next: base.with(place(dev("cache"), "1", "b")),
-			b:    []pass{{owner: dev("cache"), revision: revision(dev("cache"), "1")}},
+			b:    []visit{{owner: dev("cache"), revision: revision(dev("cache"), "1")}},
 		},
 		"one that is gone": {
 			next: base.with(map[string][]byte{"clusters/a/payments/job.yaml": nil, "releases/payments/job.yaml": nil}),
-			a:    []pass{{owner: job, absent: true}},
+			a:    []visit{{owner: job, absent: true}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -219,7 +219,7 @@ func TestAnEventIsAnsweredAndABurstIsOne(t *testing.T) {
 			a.happen(dev("web"))
 		}
 		h.after(100 * time.Millisecond)
-		require.Equal(h, []pass{{owner: dev("web"), revision: revision(dev("web"), "1")}}, a.take())
+		require.Equal(h, []visit{{owner: dev("web"), revision: revision(dev("web"), "1")}}, a.take())
 
 		a.happen(apply.Owner{Environment: "elsewhere", Team: "payments", Request: "web"})
 		h.after(100 * time.Millisecond)
@@ -255,14 +255,14 @@ func TestPushedChangeOvertakesTheSweep(t *testing.T) {
 
 		late := many(100)[99]
 		h.deploy(state.with(place(late, "2", "a")), pinned("a"))
-		next <- struct{}{} // the pass under way, and one that was already taken out of the queue
+		next <- struct{}{} // the visit under way, and one that was already taken out of the queue
 		next <- struct{}{}
 		synctest.Wait()
-		require.Contains(h, h.clusters["a"].take(), pass{owner: late, revision: revision(late, "2")})
+		require.Contains(h, h.clusters["a"].take(), visit{owner: late, revision: revision(late, "2")})
 		close(next)
 		synctest.Wait()
 		require.Len(h, h.clusters["a"].holds(), 100)
-		require.NotContains(h, h.clusters["a"].take(), pass{owner: late, revision: revision(late, "1")})
+		require.NotContains(h, h.clusters["a"].take(), visit{owner: late, revision: revision(late, "1")})
 	})
 }
 
@@ -279,6 +279,6 @@ func TestAChangeDuringAPassIsAppliedAfterIt(t *testing.T) {
 		require.Len(h, h.clusters["a"].take(), 1, "never two passes of one instance at a time")
 		close(next)
 		synctest.Wait()
-		require.Equal(h, []pass{{owner: dev("web"), revision: revision(dev("web"), "3")}}, h.clusters["a"].take())
+		require.Equal(h, []visit{{owner: dev("web"), revision: revision(dev("web"), "3")}}, h.clusters["a"].take())
 	})
 }

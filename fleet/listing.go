@@ -20,14 +20,14 @@ type Snapshot interface {
 	Blobs(dir string) (map[string]string, error)
 }
 
-// A listing holds the files of a snapshot below one directory, by team. It is read-only and shared by all that have the
+// A listing has the files of a snapshot below one directory, by team. It is read-only and shared by all that have the
 // same.
 type listing struct {
 	id    string // empty: not known
 	teams map[string]*teamListing
 }
 
-// teamListing holds blob ids by path from the root.
+// teamListing has blob ids by path from the root.
 type teamListing struct {
 	id    string
 	blobs map[string]string

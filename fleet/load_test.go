@@ -160,7 +160,7 @@ func TestEveryReasonHasAShareOfTheWorkers(t *testing.T) {
 	})
 }
 
-// Whoever counts time is told at once of an event that nobody has looked at, and later from when on a pass has seen it.
+// Whoever counts time is told at once of an event that nobody has looked at, and later from when on a visit has seen it.
 func TestWhatHappensIsToldBeforeItIsLookedAt(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		var told []time.Time

@@ -16,7 +16,7 @@ import (
 // doubtful holds one request back.
 type doubtful struct{ request string }
 
-func (d *doubtful) Held(_ context.Context, _ string, o apply.Owner) (string, error) {
+func (d *doubtful) Withheld(_ context.Context, _ string, o apply.Owner) (string, error) {
 	if o.Request == d.request {
 		return "nobody knows who wrote it", nil
 	}
@@ -30,11 +30,11 @@ func TestHeldInstanceIsLookedAtAgainWithAnotherProof(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		a := h.clusters["a"]
 		a.on = func(ctx context.Context, in apply.Instance) (apply.Result, error) {
-			held, err := in.Proof.Held(ctx)
+			held, err := in.Proof.Withheld(ctx)
 			if held == "" {
 				return apply.Result{}, err
 			}
-			return apply.Result{Held: held, Health: state.Unknown}, nil
+			return apply.Result{Withheld: held, Health: state.Unknown}, nil
 		}
 		target := h.target(commit(place(dev("web"), "1", "a"), place(dev("api"), "1", "a")), pinned("a"))
 		target.Proof = &doubtful{"web"}

@@ -10,11 +10,11 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// A queue holds the instances of one cluster that want a visit. An instance is in it once, whatever the number of
+// A queue has the instances of one cluster that want a visit. An instance is in it once, whatever the number of
 // reasons, is never worked on twice at a time, and comes again when it was added during its visit.
 //
 // Two kinds of goroutines take from it. Looks go to one kind, everything else to the other: a look makes no request, so it
-// never waits for visits that the API server holds up. Everything else stands in lines by reason, and each line has a
+// never waits for visits that the API server delays. Everything else stands in lines by reason, and each line has a
 // share of the goroutines, so that none waits for the end of another.
 type queue struct {
 	limiter workqueue.TypedRateLimiter[apply.Owner]

@@ -138,7 +138,7 @@ func (r *refusals) leaveAll(environment string) {
 	}
 }
 
-// drop removes an instance, and its cause with the last one. Where too few are left to share the cause, they are visited and do not
+// drop removes an instance, and its cause with the last one. Where too few remain to share the cause, they are visited and do not
 // wait any more. The caller holds the lock.
 func (r *refusals) drop(one *refused) {
 	delete(r.byOwner, one.owner)

@@ -18,7 +18,7 @@ import (
 type policy struct {
 	*fakeCluster
 	causes map[string]string // by team; "" or none: nothing is refused. Guarded by the cluster's lock.
-	ended  bool              // the passes that are refused end with an error
+	ended  bool              // the visits that are refused end with an error
 	blind  bool              // dry runs are not refused
 }
 
@@ -55,16 +55,16 @@ func (p *policy) judge(in apply.Instance) (apply.Result, error) {
 	return apply.Result{Health: state.Failed, Message: "refused: " + cause, Refusal: refusal}, nil
 }
 
-// asked returns how many requests were made since it was last called: passes that leave nothing out, and tries.
+// asked returns how many requests were made since it was last called: visits that leave nothing out, and tries.
 func (p *policy) asked() (n int) {
 	p.set(func(c *fakeCluster) {
-		for _, one := range c.passes {
+		for _, one := range c.visits {
 			if !one.leaves {
 				n++
 			}
 		}
 		n += len(c.tries)
-		c.passes, c.tries = nil, nil
+		c.visits, c.tries = nil, nil
 	})
 	return n
 }
@@ -221,9 +221,9 @@ func TestAnInstanceWhoseTryIsRefusedIsKeptAsItShallBe(t *testing.T) {
 		h.after(13 * time.Second)
 		p.set(func(c *fakeCluster) {
 			require.Len(h, c.tries, 1)
-			require.Len(h, c.passes, 1)
-			require.Equal(h, c.tries[0], c.passes[0].owner)
-			require.True(h, c.passes[0].leaves)
+			require.Len(h, c.visits, 1)
+			require.Equal(h, c.tries[0], c.visits[0].owner)
+			require.True(h, c.visits[0].leaves)
 		})
 	})
 }

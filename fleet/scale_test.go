@@ -43,7 +43,7 @@ func TestAThousandClustersOfAHundredInstances(t *testing.T) {
 
 		h.deploy(after, pinned(names...))
 		for _, name := range names {
-			require.Equal(h, []pass{{owner: web, revision: revision(web, "2")}}, h.clusters[name].take())
+			require.Equal(h, []visit{{owner: web, revision: revision(web, "2")}}, h.clusters[name].take())
 		}
 	})
 }

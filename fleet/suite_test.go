@@ -369,7 +369,7 @@ func (h *tour) deployOf(history []string, t tree, takeover ...string) {
 	}))
 }
 
-// last is the result of the last pass over an instance.
+// last is the result of the last visit of an instance.
 func (h *tour) last(o apply.Owner) fleet.Result {
 	seen := h.seen(o)
 	if len(seen) == 0 {
@@ -378,7 +378,7 @@ func (h *tour) last(o apply.Owner) fleet.Result {
 	return seen[len(seen)-1]
 }
 
-// foreign is the commit of others that the last pass over an instance found.
+// foreign is the commit of others that the last visit of an instance found.
 func (h *tour) foreign(o apply.Owner) string {
 	if found := h.last(o).Foreign; found != nil {
 		return found.Commit
@@ -423,7 +423,7 @@ func (h *tour) until(o apply.Owner, value string) {
 	require.Eventually(h, func() bool { return h.holds(o) == want }, patience, tick, "%s %q: %+v %+v", o, value, h.cluster(), h.seen(o))
 }
 
-// rested waits until a pass over the revision that the cluster holds of the instance said that nothing is left to do.
+// rested waits until a visit over the revision that the cluster holds of the instance said that nothing is left to do.
 func (h *tour) rested(o apply.Owner) {
 	require.Eventually(h, func() bool {
 		seen := h.seen(o)
@@ -434,13 +434,13 @@ func (h *tour) rested(o apply.Owner) {
 	}, patience, tick)
 }
 
-// checkpoint writes one and waits until a pass gives it back. Writing does not bring that pass.
+// checkpoint writes one and waits until a visit gives it back. Writing does not bring that visit.
 func (h *tour) checkpoint(o apply.Owner, value string, soaked time.Duration) {
 	h.Helper()
-	passes := h.quiet(o)
+	visits := h.quiet(o)
 	h.fleet.Checkpoint(h.environment(), "a", key(o), apply.Checkpoint{Revision: revision(o, value), Soaked: soaked})
 	require.Eventually(h, func() bool { return h.remembers(o) == soaked.String() }, patience, tick)
-	require.Len(h, h.seen(o), passes)
+	require.Len(h, h.seen(o), visits)
 	require.Eventually(h, func() bool {
 		h.damage(o)
 		return h.soaked(o) == soaked
@@ -449,13 +449,13 @@ func (h *tour) checkpoint(o apply.Owner, value string, soaked time.Duration) {
 	h.rested(o)
 }
 
-// gone says whether the last pass over an instance confirmed that nothing of it is left.
+// gone says whether the last visit of an instance confirmed that nothing of it is left.
 func (h *tour) gone(o apply.Owner) bool {
 	seen := h.seen(o)
 	return len(seen) > 0 && seen[len(seen)-1].Absent && seen[len(seen)-1].Settled && seen[len(seen)-1].Err == nil
 }
 
-// soaked is the checkpoint that the last pass over an instance gave back.
+// soaked is the checkpoint that the last visit of an instance gave back.
 func (h *tour) soaked(o apply.Owner) time.Duration {
 	seen := h.seen(o)
 	if len(seen) == 0 {

@@ -63,7 +63,7 @@ func (a *assignment) superseded(o apply.Owner, r *state.Release) func(context.Co
 	}
 }
 
-// supersededRevision names a revision by a state commit that held it and by its render key or its release.
+// supersededRevision names a revision by a state commit that had it and by its render key or its release.
 type supersededRevision struct{ state, renderKey, release string }
 
 // names says whether it is the revision of a render key and a release.
@@ -74,7 +74,7 @@ func (r supersededRevision) names(renderKey, release string) bool {
 	return r.release == "" || r.release == release
 }
 
-// readSuperseded returns the manifests of a revision; nil if the commit does not hold it, or its version may not be replaced.
+// readSuperseded returns the manifests of a revision; nil if the commit does not have it, or its version may not be replaced.
 func (a *assignment) readSuperseded(ctx context.Context, o apply.Owner, w supersededRevision) ([]byte, error) {
 	past, err := a.Past(ctx, w.state)
 	if err != nil {

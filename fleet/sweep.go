@@ -12,8 +12,8 @@ import (
 // everything is the entry of the queue for a sweep of all instances of an environment.
 func everything(environment string) apply.Owner { return apply.Owner{Environment: environment} }
 
-// leftovers is the entry of the queue for the instances of an environment that have no more than an inventory. No team has that name.
-func leftovers(environment string) apply.Owner {
+// inventoriesOf is the entry of the queue for the instances of an environment that have no more than an inventory. No team has that name.
+func inventoriesOf(environment string) apply.Owner {
 	return apply.Owner{Environment: environment, Team: "*"}
 }
 
@@ -23,16 +23,16 @@ func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o a
 	for _, known := range slices.Concat(as.owners(), as.removed()) {
 		a.queue.add(known, due)
 	}
-	if err := a.sweepLeftovers(ctx, conn, as); err != nil {
+	if err := a.sweepInventories(ctx, conn, as); err != nil {
 		return err
 	}
 	a.queue.addAfter(o, due, wait.Jitter(sweepEvery, 0.3))
 	return nil
 }
 
-// sweepLeftovers queues the instances of an environment that have an inventory here, and neither a placement nor the record of a
+// sweepInventories queues the instances of an environment that have an inventory here, and neither a placement nor the record of a
 // removal.
-func (a *agent) sweepLeftovers(ctx context.Context, conn *connection, as *assignment) error {
+func (a *agent) sweepInventories(ctx context.Context, conn *connection, as *assignment) error {
 	present, err := conn.Owners(ctx, as.Environment)
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ type Target struct {
 	Clusters    []Cluster
 
 	// Awaited, if set, says whether an instance is to come to a cluster that the snapshot does not have there yet. Its objects that
-	// are there from before the cluster was let go are left alone until it comes. It is used concurrently.
+	// are there from before the cluster was let go are not touched until it comes. It is used concurrently.
 	Awaited func(cluster string, o apply.Owner) bool
 
 	// Sequence orders the commits of the state repository: a later one has a higher. With it a daemon that is behind
@@ -42,7 +42,7 @@ type Target struct {
 	Lineage *apply.Lineage
 
 	// Proof, if set, says of each instance whether the changes of this state that the cluster does not have yet may be
-	// written. It stays the same as long as its answers do: with another one, instances that were held back are looked at again.
+	// written. It stays the same as long as its answers do: with another one, instances that were withheld are looked at again.
 	// nil: all may.
 	Proof Proof
 
@@ -77,8 +77,8 @@ func (r Rules) sameFor(other Rules) bool {
 // Proof says whether the files that a state has of instances on clusters are proven to be Transom's. It is used
 // concurrently.
 type Proof interface {
-	// Held says why nothing of an instance may be written to a cluster or deleted there; empty: it may.
-	Held(ctx context.Context, cluster string, o apply.Owner) (string, error)
+	// Withheld says why nothing of an instance may be written to a cluster or deleted there; empty: it may.
+	Withheld(ctx context.Context, cluster string, o apply.Owner) (string, error)
 
 	// Rest takes that the cluster has all of the instance.
 	Rest(cluster string, o apply.Owner)
@@ -91,9 +91,9 @@ type instanceProof struct {
 	owner   apply.Owner
 }
 
-// Held is part of apply.Proof.
-func (p instanceProof) Held(ctx context.Context) (string, error) {
-	return p.Proof.Held(ctx, p.cluster, p.owner)
+// Withheld is part of apply.Proof.
+func (p instanceProof) Withheld(ctx context.Context) (string, error) {
+	return p.Proof.Withheld(ctx, p.cluster, p.owner)
 }
 
 // Rest is part of apply.Proof.

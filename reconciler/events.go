@@ -69,7 +69,7 @@ func (r *Reconciler) Placed(result fleet.Result) {
 	if r.cache.health.hear(result) {
 		defer r.cache.loops.wake("a value of an output", standing, result.Environment)
 	}
-	unhindered := result.Foreign == nil && result.Held == "" && len(result.Problems) == 0
+	unhindered := result.Foreign == nil && result.Withheld == "" && len(result.Problems) == 0
 	removed := result.Absent && result.Settled && !result.Observed && unhindered
 	switch {
 	case result.Err != nil:
@@ -97,7 +97,7 @@ func (r *Reconciler) Placed(result fleet.Result) {
 	}
 }
 
-// Outdated takes the news that the last result about an instance may not hold any more. It is meant as fleet.Fleet's
+// Outdated takes the news that the last result about an instance may not be true any more. It is meant as fleet.Fleet's
 // Outdated.
 func (r *Reconciler) Outdated(environment, cluster string, k platform.RequestKey, at time.Time) {
 	r.cache.health.outdate(placement{environment, cluster, k}, at)
@@ -176,7 +176,7 @@ const mostAdded = 50
 func placed(result fleet.Result) status.Placement {
 	p := status.Placement{
 		Cluster: result.Cluster, Revision: result.Revision, StateCommit: result.Commit,
-		Health: result.Health, Message: result.Message, Stage: status.Applied, Held: result.Held,
+		Health: result.Health, Message: result.Message, Stage: status.Applied, Withheld: result.Withheld,
 		Images: result.Images, Adoption: adoption(result), LetGo: names(result.LetGo),
 	}
 	for _, o := range result.Objects {
@@ -203,9 +203,9 @@ func placed(result fleet.Result) status.Placement {
 	if result.Foreign != nil {
 		p.Problems = append(p.Problems, status.ObjectProblem{Message: result.Message})
 	}
-	if result.Held != "" {
+	if result.Withheld != "" {
 		state := "state of " + platform.RequestKey{Team: result.Team, Name: result.Request}.String()
-		p.Problems = append(p.Problems, status.ObjectProblem{Object: state, Message: result.Held})
+		p.Problems = append(p.Problems, status.ObjectProblem{Object: state, Message: result.Withheld})
 	}
 	switch {
 	case len(p.Problems) > 0:

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 
 	"transom.dev/reconciler/gitrepo"
@@ -74,11 +73,11 @@ func (e *evidence) why(file, blob, commit string) string {
 }
 
 // pushed proves the files that this process rendered and committed, as the commit has them. The bytes that a restoration
-// brought back are left out: it comes from commits that somebody else may have made.
+// brought back are omitted: it comes from commits that somebody else may have made.
 func (e *evidence) pushed(changes map[string][]byte, restored map[platform.RequestKey]promotion.Restoration, commit *gitrepo.Snapshot) {
 	isRestored := func(k platform.RequestKey) bool { _, ok := restored[k]; return ok }
 	for _, file := range slices.Sorted(maps.Keys(changes)) {
-		if !strings.HasPrefix(file, state.ClustersDir+"/") {
+		if !state.IsBelowClusters(file) {
 			continue
 		}
 		if _, request, ok := state.ParseManifestFile(file); ok && isRestored(request) {

@@ -12,26 +12,26 @@ import (
 )
 
 // Foreseen is the future of one environment, in three steps of which each begins from the outcome of the one before. How
-// fast a step goes is left to waves and to rollouts over many instances, and when it begins to the windows and Approvals
+// fast a step goes depends on waves and to rollouts over many instances, and when it begins to the windows and Approvals
 // that Standings tell of.
 type Foreseen struct {
 	Before *render.Base // the state that the environment has
 
-	// Now holds the changes that it takes without anything else being proven: its own changes, for the releases that it has,
+	// Now has the changes that it takes without anything else being proven: its own changes, for the releases that it has,
 	// and the releases that a decision or a proof on record lets in. One that promotes from no other takes the releases of
 	// the head.
 	Now     *render.State
 	Entered *render.Base
 
-	// Promoted holds the changes that follow once environments before it have proven it, or a person has approved it
+	// Promoted has the changes that follow once environments before it have proven it, or a person has approved it
 	// unproven.
 	Promoted *render.State
 	Later    *render.Base
 
-	// Held holds the changes that follow once a person or another release lets them: those that a Hold, a Pin, a failure or
+	// Blocked has the changes that follow once a person or another release lets them: those that a Hold, a Pin, a failure or
 	// a limit of deletions keeps back, and removals that a person has to approve.
-	Held *render.State
-	Last *render.Base
+	Blocked *render.State
+	Last    *render.Base
 
 	Soon      map[platform.RequestKey]*state.Release      // the records once it has taken the changes of Now, waves apart
 	Rest      map[platform.RequestKey]*state.Release      // the records once nothing moves by itself any more
@@ -46,7 +46,7 @@ func (f *Foreseen) Waits(k platform.RequestKey) bool {
 }
 
 // Holds says that a request stays as it is until a person or another release lets it go on.
-func (f *Foreseen) Holds(k platform.RequestKey) bool {
+func (f *Foreseen) Keeps(k platform.RequestKey) bool {
 	return f.Standings[k].Kept()
 }
 
@@ -75,13 +75,13 @@ func (f *Foresight) foresee(soon, rest *simulation, name string) (*Foreseen, err
 	if to.Later, err = to.Entered.After(to.Promoted); err != nil {
 		return nil, err
 	}
-	if to.Held, err = g.step(to.Later, g.all); err != nil {
+	if to.Blocked, err = g.step(to.Later, g.all); err != nil {
 		return nil, err
 	}
-	if to.Last, err = to.Later.After(to.Held); err != nil {
+	if to.Last, err = to.Later.After(to.Blocked); err != nil {
 		return nil, err
 	}
-	to.Problems = withoutRepeats(slices.Concat(to.Problems, to.Promoted.Problems, to.Held.Problems))
+	to.Problems = withoutRepeats(slices.Concat(to.Problems, to.Promoted.Problems, to.Blocked.Problems))
 	return to, nil
 }
 
@@ -142,7 +142,7 @@ func (g *futureSteps) step(base *render.Base, choose func(platform.RequestKey) (
 // proven.
 func (g *futureSteps) now(k platform.RequestKey) (*platform.Instance, bool) {
 	switch {
-	case g.to.Holds(k):
+	case g.to.Keeps(k):
 		return nil, true
 	case len(g.Platform.Environments[g.name].PromotesFrom) == 0:
 		return g.next(k)
@@ -152,7 +152,7 @@ func (g *futureSteps) now(k platform.RequestKey) (*platform.Instance, bool) {
 }
 
 func (g *futureSteps) promoted(k platform.RequestKey) (*platform.Instance, bool) {
-	if g.to.Holds(k) {
+	if g.to.Keeps(k) {
 		return nil, true
 	}
 	return g.next(k)

@@ -139,7 +139,7 @@ func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
 		State: s.States[name].Commit, Elsewhere: elsewhere, Renderer: s.Renderer, Generation: s.Generation, At: s.States[name].At,
 		Now: promotion.Clock{Wall: s.Now}, Observe: s.observe,
 		Check: func(promotion.CheckSubject) promotion.Checked { // others answer well, as clusters are healthy
-			return promotion.Checked{Verdict: promotion.Passes, Held: forLong}
+			return promotion.Checked{Verdict: promotion.Passes, Passed: forLong}
 		},
 	})
 	direction, answers, err := Direction(ctx, view.Choose(), s.States[name].At)

@@ -81,7 +81,7 @@ func (p *pass) lineage() *apply.Lineage {
 // reservedPaths are the names that a state repository or a platform repository has at its top.
 var reservedPaths = slices.Concat(state.Top(), []string{"environments", "offerings", "requests"})
 
-// firstContact says why a branch that has no commit of Transom's is not begun on, or nothing: it may hold somebody's state
+// firstContact says why a branch that has no commit of Transom's is not begun on, or nothing: it may have somebody's state
 // or platform.
 func firstContact(at platform.StateRepository, content *stateContent) (refused string, err error) {
 	if content.believed.Commit != "" || content.head.Commit == "" {

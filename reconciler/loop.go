@@ -41,7 +41,8 @@ type loop struct {
 // reported is the last report of an environment to status.
 type reported struct {
 	state     *stateContent                // whose instances status has
-	mentioned map[platform.RequestKey]bool // instances of which it said more than the state holds
+	platform  *platform.Platform           // whose Problems it has
+	mentioned map[platform.RequestKey]bool // instances of which it said more than the state has
 }
 
 // runLoop makes passes until ctx is done. A pass that failed is tried again, later each time.
@@ -95,6 +96,7 @@ func (r *Reconciler) runPass(ctx context.Context, l *loop) (err error) {
 	e := p.Environments[l.environment]
 	if e == nil {
 		r.Board.Forget(l.environment)
+		l.reported = reported{}
 		r.cache.records.forget(l.environment)
 		r.cache.health.setClusters(l.environment, nil)
 		return r.Fleet.Deploy(fleet.Target{Environment: l.environment})

@@ -13,7 +13,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// observations holds the last observation of every placement, and for how long each has been seen as it is. Of that only soak, and
+// observations has the last observation of every placement, and for how long each has been seen as it is. Of that only soak, and
 // the answers to checks, survive the process: clusters keep them, in the inventories of the instances.
 type observations struct {
 	mu         sync.Mutex
@@ -37,7 +37,7 @@ type placement struct {
 	request              platform.RequestKey
 }
 
-// observed holds all that is known of a placement.
+// observed has all that is known of a placement.
 type observed struct {
 	promotion.Observation
 	meter    promotion.Meter
@@ -46,7 +46,7 @@ type observed struct {
 	told     toldValues
 	answers  answers   // to checks, that its cluster is to remember
 	moved    bool      // this process has seen another revision here
-	outdated time.Time // since when the observation may not hold any more, by the fleet's clock; zero: it holds
+	outdated time.Time // since when the observation may not be true any more, by the fleet's clock; zero: it is
 }
 
 // patience is how soak is measured in an environment: how long ill health is forgiven, and how much soak somebody may
@@ -148,8 +148,8 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		o.Health = state.Unknown // it is not applied before the state is fetched again
 	case r.Foreign != nil:
 		o.Health, o.Message = state.Unknown, r.Message
-	case r.Held != "": // nothing of it was tried
-		o.Health, o.Object, o.Message = state.Unknown, "", r.Held
+	case r.Withheld != "": // nothing of it was tried
+		o.Health, o.Object, o.Message = state.Unknown, "", r.Withheld
 	case len(r.Problems) > 0:
 		o.Health, o.Object, o.Superseded = state.Progressing, "", false
 		if problem := r.Problems[0]; problem.Object != (apply.Object{}) {

@@ -41,7 +41,7 @@ func (p pace) next(why urgency, came time.Time) time.Time {
 	case urgent:
 		return came.Add(burst)
 	case standing:
-		return came.Add(promotion.SettleTime)
+		return came.Add(promotion.StandTime)
 	case health:
 		wait = max(p.interval, shortest)
 	}

@@ -16,7 +16,7 @@ import (
 
 // proof says which files of a state commit are proven to be Transom's where commits are not signed, so that anybody who may
 // push can write one that says it is. Bytes are proven that this process rendered and pushed, that a cluster had all of,
-// that come of rendering an earlier platform again, or that a person approved. All else is held back: the clusters keep
+// that come of rendering an earlier platform again, or that a person approved. All else is withheld: the clusters keep
 // their objects, and the fleet says why.
 //
 // Promotion and rollback are believed as the Release files have them: who may push to a state branch may promote.
@@ -49,8 +49,8 @@ func (p *proof) Rest(cluster string, o apply.Owner) {
 	}
 }
 
-// Held is part of fleet.Proof.
-func (p *proof) Held(ctx context.Context, cluster string, o apply.Owner) (string, error) {
+// Withheld is part of fleet.Proof.
+func (p *proof) Withheld(ctx context.Context, cluster string, o apply.Owner) (string, error) {
 	file, namespace, blobs, err := p.files(cluster, o)
 	if err != nil {
 		return "", err
@@ -59,11 +59,11 @@ func (p *proof) Held(ctx context.Context, cluster string, o apply.Owner) (string
 	if c.blob != "" && blobs[namespace] != "" {
 		of := c
 		of.file, of.blob, of.namespace = namespace, blobs[namespace], true
-		if why, err := p.heldFile(ctx, of); why != "" || err != nil {
+		if why, err := p.withheldFile(ctx, of); why != "" || err != nil {
 			return why, err
 		}
 	}
-	return p.heldFile(ctx, c)
+	return p.withheldFile(ctx, c)
 }
 
 // claim is a file of the state that is to be proven.
@@ -75,8 +75,8 @@ type claim struct {
 	namespace bool                // it is the file of the request's team
 }
 
-// heldFile says why a file is not proven, or nothing.
-func (p *proof) heldFile(ctx context.Context, c claim) (string, error) {
+// withheldFile says why a file is not proven, or nothing.
+func (p *proof) withheldFile(ctx context.Context, c claim) (string, error) {
 	if p.evidence.has(c.file, c.blob) {
 		return "", nil
 	}

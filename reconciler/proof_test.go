@@ -18,7 +18,7 @@ import (
 // held asks a target whether hello may be written to the cluster dev.
 func (s *system) held(t fleet.Target) string {
 	s.t.Helper()
-	why, err := t.Proof.Held(s.t.Context(), "dev", apply.Owner{Environment: "dev", Team: "demo", Request: "hello"})
+	why, err := t.Proof.Withheld(s.t.Context(), "dev", apply.Owner{Environment: "dev", Team: "demo", Request: "hello"})
 	require.NoError(s.t, err)
 	return why
 }
@@ -48,7 +48,7 @@ func TestForgedBytesAreHeldBack(t *testing.T) {
 	other.Trigger.Fire("test")
 	target := other.sees(s.place(forged) + 1)
 	require.Equal(t, why, s.held(target), "what is carried over is no more proven than before")
-	more, err := target.Proof.Held(t.Context(), "dev", apply.Owner{Environment: "dev", Team: "demo", Request: "more"})
+	more, err := target.Proof.Withheld(t.Context(), "dev", apply.Owner{Environment: "dev", Team: "demo", Request: "more"})
 	require.NoError(t, err)
 	require.Empty(t, more)
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"transom.dev/reconciler/check"
@@ -99,7 +98,7 @@ func (p *pass) advance(ctx context.Context, now inputs) error {
 		return fmt.Errorf("commit the state of %s: %w", p.loop.environment, err)
 	}
 	p.publish()
-	p.r.cache.health.settleTold(p.loop.environment, p.state.base.Releases)
+	p.r.cache.health.forgetTold(p.loop.environment, p.state.base.Releases)
 	p.record(ctx, rendered, answers)
 	if p.state.head.Commit != now.head {
 		p.loop.inbox.setCommitted(p.committedFor(rendered))
@@ -115,7 +114,7 @@ func (p *pass) committedFor(rendered *render.State) urgency {
 		return immediate
 	}
 	for file := range rendered.Changes {
-		if strings.HasPrefix(file, state.ClustersDir+"/") {
+		if state.IsBelowClusters(file) {
 			return progress
 		}
 	}

@@ -64,7 +64,7 @@ type Figures interface {
 	Corrected(environment, cluster string)
 }
 
-// Reconciler holds the concrete parts. All fields but Repository, Signers, Trust, Figures, Traces, Checks and Further are required, and
+// Reconciler has the concrete parts. All fields but Repository, Signers, Trust, Figures, Traces, Checks and Further are required, and
 // none is changed once it runs.
 type Reconciler struct {
 	PlatformURL string

@@ -18,7 +18,7 @@ import (
 )
 
 // record tells status where the instances of the environment stand after a pass: all of them after the first, then those
-// about which there was something to say in this pass or the last.
+// about which there was something to say in this pass or the last, and those of which the platform has other Problems than then.
 func (p *pass) record(ctx context.Context, rendered *render.State, answers *Answers) {
 	defer p.phase("record")()
 	standings := answers.standings()
@@ -26,27 +26,29 @@ func (p *pass) record(ctx context.Context, rendered *render.State, answers *Answ
 	for k := range standings {
 		mentioned[k] = true
 	}
-	for _, problem := range slices.Concat(p.platform.Problems, rendered.Problems) {
+	for _, problem := range rendered.Problems {
 		if problem.Request != nil {
 			mentioned[*problem.Request] = true
 		}
 	}
+	last := p.loop.reported
 	report, about := p.r.Board.Updated, maps.Clone(mentioned)
-	maps.Copy(about, p.loop.reported.mentioned)
+	maps.Copy(about, last.mentioned)
 	for _, k := range slices.Concat(rendered.Touched, answers.Forget) {
 		about[k] = true
 	}
-	if p.loop.reported.state != p.state {
-		report = p.r.Board.Reconciled
+	if last.state != p.state {
+		report, last.platform = p.r.Board.Reconciled, nil
 		for k := range p.state.base.Releases {
 			about[k] = true
 		}
 	}
+	otherProblems(last.platform, p.platform, p.environment.Name, about)
 	committed := map[platform.RequestKey]bool{}
 	for _, k := range rendered.Touched {
 		committed[k] = true
 	}
-	problems := p.problemsByRequest(rendered.Problems)
+	problems := p.problemsByRequest(rendered.Problems, about)
 	list := make([]status.Instance, 0, len(about))
 	for k := range about {
 		list = append(list, p.instance(ctx, k, instanceFacts{
@@ -56,9 +58,42 @@ func (p *pass) record(ctx context.Context, rendered *render.State, answers *Answ
 	report(p.environmentStatus(ctx, environmentFacts{
 		problems: rendered.Problems, next: answers.next(), deletions: answers.Deletions, plan: answers.plan(),
 	}), list)
-	p.loop.reported = reported{p.state, mentioned}
+	p.loop.reported = reported{p.state, p.platform, mentioned}
 	for _, k := range rendered.Forgotten {
 		p.r.cache.health.forget(p.loop.environment, k)
+	}
+}
+
+// otherProblems adds the requests of which a platform has other Problems in an environment than the one before, or of which another
+// is broken: a merge may leave very many Problems, and the passes after it are not to repeat them. The platform before may be nil.
+func otherProblems(before, now *platform.Platform, environment string, about map[platform.RequestKey]bool) {
+	if before == now {
+		return
+	}
+	add := func(problem platform.Problem) {
+		if problem.Request != nil {
+			about[*problem.Request] = true
+		}
+	}
+	var old []platform.Problem
+	if before != nil {
+		old = before.Problems
+	}
+	for _, problem := range now.Problems { // both lists are sorted
+		for len(old) > 0 && old[0].Compare(problem) < 0 {
+			add(old[0])
+			old = old[1:]
+		}
+		same := len(old) > 0 && old[0].Compare(problem) == 0
+		if same {
+			old = old[1:]
+		}
+		if k := problem.Request; !same || k != nil && before.Broken(environment, *k) != now.Broken(environment, *k) {
+			add(problem)
+		}
+	}
+	for _, problem := range old {
+		add(problem)
 	}
 }
 
@@ -88,11 +123,12 @@ func (p *pass) mergedAt(ctx context.Context, k platform.RequestKey, many bool) (
 // recordFrozen tells status that the environment does not follow the platform.
 func (p *pass) recordFrozen(ctx context.Context, why string) {
 	var list []status.Instance
-	problems := p.problemsByRequest(nil)
+	problems := p.problemsByRequest(nil, nil)
 	for k := range p.state.base.Releases {
 		list = append(list, p.instance(ctx, k, instanceFacts{problems: problems[k]}))
 	}
 	p.r.Board.Reconciled(p.environmentStatus(ctx, environmentFacts{frozen: why}), list)
+	p.loop.reported = reported{} // status has less than a pass says that decides
 }
 
 // environmentFacts are the facts of a pass that the status of its environment tells, beside those that the pass itself has.
@@ -132,13 +168,14 @@ func (p *pass) environmentStatus(ctx context.Context, facts environmentFacts) st
 }
 
 // problemsByRequest are the Problems by which merged requests are not the ones that run in the environment: of those that its state
-// has, and of those that the platform asks for but that could not be rendered.
-func (p *pass) problemsByRequest(rendering []platform.Problem) map[platform.RequestKey][]platform.Problem {
+// has, and of those that the platform asks for but that could not be rendered. Those of other requests than the named ones are left
+// out; nil: of none.
+func (p *pass) problemsByRequest(rendering []platform.Problem, of map[platform.RequestKey]bool) map[platform.RequestKey][]platform.Problem {
 	found := map[platform.RequestKey][]platform.Problem{}
 	for _, problem := range slices.Concat(p.platform.Problems, rendering) {
 		k := problem.Request
 		elsewhere := problem.Environment != "" && problem.Environment != p.environment.Name
-		if k == nil || problem.Warning || elsewhere {
+		if k == nil || problem.Warning || elsewhere || of != nil && !of[*k] {
 			continue
 		}
 		here := problem.Environment != "" || p.state.base.Releases[*k] != nil || p.platform.Broken(p.environment.Name, *k)

@@ -7,7 +7,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// records holds all that the loops know of each other: the records that each environment's state holds, as of the last commit
+// records has all that the loops know of each other: the records that each environment's state has, as of the last commit
 // that its own loop saw or made. A loop decides by nothing else of another environment but the health of its clusters.
 type records struct {
 	mu    sync.Mutex

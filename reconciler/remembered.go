@@ -29,7 +29,7 @@ type rememberedAnswer struct {
 	Verdict     promotion.Verdict `json:"verdict,omitempty"`
 	Message     string            `json:"message,omitempty"`
 	Since       time.Time         `json:"since,omitzero"`
-	Held        time.Duration     `json:"held,omitempty"`
+	Passed      time.Duration     `json:"held,omitempty"`
 	Failed      time.Duration     `json:"failed,omitempty"`
 	Silent      time.Duration     `json:"silent,omitempty"`
 }
@@ -43,7 +43,7 @@ func (a answers) String() string {
 		}
 		list = append(list, rememberedAnswer{
 			of.Environment, of.Check, of.Subject.Release, of.Subject.Revision, of.Subject.Cluster, of.Question.URL, of.Question.Query,
-			is.Verdict, is.Message, is.Since, is.Held, is.Failed, is.Silent,
+			is.Verdict, is.Message, is.Since, is.Passed, is.Failed, is.Silent,
 		})
 	}
 	if len(list) == 0 {
@@ -81,8 +81,8 @@ func (a answers) restore(k platform.RequestKey, text string) answers {
 			Subject: promotion.CheckKey{Request: k, Release: r.Release, Cluster: r.Cluster, Revision: r.Revision},
 		}
 		of.Question.URL, of.Question.Query = r.URL, r.Query
-		is := promotion.Checked{Verdict: r.Verdict, Message: r.Message, Since: r.Since, Held: r.Held, Failed: r.Failed, Silent: r.Silent}
-		if _, known := a[of]; !known && is.Held >= 0 && is.Failed >= 0 && is.Silent >= 0 {
+		is := promotion.Checked{Verdict: r.Verdict, Message: r.Message, Since: r.Since, Passed: r.Passed, Failed: r.Failed, Silent: r.Silent}
+		if _, known := a[of]; !known && is.Passed >= 0 && is.Failed >= 0 && is.Silent >= 0 {
 			a[of] = is
 		}
 	}
@@ -95,9 +95,9 @@ type remembering struct {
 	latest func() *platform.Platform
 }
 
-// places lists the placements that could remember a topic, the first choice first: that of a rollout, else those of the environments
+// placementsFor lists the placements that could remember a topic, the first choice first: that of a rollout, else those of the environments
 // before, where the release runs, and those of the environment itself. The caller holds the lock of the observations.
-func (m remembering) places(of check.Topic) (all []placement) {
+func (m remembering) placementsFor(of check.Topic) (all []placement) {
 	environments := []string{of.Environment}
 	if p := m.latest(); p != nil && of.Subject.Cluster == "" {
 		environments = slices.Concat(p.Graph.Upstream(of.Environment), environments)
@@ -125,7 +125,7 @@ func (m remembering) places(of check.Topic) (all []placement) {
 func (m remembering) Recall(of check.Topic) promotion.Checked {
 	m.health.mu.Lock()
 	defer m.health.mu.Unlock()
-	for _, at := range m.places(of) {
+	for _, at := range m.placementsFor(of) {
 		if is := m.health.placements[at].answers[of]; is != (promotion.Checked{}) {
 			return is
 		}
@@ -137,7 +137,7 @@ func (m remembering) Recall(of check.Topic) promotion.Checked {
 func (m remembering) Remember(of check.Topic, is promotion.Checked) (kept bool) {
 	m.health.mu.Lock()
 	defer m.health.mu.Unlock()
-	for _, at := range m.places(of) {
+	for _, at := range m.placementsFor(of) {
 		s := m.health.placements[at]
 		before, known := s.answers[of]
 		first := !kept && is != (promotion.Checked{})

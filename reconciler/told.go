@@ -102,8 +102,8 @@ func (o *observations) toldBy(environment string) map[platform.RequestKey]bool {
 	return all
 }
 
-// settleTold forgets the requests whose values a state records.
-func (o *observations) settleTold(environment string, releases map[platform.RequestKey]*state.Release) {
+// forgetTold forgets the requests whose values a state records.
+func (o *observations) forgetTold(environment string, releases map[platform.RequestKey]*state.Release) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for k := range o.tellers[environment] {

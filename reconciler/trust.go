@@ -10,7 +10,7 @@ import (
 )
 
 // Trust says which commits of a state branch are believed to be Transom's. The zero value signs nothing: then names and
-// trailers say it, which anybody can write, and bytes that the clusters do not have yet are held back until they are proven.
+// trailers say it, which anybody can write, and bytes that the clusters do not have yet are withheld until they are proven.
 type Trust struct {
 	Key  *gitrepo.SigningKey // signs the commits of this process
 	Keys []gitrepo.PublicKey // whose signatures are accepted beside that of Key

@@ -141,10 +141,10 @@ func (a *admission) placementAfter(c *candidate, cluster string) (state.Placemen
 	return c.kept[cluster], nil
 }
 
-// withhold leaves out for this time the candidates that were built with outputs that are not admitted, and reports whether
+// postpone leaves out for this time the candidates that were built with outputs that are not admitted, and reports whether
 // there was any: a consumer waits for its provider. One whose own content changes is built anew instead, unless that is over:
 // the provider that made the difference moves on in this pass, so the next one gets further.
-func (a *admission) withhold() (more bool) {
+func (a *admission) postpone() (more bool) {
 	for _, level := range a.levels {
 		for _, c := range level {
 			answer, answered := a.answer(c.key())
@@ -161,7 +161,7 @@ func (a *admission) withhold() (more bool) {
 	return more
 }
 
-// An outcome holds the results of a pass: the records that differ from the base, the requests that are to be visited again,
+// An outcome has the results of a pass: the records that differ from the base, the requests that are to be visited again,
 // and the Problems.
 type outcome struct {
 	releases map[platform.RequestKey]*state.Release

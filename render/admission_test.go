@@ -150,19 +150,19 @@ var (
 func TestConsumersGetTheOutputsOfWhatIsAdmitted(t *testing.T) {
 	repo := &repository{}
 	next := bound(t, "new")
-	withhold := only(func(p state.Proposal) *state.Release {
+	noProvider := only(func(p state.Proposal) *state.Release {
 		if p.Next.Key == provider {
 			return p.Base
 		}
 		return p.Next
 	})
-	waits := repo.direct(t, next, "prod", withhold)
+	waits := repo.direct(t, next, "prod", noProvider)
 	require.Empty(t, waits.Changes, "the provider does not run there yet")
 	require.Contains(t, problemsOf(waits.Problems)[0], "waits for payments/a, which does not run in prod yet")
 
 	repo.render(t, bound(t, "old"), "prod")
 	require.Contains(t, repo.manifest("prod-eu", consumer), "text: old")
-	require.Empty(t, repo.direct(t, next, "prod", withhold).Changes)
+	require.Empty(t, repo.direct(t, next, "prod", noProvider).Changes)
 
 	repo.direct(t, next, "prod", render.Direction{})
 	require.Contains(t, repo.manifest("prod-eu", consumer), "text: new")

@@ -20,7 +20,7 @@ type Base struct {
 	Files    fs.FS // the snapshot, for bytes that are carried over or compared; nil: empty
 
 	// Pins are the identities of clusters at first contact that Fleet does not record yet, by cluster. One that
-	// Fleet already pins is left alone: only the uid of the cluster's file changes a pin.
+	// Fleet already pins is not touched: only the uid of the cluster's file changes a pin.
 	Pins map[string]string
 
 	// Identity is given to a state repository that has none yet, along with the next change; empty: it gets none.

@@ -19,7 +19,7 @@ type builder struct {
 	namespaces  *cache[string, renderedNamespace] // by digest of a namespace's inputs and components
 	shared      *sharedBudget
 	made        *state.Placement // everything is made as this record says; nil: anew
-	unsealed    bool             // values that requests give in secret are left out
+	unsealed    bool             // values that requests give in secret are omitted
 	examined    func() time.Time // until when the pass waits for examinations of versions
 }
 
@@ -50,7 +50,7 @@ func (b *builder) sound(c *candidate) []platform.Problem {
 // build evaluates a candidate with the outputs that it is bound to, and builds the placements whose render key changed. It
 // fails only where the base cannot be read.
 func (b *builder) build(c *candidate, bound given) error {
-	if !c.evaluation.holds(bound, c.base) {
+	if !c.evaluation.fits(bound, c.base) {
 		c.evaluation = evaluate(c.instance, bound, c.base)
 	}
 	c.add(c.evaluation.problems...)

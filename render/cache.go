@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// A generation bounds a cache: it holds at most twice as many entries, and bytes where these are counted. A skeleton with the program that comes with it
+// A generation bounds a cache: it has at most twice as many entries, and bytes where these are counted. A skeleton with the program that comes with it
 // takes some hundred kilobytes, and there is one for each choice of a version, components and overlays.
 const (
 	cacheGeneration    = 1 << 15

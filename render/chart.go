@@ -49,7 +49,7 @@ func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree,
 		return kustomize.Tree{}, []platform.Problem{{File: i.Request.File, Rule: "inputs", Message: err.Error()}}
 	}
 	chart := i.Version.Chart
-	key := chart.Dir + " " + i.Version.Digest + string(call) // the result names places in the directory
+	key := chart.Dir + " " + i.Version.Digest + string(call) // the result names paths in the directory
 	if known, ok := x.prints.lookup(key); ok {
 		return known.tree, known.problems
 	}
@@ -118,7 +118,7 @@ func printedTree(chart *platform.Chart, documents []*yaml.Node) (kustomize.Tree,
 var (
 	plainPath = regexp.MustCompile(`^[A-Za-z0-9._/-]+$`)
 
-	// inChart is the place that begins a message of Helm: a file of the chart, with a line and a column where there are some.
+	// inChart is the position that begins a message of Helm: a file of the chart, with a line and a column where there are some.
 	inChart = regexp.MustCompile(`^([^ :]+)(?::(\d+)(?::(\d+))?)?: (?s:(.*))$`)
 	pointer = regexp.MustCompile(`^(/\S*): `)
 )
@@ -135,7 +135,7 @@ func chartProblem(chart *platform.Chart, message string) platform.Problem {
 	p.Column, _ = strconv.Atoi(m[3])
 	if at := pointer.FindStringSubmatch(p.Message); at != nil && m[1] == "values.schema.json" {
 		p.Rule = "chart-values"
-		if e := chart.PlaceOf(steps(at[1])); e != nil {
+		if e := chart.ExpressionAt(steps(at[1])); e != nil {
 			p.File, p.Line, p.Column, p.Field = e.At.File, e.At.Line, e.At.Column, e.At.Field
 			p.Message = "the chart's values.schema.json refuses the value at " + p.Message
 		}
@@ -169,7 +169,7 @@ func inTemplates(chart *platform.Chart, problems []platform.Problem) []platform.
 	return problems
 }
 
-// asInstalled are the objects of a version, with the namespace left out where a chart only repeats that of its release.
+// asInstalled are the objects of a version, with the namespace omitted where a chart only repeats that of its release.
 func asInstalled(chart *platform.Chart, namespace string, objects []kustomize.Object) []kustomize.Object {
 	if chart == nil {
 		return objects

@@ -18,7 +18,7 @@ type Compilation struct {
 	Plain    []Plain `json:"plain"`
 }
 
-// Plain is a reason why placements are not compiled. Without placements, it holds for any request of the version.
+// Plain is a reason why placements are not compiled. Without placements, it applies to any request of the version.
 type Plain struct {
 	Why        string `json:"why"`
 	Placements int    `json:"placements"`
@@ -92,7 +92,7 @@ func (t tally) count(v *platform.Version, why error, what string) {
 	c.Plain[i].Placements++
 }
 
-// version returns the tally of a version. Of one that nobody requests, it gives the reason that would hold for any request.
+// version returns the tally of a version. Of one that nobody requests, it gives the reason that would apply to any request.
 func (t tally) version(v *platform.Version) Compilation {
 	if c := t[v]; c != nil {
 		return *c

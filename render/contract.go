@@ -102,7 +102,7 @@ func (x examiner) contract(v *platform.Version) contract {
 // A onceContract finds the contract of a version once, however many ask for it at the same time.
 type onceContract struct{ find func() contract }
 
-// A contract holds the Problems and Warnings of a version.
+// A contract has the Problems and Warnings of a version.
 type contract struct {
 	problems []platform.Problem
 	warnings []platform.Problem // that requests are told of when they are rendered
@@ -228,7 +228,7 @@ func readProblems(v *platform.Version, s *kustomize.Skeleton, dir string, c plat
 		if read.Component != dir {
 			continue
 		}
-		field, p := v.Field(read.Source), read.Place
+		field, p := v.Field(read.Source), read.Position
 		name := unguarded(read.Source, field.Optional, c)
 		switch {
 		case field.Wrong != "":

@@ -30,7 +30,7 @@ type Direction struct {
 	// a cluster.
 	Examples bool
 
-	// Forget are tombstones whose file goes. A record that is no tombstone, or has something left on a cluster, stays.
+	// Forget are tombstones whose file goes. A record that is no tombstone, or has something on a cluster, stays.
 	Forget []platform.RequestKey
 
 	// Admit says of every proposal of the pass, sorted by request, which record the environment has from now on; nil

@@ -58,8 +58,8 @@ func evaluate(i *platform.Instance, bindings given, base *state.Release) *evalua
 	return e
 }
 
-// holds reports whether an evaluation is that of an instance with these outputs, after the record that its environment has.
-func (e *evaluation) holds(bindings given, base *state.Release) bool {
+// fits reports whether an evaluation is that of an instance with these outputs, after the record that its environment has.
+func (e *evaluation) fits(bindings given, base *state.Release) bool {
 	return e != nil && e.hooks == hooksOf(e.instance, base) && reflect.DeepEqual(e.bindings, bindings)
 }
 

@@ -8,7 +8,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A perVersion holds a result for each version directory. A version that changed is another version, in the same directory. The
+// A perVersion has a result for each version directory. A version that changed is another version, in the same directory. The
 // zero value is empty and ready, and it may be used concurrently.
 type perVersion[T any] struct {
 	mu      sync.Mutex
@@ -74,11 +74,11 @@ func (x examiner) soundBy(end func() time.Time, v *platform.Version) []platform.
 		return x.sound(v)
 	}
 	e := x.examinations.of(v, func() *examination { return x.examine(v) })
-	left := time.NewTimer(time.Until(end()))
-	defer left.Stop()
+	remaining := time.NewTimer(time.Until(end()))
+	defer remaining.Stop()
 	select {
 	case <-e.done:
-	case <-left.C:
+	case <-remaining.C:
 		if e.leave() {
 			return []platform.Problem{{
 				File: kustomizationOf(v), Rule: RuleUnfinished, Message: "takes longer to examine than others; that goes on, and the request keeps what it has until then",

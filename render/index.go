@@ -6,7 +6,7 @@ import (
 )
 
 // An index finds, among the releases of a base, those that a pass over a few requests has to know about. Of tombstones it
-// has only where something is left of them.
+// has only where something remains of them.
 type index struct {
 	environment string
 	versions    map[string]map[string]int // OFFERING@VERSION to its digests, to how many releases name them

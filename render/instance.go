@@ -209,7 +209,7 @@ func (b *builder) render(c *candidate, placed *placement) error {
 			return nil
 		}
 	}
-	placed.manifest, placed.revision = bytes.Clone(manifest), state.Revision(manifest) // without the room that its printer left
+	placed.manifest, placed.revision = bytes.Clone(manifest), state.Revision(manifest) // without the room that its printer reserved
 	b.written.known.put(placed.revision, idsOf(objects))
 	return nil
 }
@@ -270,7 +270,7 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	}
 	m := r.memories.of(environment)
 	e := m.evaluation(i)
-	if !e.holds(bound, record) {
+	if !e.fits(bound, record) {
 		e = evaluate(i, bound, record)
 		m.asked.put(i, e)
 	}

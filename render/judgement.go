@@ -147,38 +147,38 @@ func (s *attempt) took(n int, cost int64, at objectID) bool {
 	return false
 }
 
-// A sharedBudget is the steps that are left of the allowance of each policy while candidates are judged side by side. Whose turn it was
-// decides nothing: what is not judged when a policy has none left is judged afterwards, in its turn.
+// A sharedBudget is the steps that remain of the allowance of each policy while candidates are judged side by side. Whose turn it was
+// decides nothing: what is not judged when a policy has none is judged afterwards, in its turn.
 type sharedBudget struct {
 	allowance
-	left []atomic.Int64 // by policy
+	remaining []atomic.Int64 // by policy
 }
 
 func newSharedBudget(s *snapshot) *sharedBudget {
 	p := &sharedBudget{allowanceOf(s), make([]atomic.Int64, len(s.policies))}
-	for n := range p.left {
-		p.left[n].Store(p.all)
+	for n := range p.remaining {
+		p.remaining[n].Store(p.all)
 	}
 	return p
 }
 
-// A budget counts the steps that each policy has left, request after request in the order of their names.
+// A budget counts the steps that each policy still has, request after request in the order of their names.
 type budget struct {
 	allowance
 	environment string
-	left        []int64 // by policy
+	remaining   []int64 // by policy
 	from        []string
 }
 
 func newBudget(s *snapshot) *budget {
 	l := &budget{allowanceOf(s), s.environment.Name, make([]int64, len(s.policies)), make([]string, len(s.policies))}
-	for n := range l.left {
-		l.left[n] = l.all
+	for n := range l.remaining {
+		l.remaining[n] = l.all
 	}
 	return l
 }
 
-// attempt is one in which each policy may take what it has left for the next request.
+// attempt is one in which each policy may take what remains for the next request.
 func (l *budget) attempt(j *judgement) *attempt {
 	return &attempt{
 		judgement: j,
@@ -188,7 +188,7 @@ func (l *budget) attempt(j *judgement) *attempt {
 }
 
 // most is how many steps a policy may take for the next request.
-func (l *budget) most(n int) int64 { return min(l.one, l.left[n]) }
+func (l *budget) most(n int) int64 { return min(l.one, l.remaining[n]) }
 
 // enter counts the steps of a finding. It returns the Problem of one that took too many, or nil, and whether its own Problems are told:
 // not those of a policy that is spent, which depend on whose turn it was.
@@ -196,15 +196,15 @@ func (l *budget) enter(n int, of string, f *finding) (ended *platform.Problem, t
 	ended = &platform.Problem{File: f.policy.File, Rule: "too-much-work"}
 	switch most := l.most(n); {
 	case f.done && f.cost <= most:
-		l.left[n] -= f.cost
+		l.remaining[n] -= f.cost
 		return nil, true
 	case most == l.one:
-		l.left[n] -= most
+		l.remaining[n] -= most
 		ended.Message = fmt.Sprintf("judging %s takes more than %s steps of CEL, at the %s; let the expressions look at less, or match fewer kinds",
 			of, grouped(l.one), f.at)
 		return ended, true
 	}
-	if l.left[n] = 0; l.from[n] == "" {
+	if l.remaining[n] = 0; l.from[n] == "" {
 		l.from[n] = of
 	}
 	ended.Message = fmt.Sprintf("judging all requests in %s takes more than %s steps of CEL, so that %s and those after it are not judged: "+

@@ -22,7 +22,7 @@ type locator struct {
 	skeleton  *kustomize.Skeleton
 	trees     []kustomize.Tree
 	documents map[string][]*yaml.Node // by file
-	files     []string                // that may hold patches
+	files     []string                // that may have patches
 }
 
 // locatorIn finds it in a version's own files.

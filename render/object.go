@@ -13,7 +13,7 @@ import (
 	"transom.dev/render/internal/manifests"
 )
 
-// An object holds the fields of a rendered object that the rules look at.
+// An object has the fields of a rendered object that the rules look at.
 type object struct {
 	id          objectID
 	version     string // of its API

@@ -76,17 +76,17 @@ func (p *pass) prepare(c *candidate) error {
 	return p.builder.build(c, bound)
 }
 
-// withhold leaves out for this time the candidates that were built with outputs that are not admitted, and those that then
+// postpone leaves out for this time the candidates that were built with outputs that are not admitted, and those that then
 // collide.
-func (p *pass) withhold() error {
+func (p *pass) postpone() error {
 	for again := true; again; {
-		withheld := p.admission.withhold()
+		postponed := p.admission.postpone()
 		lost, err := p.collisions.refuse()
 		if err != nil {
 			return err
 		}
 		needed := p.admission.keepNeeded()
-		again = withheld || lost || needed
+		again = postponed || lost || needed
 	}
 	return nil
 }

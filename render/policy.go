@@ -21,7 +21,7 @@ func judging(p *platform.Platform, environment string) (policies []*platform.Pol
 	return policies
 }
 
-// judge checks every object of a candidate against the environment's policies, as far as these have steps left. What they find is
+// judge checks every object of a candidate against the environment's policies, as far as these have steps. What they find is
 // told by keepAllowances, and what they come not to is found there.
 func (b *builder) judge(c *candidate) error {
 	if c.broken() || len(b.policies) == 0 {
@@ -32,10 +32,10 @@ func (b *builder) judge(c *candidate) error {
 	s := &attempt{judgement: c.judged}
 	for n, f := range c.judged.findings {
 		tried := f.done || f.cost > 0
-		s.open = append(s.open, !tried && b.shared.left[n].Load() >= 0)
+		s.open = append(s.open, !tried && b.shared.remaining[n].Load() >= 0)
 	}
-	s.spend = func(n int, cost int64) { b.shared.left[n].Add(-cost) }
-	s.room = func(n int) int64 { return min(b.shared.left[n].Load(), b.shared.one-c.judged.findings[n].cost) }
+	s.spend = func(n int, cost int64) { b.shared.remaining[n].Add(-cost) }
+	s.room = func(n int) int64 { return min(b.shared.remaining[n].Load(), b.shared.one-c.judged.findings[n].cost) }
 	return b.judgeAll(c, s)
 }
 
@@ -85,7 +85,7 @@ func (b *builder) tellFindings(c *candidate, l *budget) error {
 	return nil
 }
 
-// keepAllowances holds each policy to the steps that it may take for all requests of the environment, of which those count that this
+// keepAllowances keeps each policy to the steps that it may take for all requests of the environment, of which those count that this
 // pass does not visit: a request comes to the same in every pass.
 func (p *pass) keepAllowances() error {
 	if len(p.policies) == 0 {

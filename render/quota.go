@@ -45,7 +45,7 @@ type account struct {
 	used   map[string]resource.Quantity // by group
 }
 
-// keepQuotas holds the requests of the environment to the quotas of its policies. Requests that run come first, and are only warned of;
+// keepQuotas keeps the requests of the environment to the quotas of its policies. Requests that run come first, and are only warned of;
 // then those that want more than they have, by their names, and each that does not fit into all quotas is refused.
 func (p *pass) keepQuotas() {
 	var accounts []account

@@ -90,7 +90,7 @@ func (p *pass) buildAndAdmit(admit func([]state.Proposal) []*state.Release) erro
 			return err
 		}
 		p.admission.closing = asked == admissions
-		if err := p.withhold(); err != nil || p.admission.closing || !p.admission.outdated() {
+		if err := p.postpone(); err != nil || p.admission.closing || !p.admission.outdated() {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// unscaled warns about replicas that a version writes and that are left out, because something else sets them.
+// unscaled warns about replicas that a version writes and that are omitted, because something else sets them.
 func unscaled(w *kustomize.Wrapper, file string, sources []kustomize.Object, rendered []*yaml.Node) (warnings []platform.Problem) {
 	for _, scaled := range w.Scaled(rendered) {
 		object := rendered[scaled.Object].Content[0]

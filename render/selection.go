@@ -8,7 +8,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// A selection holds the requests that a pass visits, with the instance and record of each. Requests may be added while the
+// A selection has the requests that a pass visits, with the instance and record of each. Requests may be added while the
 // pass goes on: it is arranged anew then.
 type selection struct {
 	*snapshot

@@ -197,7 +197,7 @@ func idleSelectors(file, prefix string, sources []kustomize.Object, rendered []*
 	return warnings
 }
 
-// selectors refuses values of the annotation that mean nothing: who wrote one wants selectors left alone.
+// selectors refuses values of the annotation that mean nothing: who wrote one wants selectors untouched.
 func (c *output) selectors(o object) {
 	if value, there := o.annotations[state.AnnotationSelectors]; there && value != state.SelectorsAsWritten {
 		c.reportNew(c.file, "annotation", "annotates the %s %s %s: %q, which is not known; write %s, or remove it: then selectors of "+

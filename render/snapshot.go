@@ -9,7 +9,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// A snapshot holds everything that a pass reads: the platform, the records and bytes of an environment, and its direction.
+// A snapshot has everything that a pass reads: the platform, the records and bytes of an environment, and its direction.
 // Nothing in it changes during the pass.
 type snapshot struct {
 	platform    *platform.Platform
@@ -90,11 +90,11 @@ func (s *snapshot) recordOf(k platform.RequestKey) *state.Release {
 func (s *snapshot) withoutGone(release *state.Release) *state.Release {
 	for cluster := range release.Clusters {
 		if s.platform.Clusters[cluster] == nil {
-			left := maps.Clone(release.Clusters)
-			maps.DeleteFunc(left, func(name string, _ state.Placement) bool {
+			remaining := maps.Clone(release.Clusters)
+			maps.DeleteFunc(remaining, func(name string, _ state.Placement) bool {
 				return s.platform.Clusters[name] == nil
 			})
-			return release.WithClusters(left)
+			return release.WithClusters(remaining)
 		}
 	}
 	return release

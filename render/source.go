@@ -17,12 +17,12 @@ type source struct {
 	components []string         // directories in them that are Kustomize components, in the order in which they are built
 }
 
-// sourceOf returns the source of an instance for one placement. It is the only place that knows where objects come from: the
-// directory of the version, with the components whose conditions hold, after the objects that the version's chart prints.
+// sourceOf returns the source of an instance for one placement. It is the only function that knows where objects come from: the
+// directory of the version, with the components whose conditions are true, after the objects that the version's chart prints.
 //
 // Every source comes to the same, so that everything behind this function treats all alike: wrap puts the overlays,
 // the namespace, the labels and the prefix around it, and builder.render checks the objects against the output rules. It provides
-//   - directories of plain Kustomize that the guard has passed (examiner.soundness), each with a digest of all its bytes;
+//   - directories of plain Kustomize that the guard has accepted (examiner.soundness), each with a digest of all its bytes;
 //   - the same bytes for the same inputs on every machine, within the bounds of kustomize.Tree;
 //   - in renderKey, everything that these bytes depend on;
 //   - files and lines that a Problem about one of its objects can name.

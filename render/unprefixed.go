@@ -176,7 +176,7 @@ func (v *textVisitor) step(step kinds.Step, n, parent *yaml.Node) {
 	v.path = v.path[:len(v.path)-1]
 }
 
-// isText reports whether the scalar at the path is text, or a reference that Kustomize may have left as it is.
+// isText reports whether the scalar at the path is text, or a reference that Kustomize may have kept as it is.
 func (v *textVisitor) isText(parent *yaml.Node) bool {
 	path := v.path
 	if len(path) < 2 {

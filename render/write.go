@@ -59,8 +59,8 @@ func (w *writer) leaveGone() {
 	}
 	for k := range w.base.Releases {
 		release := w.recordOf(k)
-		if left := w.withoutGone(release); left != release && w.releases[k] == nil {
-			w.releases[k] = left
+		if remaining := w.withoutGone(release); remaining != release && w.releases[k] == nil {
+			w.releases[k] = remaining
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (w *writer) writeReleases() {
 	}
 }
 
-// encoded are the Release files that changed, without the room that their printer left.
+// encoded are the Release files that changed, without the room that their printer reserved.
 func (w *writer) encoded() map[platform.RequestKey][]byte {
 	keys := slices.Collect(maps.Keys(w.releases))
 	encoded := make([][]byte, len(keys))

@@ -8,7 +8,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// built holds the facts of its build in a binary.
+// built has the facts of its build in a binary.
 type built struct {
 	Version   string `json:"version"`            // of the module; (devel) where it was built from a checkout
 	Commit    string `json:"commit,omitempty"`   // that it was built from, if Git's facts were built in

@@ -68,7 +68,7 @@ func testRevision(p *platform.Platform, dir, revision string) (*goldens, error) 
 	return g, err
 }
 
-// mergeProblems adds Problems that are not among others yet, each in its place.
+// mergeProblems adds Problems that are not among others yet, each in its order.
 func mergeProblems(all, more []platform.Problem) []platform.Problem {
 	known := map[string]bool{}
 	for _, problem := range all {

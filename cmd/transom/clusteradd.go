@@ -201,7 +201,7 @@ type destination struct {
 	write func(ctx context.Context, data []byte) error
 }
 
-// destination looks at the place of the kubeconfig: a kubeconfig there that Transom did not make, or that leads elsewhere, is
+// destination looks at the path of the kubeconfig: a kubeconfig there that Transom did not make, or that leads elsewhere, is
 // replaced only where that was asked for.
 func (o *clusterAddOptions) destination(ctx context.Context, name, server string) (d destination, err error) {
 	var source credential.Source

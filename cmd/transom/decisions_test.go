@@ -100,11 +100,11 @@ func TestPlanSaysWhichRemovalsWait(t *testing.T) {
 	said := s.planned("a removal that is confirmed", `(?m)^held back:$`, `removals of app are confirmed; opened by an Approval in decisions/dev of \{request: demo/hello, release: sha256:`)
 	release := said.Waits[0].Opens
 	release = release[strings.Index(release, "sha256:"):strings.Index(release, "}")]
-	require.NotEmpty(t, said.Held.Changes)
+	require.NotEmpty(t, said.Blocked.Changes)
 
 	s.decide("dev/remove", "kind: Approval", `{request: demo/hello, release: "`+release+`"}`)
 	said = s.planned("its Approval", `(?m)^decisions/dev/remove.yaml \(approval\): lets in demo/hello at once`, `(?m)- Deployment demo/hello-app on dev$`)
-	require.Empty(t, said.Held.Changes)
+	require.Empty(t, said.Blocked.Changes)
 	require.NotEmpty(t, said.Changes)
 }
 

@@ -6,7 +6,7 @@
 // rollback), asks a running daemon (status, explain), or reads the history of the repositories themselves (history, verify,
 // and explain where no daemon answers); serve is the daemon and wires its concrete parts.
 //
-// A file belongs to the command whose name its own begins with: it declares flags, calls, and prints. The other files hold
+// A file belongs to the command whose name its own begins with: it declares flags, calls, and prints. The other files have
 // what several commands use, and no command uses anything of another one:
 //
 //	command   exit codes, and errors about command lines

@@ -94,7 +94,7 @@ func yamlRemove(n *yaml.Node, name string) {
 	}
 }
 
-// want adds the objects that the golden case comes to, or the Problems that are left to mend.
+// want adds the objects that the golden case comes to, or the Problems that remain to be mended.
 func (s *scaffold) want(file string) error {
 	archive := new(txtar.Archive)
 	for name, content := range s.contents {

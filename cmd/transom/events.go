@@ -36,7 +36,7 @@ daemon. They are shown where the environment's file says spec.logs: true, to dev
 			return o.print(cmd.OutOrStdout(), all, func(w io.Writer) { printHappenings(w, all) })
 		},
 	}
-	placeFlags(cmd, &c, &about)
+	placementFlags(cmd, &c, &about)
 	o.flag(cmd)
 	return cmd
 }

@@ -44,8 +44,8 @@ type importLiveOptions struct {
 // imported is the result of import live.
 type imported struct {
 	scaffold
-	Objects []string        `json:"objects"`        // KIND NAME
-	Left    []importer.Left `json:"left,omitempty"` // objects that are not part of the version, or not as they could be
+	Objects []string            `json:"objects"`        // KIND NAME
+	Omitted []importer.Omission `json:"left,omitempty"` // objects that are not part of the version, or not as they could be
 }
 
 func newImportLive() *cobra.Command {
@@ -125,7 +125,7 @@ func (o *importLiveOptions) read(ctx context.Context, key platform.RequestKey, p
 	if err != nil {
 		return nil, err
 	}
-	result := &imported{Left: found.Left}
+	result := &imported{Omitted: found.Omitted}
 	var objects []manifest
 	for _, object := range found.Objects {
 		m := manifest{file: "the namespace " + o.namespace, object: new(yaml.Node)}
@@ -205,7 +205,7 @@ func (o *importLiveOptions) refuse(p *platform.Platform, key platform.RequestKey
 	return nil
 }
 
-// admit holds the files against the platform: the instance has to be in the namespace of the objects.
+// admit checks the files against the platform: the instance has to be in the namespace of the objects.
 func (o *importLiveOptions) admit(result *imported, key platform.RequestKey) error {
 	p, err := workspace.LoadEdited(o.in.dir, result.contents)
 	if err != nil {
@@ -249,7 +249,7 @@ func (o *importLiveOptions) namespaceIn(p *platform.Platform, environment string
 }
 
 func (i *imported) text(w io.Writer) {
-	for _, l := range i.Left {
+	for _, l := range i.Omitted {
 		fmt.Fprintf(w, "left: %s\n", l)
 	}
 	i.scaffold.text(w)

@@ -148,7 +148,7 @@ spec: {state: active} # paused: looked at and never written; draining: emptied
 `, platform.APIVersion, yamledit.Scalar(clusterOf(environment), true), yamledit.Scalar(environment, true))
 }
 
-// environmentFile is the file of the environment at a place in the order of promotion.
+// environmentFile is the file of the environment at a position in the order of promotion.
 func (o *initOptions) environmentFile(at int) string {
 	name := o.environments[at]
 	lines := []string{

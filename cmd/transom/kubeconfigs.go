@@ -11,7 +11,7 @@ import (
 	"transom.dev/fleet/credential"
 )
 
-// allowKubeconfigFlag adds the flag that lets kubeconfigs do more than hold an address and a credential.
+// allowKubeconfigFlag adds the flag that lets kubeconfigs do more than have an address and a credential.
 func allowKubeconfigFlag(f *pflag.FlagSet, allowed *[]string) {
 	f.StringSliceVar(allowed, "allow-kubeconfig", nil, "what kubeconfigs may have that is refused otherwise: "+strings.Join(credential.Exceptions, ", "))
 }

@@ -57,7 +57,7 @@ none print a secret. Exits with 1 where no log could be read.`,
 			return err
 		},
 	}
-	placeFlags(cmd, &c, &about)
+	placementFlags(cmd, &c, &about)
 	f := cmd.Flags()
 	f.StringVar(&l.Pod, "pod", "", "only this pod")
 	f.StringVar(&l.Container, "container", "", "only this container")

@@ -47,7 +47,7 @@ func readChart(from string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := chartFiles{files: map[string][]byte{}, left: mostChartBytes}
+	c := chartFiles{files: map[string][]byte{}, remaining: mostChartBytes}
 	if info.IsDir() {
 		return c.files, c.directory(os.DirFS(from))
 	}
@@ -60,8 +60,8 @@ func readChart(from string) (map[string][]byte, error) {
 }
 
 type chartFiles struct {
-	files map[string][]byte
-	left  int64
+	files     map[string][]byte
+	remaining int64
 }
 
 func (c *chartFiles) directory(files fs.FS) error {
@@ -117,12 +117,12 @@ func (c *chartFiles) archive(from io.Reader) error {
 }
 
 func (c *chartFiles) add(name string, from io.Reader) error {
-	content, err := io.ReadAll(io.LimitReader(from, c.left+1))
-	c.left -= int64(len(content))
+	content, err := io.ReadAll(io.LimitReader(from, c.remaining+1))
+	c.remaining -= int64(len(content))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
-	case c.left < 0:
+	case c.remaining < 0:
 		return fmt.Errorf("it is larger than %d MiB", mostChartBytes>>20)
 	case len(c.files) == mostChartFiles:
 		return fmt.Errorf("it has more than %d files", mostChartFiles)

@@ -63,7 +63,7 @@ func consoleAddress(server, environment string, args []string) (string, error) {
 		return base.JoinPath("/").String(), nil
 	}
 	var about client.Selection
-	if err := readPlace(&about, args[0]); err != nil {
+	if err := readRequestKey(&about, args[0]); err != nil {
 		return "", err
 	}
 	base = base.JoinPath("requests", url.PathEscape(about.Team), url.PathEscape(about.Request))
@@ -80,7 +80,7 @@ func checkThere(ctx context.Context, c client.Client, environment string, args [
 		return nil
 	}
 	about := client.Selection{Environment: environment, Objects: "none"}
-	if err := readPlace(&about, args[0]); err != nil {
+	if err := readRequestKey(&about, args[0]); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)

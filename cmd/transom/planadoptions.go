@@ -86,7 +86,7 @@ func adoptionOf(r fleet.Result) plan.Adoption {
 // newInstances says which instances a plan gives an object that they did not have.
 func newInstances(p *plan.Plan) func(apply.Owner) bool {
 	begins := map[apply.Owner]bool{}
-	for _, c := range slices.Concat(p.Changes, p.Promoted.Changes, p.Held.Changes) {
+	for _, c := range slices.Concat(p.Changes, p.Promoted.Changes, p.Blocked.Changes) {
 		if c.Action == preview.Added && c.Request != "" {
 			begins[apply.Owner{Environment: c.Environment, Team: c.Team, Request: c.Request}] = true
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 // allThatWaits begins the Approval of all that waits for one in the environment, as the daemon says: the releases of a team, or
-// those of all teams, the environment's change and its deletions. A release that failed there is left out: somebody has to look
+// those of all teams, the environment's change and its deletions. A release that failed there is omitted: somebody has to look
 // at it before it comes again.
 func (o *promoteOptions) allThatWaits(ctx context.Context, team string) (*decisionFile, []string, error) {
 	s, err := o.records.client.Status(ctx, client.Selection{Team: team, Environment: o.environment, Objects: "none"})

@@ -179,7 +179,7 @@ func (o *renderOptions) keepAsked(all []platform.Problem) []platform.Problem {
 	})
 }
 
-// deliver prints files, or writes them below --out in place of the state trees that are there.
+// deliver prints files, or writes them below --out instead of the state trees that are there.
 func (o *renderOptions) deliver(files []renderedFile, states map[string]*render.State, stdout, stderr io.Writer) error {
 	if o.out == "" {
 		return o.output.print(stdout, files, func(w io.Writer) {
@@ -251,10 +251,10 @@ func (o *renderOptions) printWrapper(p *platform.Platform, stdout, stderr io.Wri
 	return tellProblems(stderr, problems)
 }
 
-// writeWrapper writes the wrapper beside copies of the directories that it reads, in place of those that another run wrote.
+// writeWrapper writes the wrapper beside copies of the directories that it reads, instead of those that another run wrote.
 func (o *renderOptions) writeWrapper(rendered render.Rendered) error {
 	if len(rendered.Wrapper) == 0 {
-		return nil // what is there stays: a Problem says why nothing takes its place
+		return nil // what is there stays: a Problem says why nothing replaces it
 	}
 	if err := clearWrapper(o.out); err != nil {
 		return err
@@ -272,7 +272,7 @@ func (o *renderOptions) writeWrapper(rendered render.Rendered) error {
 	return nil
 }
 
-// clearWrapper empties a directory that holds a wrapper of an earlier run beside its copies, and refuses to touch any other that holds
+// clearWrapper empties a directory that has a wrapper of an earlier run beside its copies, and refuses to touch any other that has
 // something: a platform repository has directories of the same names.
 func clearWrapper(dir string) error {
 	entries, err := os.ReadDir(dir)

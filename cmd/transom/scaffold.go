@@ -21,7 +21,7 @@ import (
 type scaffold struct {
 	Files    []string           `json:"files"`
 	Next     string             `json:"next"`
-	Problems []platform.Problem `json:"problems,omitempty"` // fields that are left to fill in, and why a version does not render yet
+	Problems []platform.Problem `json:"problems,omitempty"` // fields that remain to be filled in, and why a version does not render yet
 
 	contents map[string][]byte
 }
@@ -54,13 +54,13 @@ func (s *scaffold) text(w io.Writer) {
 		fmt.Fprintf(w, "wrote %s\n", name)
 	}
 	for _, p := range s.Problems {
-		fmt.Fprintf(w, "%s: %s\n", leftToDo(p), p)
+		fmt.Fprintf(w, "%s: %s\n", remainingWork(p), p)
 	}
 	fmt.Fprintln(w, s.Next)
 }
 
-// leftToDo is what a Problem of a scaffold is: a parameter that nobody could guess, or a version that cannot be used yet.
-func leftToDo(p platform.Problem) string {
+// remainingWork is what a Problem of a scaffold is: a parameter that nobody could guess, or a version that cannot be used yet.
+func remainingWork(p platform.Problem) string {
 	if strings.HasPrefix(p.Field, "spec.parameters") {
 		return "to fill in"
 	}

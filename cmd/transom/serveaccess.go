@@ -44,7 +44,7 @@ func (o *accessOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.profiles, "pprof", false, "serve profiles of this process at --metrics-listen, below /debug/pprof/")
 }
 
-// An entrance is where people come in: the listener, and who may pass.
+// An entrance is where people come in: the listener, and who may enter.
 type entrance struct {
 	listener net.Listener
 	metrics  net.Listener // nil: metrics are where the console is

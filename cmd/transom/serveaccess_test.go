@@ -91,7 +91,7 @@ func TestTheDaemonListensBeyondThisMachineToWhoLogsIn(t *testing.T) {
 	}, nil, io.Discard, &refused))
 	require.Contains(t, refused.String(), "--anonymous-viewers lets anybody read, as versions before did")
 
-	var made newHolder
+	var made newEntry
 	require.NoError(t, json.Unmarshal([]byte(s.transom("token", "pipeline", "--role", "developer", "--team", "demo", "-o", "json")), &made))
 	dir := t.TempDir()
 	tls := httptest.NewUnstartedServer(nil)

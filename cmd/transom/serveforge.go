@@ -126,7 +126,7 @@ func (t *tracer) lent() (all []preview.State, err error) {
 	return all, nil
 }
 
-// askAgain is how long a Git server is left alone that did not say whether the platform may be pushed to.
+// askAgain is how long a Git server is spared that did not say whether the platform may be pushed to.
 const askAgain = 10 * time.Minute
 
 // warnIfMayPush warns where the platform's credential could change the platform, which the daemon never does. A server that

@@ -23,7 +23,7 @@ type keyOptions struct {
 	secrets []*credential.Secrets // among them
 }
 
-// given says whether there is a place to look for kubeconfigs.
+// given says whether there is anywhere to look for kubeconfigs.
 func (o *keyOptions) given() bool { return o.dir != "" || len(o.namespaces) > 0 }
 
 func (o *keyOptions) flags(f *pflag.FlagSet) {

@@ -14,12 +14,12 @@ import (
 // podReader shows the pods of a fleet.
 type podReader struct{ fleet *fleet.Fleet }
 
-func placementOf(at api.Place) fleet.Placement {
+func placementOf(at api.Placement) fleet.Placement {
 	return fleet.Placement{Environment: at.Environment, Cluster: at.Cluster, Team: at.Request.Team, Request: at.Request.Name}
 }
 
 // Pods is part of web.Runtime. Pods are looked for where the instance has objects.
-func (r podReader) Pods(ctx context.Context, at api.Place) (all []api.Pod, err error) {
+func (r podReader) Pods(ctx context.Context, at api.Placement) (all []api.Pod, err error) {
 	var namespaces []string
 	for _, o := range at.Objects {
 		if o.Namespace != "" && !slices.Contains(namespaces, o.Namespace) {
@@ -38,7 +38,7 @@ func (r podReader) Pods(ctx context.Context, at api.Place) (all []api.Pod, err e
 }
 
 // Happenings is part of web.Runtime.
-func (r podReader) Happenings(ctx context.Context, at api.Place) (all []api.Happening, err error) {
+func (r podReader) Happenings(ctx context.Context, at api.Placement) (all []api.Happening, err error) {
 	var objects []apply.Object
 	for _, o := range at.Objects {
 		objects = append(objects, apply.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
@@ -53,6 +53,6 @@ func (r podReader) Happenings(ctx context.Context, at api.Place) (all []api.Happ
 }
 
 // ReadLog is part of web.Runtime.
-func (r podReader) ReadLog(ctx context.Context, at api.Place, l api.Log, read func(io.Reader) error) error {
+func (r podReader) ReadLog(ctx context.Context, at api.Placement, l api.Log, read func(io.Reader) error) error {
 	return r.fleet.ReadLog(ctx, placementOf(at), apply.Log(l), read)
 }

@@ -36,7 +36,7 @@ func newManifestReader(t *tracer, f *fleet.Fleet) *manifestReader {
 }
 
 // manifest is the manifest file of a placement as a state commit has it; an empty commit is the deployed one.
-func (m *manifestReader) manifest(ctx context.Context, at api.Place, commit string) ([]byte, error) {
+func (m *manifestReader) manifest(ctx context.Context, at api.Placement, commit string) ([]byte, error) {
 	files, err := m.files(ctx, at.Environment, commit)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (m *manifestReader) files(ctx context.Context, environment, commit string) 
 }
 
 // Desired is part of web.Manifests.
-func (m *manifestReader) Desired(ctx context.Context, at api.Place, commit string) ([]api.Manifest, error) {
+func (m *manifestReader) Desired(ctx context.Context, at api.Placement, commit string) ([]api.Manifest, error) {
 	content, err := m.manifest(ctx, at, commit)
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (m *manifestReader) Desired(ctx context.Context, at api.Place, commit strin
 }
 
 // Live is part of web.Manifests.
-func (m *manifestReader) Live(ctx context.Context, at api.Place) ([]api.Manifest, error) {
+func (m *manifestReader) Live(ctx context.Context, at api.Placement) ([]api.Manifest, error) {
 	content, err := m.manifest(ctx, at, "")
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (m *manifestReader) Live(ctx context.Context, at api.Place) ([]api.Manifest
 }
 
 // live reads the objects of a manifest file on its cluster.
-func (m *manifestReader) live(ctx context.Context, at api.Place, content []byte) ([]map[string]any, error) {
+func (m *manifestReader) live(ctx context.Context, at api.Placement, content []byte) ([]map[string]any, error) {
 	objects, err := preview.Objects(content)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (m *manifestReader) live(ctx context.Context, at api.Place, content []byte)
 }
 
 // Compare is part of web.Manifests.
-func (m *manifestReader) Compare(ctx context.Context, at api.Place, from, to string) (c api.Comparison, err error) {
+func (m *manifestReader) Compare(ctx context.Context, at api.Placement, from, to string) (c api.Comparison, err error) {
 	var before, after []byte
 	if from != "live" {
 		if c.From, before, err = m.side(ctx, at, from); err != nil {
@@ -131,7 +131,7 @@ func (m *manifestReader) Compare(ctx context.Context, at api.Place, from, to str
 }
 
 // side is a manifest file that can be compared, with its name for people.
-func (m *manifestReader) side(ctx context.Context, at api.Place, with string) (name string, content []byte, err error) {
+func (m *manifestReader) side(ctx context.Context, at api.Placement, with string) (name string, content []byte, err error) {
 	switch {
 	case with == "":
 		content, err = m.manifest(ctx, at, "")
@@ -152,8 +152,8 @@ func (m *manifestReader) side(ctx context.Context, at api.Place, with string) (n
 	return m.elsewhere(ctx, at, with)
 }
 
-// stateOf is the latest state commit that holds a release of an instance.
-func (m *manifestReader) stateOf(ctx context.Context, at api.Place, release string) (string, error) {
+// stateOf is the latest state commit that has a release of an instance.
+func (m *manifestReader) stateOf(ctx context.Context, at api.Placement, release string) (string, error) {
 	past, err := m.past(ctx, web.Question{Environment: at.Environment, Request: at.Request})
 	if err != nil {
 		return "", err
@@ -167,7 +167,7 @@ func (m *manifestReader) stateOf(ctx context.Context, at api.Place, release stri
 }
 
 // covered are the cluster's objects, in the fields that a manifest file sets.
-func (m *manifestReader) covered(ctx context.Context, at api.Place, content []byte) ([]byte, error) {
+func (m *manifestReader) covered(ctx context.Context, at api.Placement, content []byte) ([]byte, error) {
 	live, err := m.live(ctx, at, content)
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (m *manifestReader) covered(ctx context.Context, at api.Place, content []by
 }
 
 // compare fills in the changes from one manifest file to another.
-func (m *manifestReader) compare(c *api.Comparison, at api.Place, before, after []byte) error {
+func (m *manifestReader) compare(c *api.Comparison, at api.Placement, before, after []byte) error {
 	file := state.ManifestFile(at.Cluster, at.Request)
 	changes, err := plan.Between(m.renderer, m.board.Status().Platform.Offers(), at.Environment, map[string][]byte{file: before}, map[string][]byte{file: after})
 	c.Changes = []api.Change{}
@@ -189,7 +189,7 @@ func (m *manifestReader) compare(c *api.Comparison, at api.Place, before, after 
 }
 
 // elsewhere is the manifest file of the same request in another environment, given as ENV or ENV/CLUSTER.
-func (m *manifestReader) elsewhere(ctx context.Context, at api.Place, with string) (name string, content []byte, err error) {
+func (m *manifestReader) elsewhere(ctx context.Context, at api.Placement, with string) (name string, content []byte, err error) {
 	environment, cluster, _ := strings.Cut(with, "/")
 	for _, in := range m.board.Status().Instances {
 		if in.Environment != environment || in.Request != at.Request {
@@ -197,7 +197,7 @@ func (m *manifestReader) elsewhere(ctx context.Context, at api.Place, with strin
 		}
 		for _, p := range in.Placements {
 			if cluster == "" || p.Cluster == cluster {
-				other := api.Place{Environment: environment, Cluster: p.Cluster, Request: at.Request}
+				other := api.Placement{Environment: environment, Cluster: p.Cluster, Request: at.Request}
 				content, err = m.manifest(ctx, other, "")
 				return environment + "/" + p.Cluster, content, err
 			}
@@ -207,7 +207,7 @@ func (m *manifestReader) elsewhere(ctx context.Context, at api.Place, with strin
 }
 
 // next renders the release that waits.
-func (m *manifestReader) next(ctx context.Context, at api.Place) (name string, content []byte, err error) {
+func (m *manifestReader) next(ctx context.Context, at api.Placement) (name string, content []byte, err error) {
 	now := m.board.Status()
 	i := slices.IndexFunc(now.Instances, func(in status.Instance) bool { return in.Environment == at.Environment && in.Request == at.Request })
 	if i < 0 || now.Instances[i].Candidate == nil {
@@ -244,7 +244,7 @@ func (m *manifestReader) next(ctx context.Context, at api.Place) (name string, c
 }
 
 // candidate finds the content of a release: the head's own, or the one that the record of another environment has.
-func (m *manifestReader) candidate(ctx context.Context, p *platform.Platform, at api.Place, release string) (*platform.Instance, error) {
+func (m *manifestReader) candidate(ctx context.Context, p *platform.Platform, at api.Placement, release string) (*platform.Instance, error) {
 	for _, in := range p.Instances(at.Environment) {
 		if in.Request.Key == at.Request && in.Release == release {
 			return in, nil

@@ -125,7 +125,7 @@ type followedRepository struct {
 	end   context.CancelFunc
 }
 
-// follow fires the latch from now on when a repository moves, in place of the one that the environment had before: at once where it
+// follow fires the latch from now on when a repository moves, instead of the one that the environment had before: at once where it
 // is on this machine, and else when its server is asked, at an interval or because somebody says so.
 func (all *followed) follow(ctx context.Context, group *errgroup.Group, environment string, repo *gitrepo.Remote, interval time.Duration) {
 	ctx, end := context.WithCancel(ctx)

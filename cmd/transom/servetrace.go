@@ -22,7 +22,7 @@ type tracer struct {
 	states map[string]*gitrepo.Remote // by environment
 }
 
-// opened says which repository holds an environment's state.
+// opened says which repository has an environment's state.
 func (t *tracer) opened(environment string, state *gitrepo.Remote) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,7 +70,7 @@ func (t *tracer) past(ctx context.Context, q web.Question) ([]console.Past, erro
 	return all, nil
 }
 
-// deployed is the state commit that an environment's clusters are to hold.
+// deployed is the state commit that an environment's clusters are to have.
 func (t *tracer) deployed(environment string) string {
 	for _, e := range t.board.Status().Environments {
 		if e.Name == environment {

@@ -53,7 +53,7 @@ func (o *statusOptions) follow(cmd *cobra.Command, team, request string) error {
 	return nil
 }
 
-// waiting holds the facts that are remembered from one answer to the next.
+// waiting has the facts that are remembered from one answer to the next.
 type waiting struct {
 	started time.Time
 	named   string // TEAM/REQUEST, if one is waited for

@@ -17,7 +17,7 @@ import (
 
 // tidied is the result of tidy.
 type tidied struct {
-	Removed []tidy.Leftover `json:"removed"`
+	Removed []tidy.Obsolete `json:"removed"`
 	DryRun  bool            `json:"dryRun,omitempty"`
 	Notes   []string        `json:"notes,omitempty"`
 }
@@ -53,7 +53,7 @@ Nothing is committed: the removal is merged like any change, and Git keeps the f
 			if err != nil {
 				return err
 			}
-			result := tidied{Removed: tidy.Leftovers(p, running, time.Now()), DryRun: o.dryRun}
+			result := tidied{Removed: tidy.Find(p, running, time.Now()), DryRun: o.dryRun}
 			if unknown := running.Unknown(); unknown != "" {
 				result.Notes = append(result.Notes, unknown+": their Approvals stay")
 			}

@@ -10,11 +10,11 @@ import (
 	"transom.dev/reconciler/web/access"
 )
 
-// holderName matches the names of holders of tokens, which are YAML as they are.
-var holderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
+// entryName matches the names of tokens, which are YAML as they are.
+var entryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
 
-// A newHolder is a fresh token and its entry in the file of access.
-type newHolder struct {
+// A newEntry is a fresh token and its entry in the file of access.
+type newEntry struct {
 	Name   string `json:"name"`
 	Role   string `json:"role"`
 	Team   string `json:"team,omitempty"`
@@ -24,7 +24,7 @@ type newHolder struct {
 
 func newToken() *cobra.Command {
 	var o output
-	var h newHolder
+	var h newEntry
 	cmd := &cobra.Command{
 		Use:   "token NAME --role ROLE",
 		Short: "Make a token for somebody who asks the daemon",
@@ -47,7 +47,7 @@ Roles are viewer (reads everything), developer of a team (asks for a reconciliat
 				return misuse("--role: %v", err)
 			case (role == access.Developer) != (h.Team != ""):
 				return misuse("--team belongs to --role developer, and only to that one")
-			case !holderName.MatchString(h.Name), h.Team != "" && !holderName.MatchString(h.Team):
+			case !entryName.MatchString(h.Name), h.Team != "" && !entryName.MatchString(h.Team):
 				return misuse("names are letters, digits and . _ @ -, such as payments-pipeline")
 			}
 			h.Token, h.SHA256 = access.NewToken()
@@ -62,7 +62,7 @@ Roles are viewer (reads everything), developer of a team (asks for a reconciliat
 	return cmd
 }
 
-func (h newHolder) text(w io.Writer) {
+func (h newEntry) text(w io.Writer) {
 	team := ""
 	if h.Team != "" {
 		team = ", team: " + h.Team

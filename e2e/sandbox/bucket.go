@@ -41,7 +41,7 @@ func runBuckets(ctx context.Context, config *rest.Config) {
 	}
 }
 
-// followBuckets settles all buckets there are, and every change of one, until the watch ends.
+// followBuckets finishes all buckets there are, and every change of one, until the watch ends.
 func followBuckets(ctx context.Context, client dynamic.NamespaceableResourceInterface) error {
 	list, err := client.List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -53,21 +53,21 @@ func followBuckets(ctx context.Context, client dynamic.NamespaceableResourceInte
 	}
 	defer changes.Stop()
 
-	var settling sync.WaitGroup
-	defer settling.Wait()
+	var finishing sync.WaitGroup
+	defer finishing.Wait()
 	for _, bucket := range list.Items {
-		settling.Go(func() { settle(ctx, client, &bucket) })
+		finishing.Go(func() { finish(ctx, client, &bucket) })
 	}
 	for change := range changes.ResultChan() {
 		if bucket, ok := change.Object.(*unstructured.Unstructured); ok && change.Type != watch.Deleted {
-			settling.Go(func() { settle(ctx, client, bucket) })
+			finishing.Go(func() { finish(ctx, client, bucket) })
 		}
 	}
 	return nil
 }
 
-// settle writes a bucket's status once the bucket would have been made, unless it is of this generation already.
-func settle(ctx context.Context, client dynamic.NamespaceableResourceInterface, bucket *unstructured.Unstructured) {
+// finish writes a bucket's status once the bucket would have been made, unless it is of this generation already.
+func finish(ctx context.Context, client dynamic.NamespaceableResourceInterface, bucket *unstructured.Unstructured) {
 	observed, _, _ := unstructured.NestedInt64(bucket.Object, "status", "observedGeneration")
 	if observed == bucket.GetGeneration() {
 		return

@@ -113,7 +113,7 @@ func (c *cluster) bringUp(ctx context.Context, began time.Time) error {
 			return err
 		}
 	}
-	if err := c.settle(); err != nil {
+	if err := c.makeReady(); err != nil {
 		return err
 	}
 	return c.publish()
@@ -200,8 +200,8 @@ func (c *cluster) run(component string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// settle makes the cluster ready, if no component has ended meanwhile.
-func (c *cluster) settle() error {
+// makeReady makes the cluster ready, if no component has ended meanwhile.
+func (c *cluster) makeReady() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.processes {

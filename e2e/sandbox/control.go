@@ -20,7 +20,7 @@ type Status struct {
 	Why        string `json:"why,omitempty"`
 	Server     string `json:"server"`
 	Kubeconfig string `json:"kubeconfig"`
-	Etcd       string `json:"etcd"` // holds the cluster's objects under /CLUSTER/
+	Etcd       string `json:"etcd"` // has the cluster's objects under /CLUSTER/
 }
 
 // listen opens the control socket, which also keeps two sandboxes out of one directory, and clears it.

@@ -22,7 +22,7 @@ import (
 // credentials are the keys and certificates of one cluster: of its API server, and of its administrator. Keys
 // are elliptic: three RSA keys for each of four clusters would be a noticeable part of the time until all are ready.
 type credentials struct {
-	dir         string // holds the files below
+	dir         string // has the files below
 	certificate []byte // PEM; signed by itself, for this cluster alone
 	adminToken  string
 }

@@ -27,7 +27,7 @@ func (l layout) kubeconfig(cluster string) string {
 
 func (l layout) audit(cluster string) string { return filepath.Join(l.logs(), cluster, "audit.log") }
 
-// clear makes the directories anew: a sandbox starts empty, also after an earlier one. A directory that holds
+// clear makes the directories anew: a sandbox starts empty, also after an earlier one. A directory that has
 // something and was no sandbox before is refused.
 func (l layout) clear() error {
 	entries, err := os.ReadDir(string(l))

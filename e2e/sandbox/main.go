@@ -1,5 +1,5 @@
 // Command sandbox is a local fleet of real Kubernetes control planes, as plain processes: no container engine, no
-// downloads. In comes a list of cluster names; out come kubeconfig files that work, and nothing is left behind when
+// downloads. In comes a list of cluster names; out come kubeconfig files that work, and nothing remains behind when
 // it ends.
 //
 // It is one binary with many calls. "sandbox up" starts itself again as etcd, kube-apiserver,

@@ -1,4 +1,4 @@
-// Package install holds the manifests of an installation, as this directory has them: "transom install" prints them, and
+// Package install has the manifests of an installation, as this directory has them: "transom install" prints them, and
 // people use them as a Kustomize base. It has no code.
 package install
 

@@ -87,7 +87,7 @@ func additionsBy(counts func(*metav1.ManagedFieldsEntry) bool, entries []metav1.
 			others = others.Union(entrySet(e))
 		}
 	}
-	for _, at := range missing(hands, func(at fieldpath.Path) bool { return isHolder(at) || reaches(others, at) }) {
+	for _, at := range missing(hands, func(at fieldpath.Path) bool { return isParent(at) || reaches(others, at) }) {
 		if last := at[len(at)-1].FieldName; last != nil && *last == restarted {
 			continue
 		}
@@ -127,9 +127,9 @@ func reaches(set *fieldpath.Set, at fieldpath.Path) bool {
 	return true
 }
 
-// isHolder says whether a path leads to fields of which each is told for itself, although the manifest has none: the parts of an object,
+// isParent says whether a path leads to fields of which each is told for itself, although the manifest has none: the parts of an object,
 // its data, its labels and its annotations.
-func isHolder(at fieldpath.Path) bool {
+func isParent(at fieldpath.Path) bool {
 	names := []string{"metadata", "spec", "data", "binaryData"}
 	if len(at) > 1 {
 		if in := at[len(at)-2].FieldName; in == nil || *in != "metadata" {
@@ -197,7 +197,7 @@ func (w writer) takeBack(ctx context.Context, d *desired) error {
 }
 
 // removals are the operations of a JSON patch that take back the additions to an object, and what they take back. The items of
-// lists have no names there, so that the object is read for their places. Of a Secret nothing but names is read.
+// lists have no names there, so that the object is read for their indexes. Of a Secret nothing but names is read.
 func (w writer) removals(ctx context.Context, d *desired) (taken []string, ops []map[string]any, err error) {
 	found, version := d.live.added, d.live.version
 	var whole any
@@ -227,7 +227,7 @@ func (w writer) removals(ctx context.Context, d *desired) (taken []string, ops [
 	return taken, ops, nil
 }
 
-// jsonPointer is the place that a path leads to in an object, as JSON patches name it; false if it is not there. Without an object the
+// jsonPointer is the location that a path leads to in an object, as JSON patches name it; false if it is not there. Without an object the
 // path must have no items of lists.
 func jsonPointer(object any, at fieldpath.Path) (string, bool) {
 	var b strings.Builder

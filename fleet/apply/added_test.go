@@ -53,7 +53,7 @@ func TestWhatIsSetByHandIsShown(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(deployment("web", "nginx:1"), configMap("settings", "1"), secret("login", "")))
 	in.Ignore = []platform.Ignore{{Group: "apps", Kind: "Deployment", Fields: []string{"spec.template.spec.dnsPolicy"}}}
-	require.Empty(t, r.pass(in).Added)
+	require.Empty(t, r.visit(in).Added)
 	r.quiet()
 	before := time.Now().Add(-2 * time.Second)
 	r.sideload()
@@ -83,7 +83,7 @@ func TestStrictTakesBackWhatWasSetByHand(t *testing.T) {
 	manifests := documents(deployment("web", "nginx:1"), configMap("settings", "1"), secret("login", ""))
 	in := r.instance("web", manifests)
 	in.Ignore = []platform.Ignore{{Group: "apps", Kind: "Deployment", Fields: []string{"spec.template.spec.dnsPolicy"}}}
-	r.pass(in)
+	r.visit(in)
 	r.sideload()
 	r.quiet()
 	generation := r.deployment("web").Generation
@@ -92,7 +92,7 @@ func TestStrictTakesBackWhatWasSetByHand(t *testing.T) {
 		strings.Replace(secret("login", ""), "annotations: {", "annotations: {transom.dev/drift: strict, ", 1))
 	next := r.instance("web", manifests)
 	next.Ignore = in.Ignore
-	result := r.pass(next)
+	result := r.visit(next)
 	require.Equal(t, map[string]apply.Action{
 		"Deployment web": apply.Configured, "ConfigMap settings": apply.Configured, "Secret login": apply.Configured,
 	}, actions(result))
@@ -119,9 +119,9 @@ func TestStrictTakesBackWhatWasSetByHand(t *testing.T) {
 	require.NotContains(t, r.secret("login").Data, "token")
 
 	r.quiet()
-	require.Equal(t, []string{"kubectl-annotate metadata.annotations.note"}, fieldsOf(r.pass(next).Added))
+	require.Equal(t, []string{"kubectl-annotate metadata.annotations.note"}, fieldsOf(r.visit(next).Added))
 	r.calls.take()
-	require.Empty(t, r.pass(next).Changes)
+	require.Empty(t, r.visit(next).Changes)
 	require.Empty(t, writes(r.calls.take()), "it rests")
 }
 
@@ -129,14 +129,14 @@ func TestStrictTakesBackWhatWasSetByHand(t *testing.T) {
 func TestStrictIsNotFoughtForEver(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", strict(configMap("web", "1")))
-	r.pass(in)
+	r.visit(in)
 	for range 20 {
 		r.quiet()
 		_, err := r.kube.CoreV1().ConfigMaps(r.team).Patch(r.Context(), "web", types.MergePatchType, []byte(`{"data":{"more":"2"}}`),
 			metav1.PatchOptions{FieldManager: "kubectl-patch"})
 		require.NoError(t, err)
 		r.told(in.Owner)
-		if result := r.pass(in); len(result.Problems) > 0 {
+		if result := r.visit(in); len(result.Problems) > 0 {
 			require.Empty(t, result.Changes)
 			require.Contains(t, result.Problems[0].String(), "kubectl-patch keeps setting data.more")
 			return
@@ -149,7 +149,7 @@ func TestWhatStrictCannotTakeBackIsTold(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	claim := strings.Replace(claim("web", "transom.dev/drift: strict"), "spec: {", "spec: {storageClassName: none, ", 1)
 	in := r.instance("web", claim)
-	r.pass(in)
+	r.visit(in)
 	c, err := r.kube.CoreV1().PersistentVolumeClaims(r.team).Get(t.Context(), "web", metav1.GetOptions{})
 	require.NoError(t, err)
 	c.Spec.VolumeName = "by-hand"

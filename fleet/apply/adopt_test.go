@@ -46,13 +46,13 @@ func (r *rig) adopting(request, manifests string) apply.Instance {
 
 func TestWhatExistsIsAdoptedWhereTheRequestSaysSo(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1"))) // so that the namespace is there
+	r.visit(r.instance("first", configMap("first", "1"))) // so that the namespace is there
 	theirs := r.existing("web-b", map[string]string{"app.kubernetes.io/managed-by": "Helm"})
 	in := r.adopting("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))
 	result, err := r.Observe(t.Context(), in)
 	require.NoError(t, err)
 	require.Equal(t, "not adopted", result.Objects[1].Message)
-	result = r.pass(in)
+	result = r.visit(in)
 	origin := "it was made by kubectl-create; fields taken over from kubectl-create of " + theirs.CreationTimestamp.UTC().Format(time.RFC3339)
 	require.Equal(t, []apply.Change{
 		{Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "web-a"}, Action: apply.Created},
@@ -96,10 +96,10 @@ func TestWhatMayBeAnotherInstancesIsNeverAdopted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, &apiOnly)
-			r.pass(r.instance("first", configMap("first", "1")))
+			r.visit(r.instance("first", configMap("first", "1")))
 			r.existing("web-b", labels)
 			r.calls.take()
-			result := r.pass(r.adopting("web", documents(configMap("web-a", "1"), configMap("web-b", "1"))))
+			result := r.visit(r.adopting("web", documents(configMap("web-a", "1"), configMap("web-b", "1"))))
 			require.Len(t, result.Problems, 1)
 			require.NotContains(t, result.Problems[0].Message, "adopt")
 			require.Empty(t, writes(r.calls.take()))
@@ -119,7 +119,7 @@ func TestWhatWasAppliedForAnotherInstanceIsNeverAdopted(t *testing.T) {
 		[]byte(`{"metadata":{"labels":null}}`), metav1.PatchOptions{FieldManager: "kubectl-label"})
 	require.NoError(t, err)
 	r.quiet()
-	result := r.pass(r.adopting("second", configMap("shared", "2")))
+	result := r.visit(r.adopting("second", configMap("shared", "2")))
 	require.Len(t, result.Problems, 1)
 	require.NotContains(t, result.Problems[0].Message, "adopt: true")
 	require.Empty(t, result.Changes)
@@ -134,7 +134,7 @@ func TestANamespaceIsAdoptedWhereTheEnvironmentNamesIt(t *testing.T) {
 	require.NoError(t, err)
 	in := r.adopting("web", configMap("web", "1"))
 	in.AdoptNamespaces = []string{"another"}
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Len(t, result.Problems, 1)
 	require.Contains(t, result.Problems[0].Message, "spec.namespace.adopt of the environment")
 	require.Empty(t, writes(r.calls.take()))
@@ -144,7 +144,7 @@ func TestANamespaceIsAdoptedWhereTheEnvironmentNamesIt(t *testing.T) {
 	other := r.instance("other", configMap("other", "1"))
 	other.AdoptNamespaces = in.AdoptNamespaces
 	result = r.healthy(in)
-	require.Empty(t, r.pass(in).Changes)
+	require.Empty(t, r.visit(in).Changes)
 	require.Equal(t, apply.Created, actions(r.healthy(other))["ConfigMap other"])
 	ours, err := r.kube.CoreV1().Namespaces().Get(t.Context(), r.team, metav1.GetOptions{})
 	require.NoError(t, err)
@@ -162,7 +162,7 @@ func TestANamespaceIsAdoptedWhereTheEnvironmentNamesIt(t *testing.T) {
 // Somebody takes it between our read and our write.
 func TestWhatSomebodyElseTookMeanwhileIsNotAdopted(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	r.existing("web", nil)
 	first := r.Cluster
 	var once bool
@@ -192,14 +192,14 @@ func TestWhatSomebodyElseTookMeanwhileIsNotAdopted(t *testing.T) {
 // A field that cannot change in place is no reason to delete an object that others made.
 func TestWhatIsAdoptedIsNotReplaced(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	yes := true
 	_, err := r.kube.CoreV1().ConfigMaps(r.team).Create(t.Context(), &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: "web"}, Immutable: &yes, Data: map[string]string{"value": "theirs"},
 	}, metav1.CreateOptions{FieldManager: "kubectl-create"})
 	require.NoError(t, err)
 	before := r.uid("web")
-	result := r.pass(r.adopting("web", frozen("web", "1")))
+	result := r.visit(r.adopting("web", frozen("web", "1")))
 	require.Contains(t, result.Problems[0].Message, "Nothing was deleted: give the object a new name, or publish")
 	require.Equal(t, before, r.uid("web"))
 }
@@ -209,7 +209,7 @@ func TestKilledWhileAdoptingTheSameEnd(t *testing.T) {
 	from := func(name string) apply.Instance {
 		return r.instance(name, configMap(name+"-a", "1"))
 	}
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	for n := range 7 {
 		r.existing(fmt.Sprintf("web-%d-b", n), nil)
 	}
@@ -218,7 +218,7 @@ func TestKilledWhileAdoptingTheSameEnd(t *testing.T) {
 	}
 	killed := r.killedAtEveryWrite(from, to, func(name string) {
 		require.Equal(t, map[string]string{name + "-a": "2", name + "-b": "2"}, r.values(name))
-		require.Equal(t, "adopted: it was there before", r.pass(to(name)).Objects[1].Message)
+		require.Equal(t, "adopted: it was there before", r.visit(to(name)).Objects[1].Message)
 	})
 	require.Equal(t, 6, killed, "two objects tried, the inventory, what one inherits, and two objects")
 }

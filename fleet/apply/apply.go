@@ -133,7 +133,7 @@ func hindered(set []*desired) string {
 	return ""
 }
 
-// postpone leaves objects for a later pass.
+// postpone leaves objects for a later visit.
 func postpone(all []*desired, cause string) {
 	for _, d := range all {
 		if d.fault == "" && !d.isAtRevision() {

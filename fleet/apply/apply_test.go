@@ -47,11 +47,11 @@ func TestApplyPatchesOnlyWhatChanged(t *testing.T) {
 	first := r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))
 	require.Equal(t, map[string]apply.Action{
 		"Namespace " + r.team: apply.Created, "ConfigMap web-a": apply.Created, "ConfigMap web-b": apply.Created,
-	}, actions(r.pass(first)))
+	}, actions(r.visit(first)))
 
 	r.calls.take()
 	second := r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "2")))
-	result := r.pass(second)
+	result := r.visit(second)
 	require.Equal(t, map[string]apply.Action{"ConfigMap web-b": apply.Configured}, actions(result))
 	require.Equal(t, 1, result.Unchanged)
 	require.Equal(t, []string{"PATCH /api/v1/namespaces/" + r.team + "/configmaps/web-b"}, r.calls.take())
@@ -60,11 +60,11 @@ func TestApplyPatchesOnlyWhatChanged(t *testing.T) {
 func TestRestCostsNoCalls(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(configMap("web-a", "1"), deployment("web", "nginx:1")))
-	r.pass(in)
+	r.visit(in)
 	r.quiet()
 	r.calls.take()
 	for range 3 {
-		require.Empty(t, r.pass(in).Changes)
+		require.Empty(t, r.visit(in).Changes)
 	}
 	require.Empty(t, r.calls.take())
 }
@@ -72,9 +72,9 @@ func TestRestCostsNoCalls(t *testing.T) {
 func TestRestartedDaemonWritesNothing(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(configMap("web-a", "1"), deployment("web", "nginx:1"), service("web")))
-	r.pass(in)
+	r.visit(in)
 	r.connect()
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Empty(t, result.Changes)
 	require.Equal(t, 3, result.Unchanged)
 	require.Empty(t, writes(r.calls.take()))
@@ -88,7 +88,7 @@ func TestObserveWritesNothing(t *testing.T) {
 	require.Equal(t, state.Progressing, result.Health)
 	require.Empty(t, writes(r.calls.take()))
 
-	r.pass(in)
+	r.visit(in)
 	result, err = r.Observe(t.Context(), in)
 	require.NoError(t, err)
 	require.Equal(t, state.Healthy, result.Health)
@@ -101,7 +101,7 @@ func TestDeletedObjectComesBack(t *testing.T) {
 	r.quiet()
 	require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(t.Context(), "web-a", metav1.DeleteOptions{}))
 	r.told(in.Owner)
-	require.Equal(t, map[string]apply.Action{"ConfigMap web-a": apply.Created}, actions(r.pass(in)))
+	require.Equal(t, map[string]apply.Action{"ConfigMap web-a": apply.Created}, actions(r.visit(in)))
 }
 
 func deployment(name, image string) string {
@@ -151,7 +151,7 @@ func TestStatusIsNotApplied(t *testing.T) {
 	require.Equal(t, with, live.Annotations["transom.dev/digest"])
 
 	r.calls.take()
-	require.Equal(t, 1, r.pass(in).Unchanged)
+	require.Equal(t, 1, r.visit(in).Unchanged)
 	require.Empty(t, writes(r.calls.take()))
 }
 

@@ -32,7 +32,7 @@ func (w *arrivalWatch) remove(key, string) { w.kinds.expire() }
 
 func (w *arrivalWatch) replace(map[key]any, string) { w.arrived() }
 
-// arrived has the next pass that needs a kind ask the cluster for its kinds, and tells the owners that wait for one.
+// arrived has the next visit that needs a kind ask the cluster for its kinds, and tells the owners that wait for one.
 func (w *arrivalWatch) arrived() {
 	w.kinds.expire()
 	w.subscribers.notifyWaiting()

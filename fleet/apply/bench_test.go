@@ -268,7 +268,7 @@ func rawPatch(ctx context.Context, client dynamic.Interface, resource schema.Gro
 	return err
 }
 
-// BenchmarkRest makes passes over an instance of five objects that is as it should be.
+// BenchmarkRest makes visits of an instance of five objects that is as it should be.
 func BenchmarkRest(b *testing.B) {
 	c, err := apply.Connect(b.Context(), apiOnly.config(b, "a"), apply.Options{})
 	require.NoError(b, err)

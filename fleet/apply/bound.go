@@ -18,8 +18,8 @@ const slowest = 16 << 10
 // answerFlag is the flag of AnswerBytes.
 const answerFlag = "--cluster-answer-bytes"
 
-// longestAdvice is for how long a server may ask to be left alone before a request is made again. Where it asks for more, the
-// request fails, and the pass that made it comes back later.
+// longestAdvice is for how long a server may ask to be spared before a request is made again. Where it asks for more, the
+// request fails, and the visit that made it comes back later.
 const longestAdvice = 2 // seconds
 
 // boundTransport bounds every answer of an API server. It sits outside of http.Transport, so it counts the bytes of a
@@ -100,7 +100,7 @@ type answer struct {
 	flag             string
 }
 
-// Read implements io.Reader. Time passes only while the server is waited for, not while the bytes that came are worked on.
+// Read implements io.Reader. Time is counted only while the server is waited for, not while the bytes that came are worked on.
 func (a *answer) Read(p []byte) (int, error) {
 	var timer *time.Timer
 	if !a.idle() {

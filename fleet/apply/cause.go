@@ -18,7 +18,7 @@ type Refusal struct {
 	Cause   string          // has no name of the instance
 	Message string          // of the API server about the first object, without names of the instance
 	Objects []RefusedObject // in the order in which they are applied
-	Ended   bool            // the pass ended with an error: it is not known how the instance is
+	Ended   bool            // the visit ended with an error: it is not known how the instance is
 }
 
 // A RefusedObject is an object that the API server refused.
@@ -76,7 +76,7 @@ type objectError struct {
 func (e *objectError) Error() string { return fmt.Sprintf("%s: %v", e.d.object, e.err) }
 func (e *objectError) Unwrap() error { return e.err }
 
-// refusalOf is the refusal that ended a pass; nil where the cluster could not be asked, or nothing is known of why. Only faults
+// refusalOf is the refusal that ended a visit; nil where the cluster could not be asked, or nothing is known of why. Only faults
 // of the API server that its own words tell apart are refusals: a webhook or its store does not work.
 func (t *target) refusalOf(err error) *Refusal {
 	var of *objectError

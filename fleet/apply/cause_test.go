@@ -90,7 +90,7 @@ func TestAPolicyIsOneCause(t *testing.T) {
 	other := r.another()
 	allow := r.denyDeployments(inTeams(r, other))
 	in := r.instance("web", documents(configMap("web-a", "1"), deployment("web", "nginx:1")))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Equal(t, apply.Created, actions(result)["ConfigMap web-a"])
 	refusal := result.Refusal
 	require.NotNil(t, refusal)
@@ -99,7 +99,7 @@ func TestAPolicyIsOneCause(t *testing.T) {
 	require.Equal(t, apply.Object{Group: "apps", Kind: "Deployment", Namespace: r.team, Name: "web"}, refusal.Objects[0].Object)
 	require.Equal(t, "deployments.apps \"<object>\" is forbidden: ValidatingAdmissionPolicy '"+r.team+"' with binding '"+r.team+
 		"' denied request: not <object>", strings.ReplaceAll(refusal.Message, "<namespace>", r.team)) // the policy is named as the team
-	second := other.pass(other.instance("shop", deployment("shop", "nginx:1"))).Refusal
+	second := other.visit(other.instance("shop", deployment("shop", "nginx:1"))).Refusal
 	require.NotNil(t, second)
 	require.Equal(t, strings.ReplaceAll(refusal.Cause, "<namespace>", r.team), second.Cause)
 
@@ -114,7 +114,7 @@ func TestAPolicyIsOneCause(t *testing.T) {
 	waiting.Refused = refusal
 	looked, err := r.Look(t.Context(), waiting)
 	require.NoError(t, err)
-	again := r.pass(waiting)
+	again := r.visit(waiting)
 	require.Empty(t, r.calls.take())
 	for _, result := range []apply.Result{looked, again} {
 		require.Equal(t, refusal, result.Refusal)
@@ -125,14 +125,14 @@ func TestAPolicyIsOneCause(t *testing.T) {
 	r.told(in.Owner)
 	_, err = r.Look(t.Context(), waiting)
 	require.ErrorIs(t, err, apply.ErrRequests)
-	require.Equal(t, apply.Created, actions(r.pass(waiting))["ConfigMap web-a"], "drift is corrected meanwhile")
+	require.Equal(t, apply.Created, actions(r.visit(waiting))["ConfigMap web-a"], "drift is corrected meanwhile")
 
 	allow()
 	r.untilRefused(false, mistaken(""))
 	refused, err = r.Try(t.Context(), in, refusal)
 	require.NoError(t, err)
 	require.False(t, refused)
-	require.Nil(t, r.pass(in).Refusal)
+	require.Nil(t, r.visit(in).Refusal)
 }
 
 // An object that was refused is still to be adopted: nothing of its instance is written before all of it can be.
@@ -150,11 +150,11 @@ func TestAnAdoptionThatIsRefusedKeepsTheInstanceWaiting(t *testing.T) {
 	allow := r.denyDeployments(inTeams(r))
 	defer allow()
 	in := r.adopting("web", documents(configMap("web-a", "1"), deployment("web", "nginx:1")))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Empty(t, result.Changes)
 	require.NotNil(t, result.Refusal)
 	in.Refused = result.Refusal
-	again := r.pass(in)
+	again := r.visit(in)
 	require.Empty(t, again.Changes)
 	require.False(t, r.exists("web-a"))
 	require.Equal(t, result.Refusal.Cause, again.Refusal.Cause)
@@ -176,8 +176,8 @@ func TestAQuotaIsACauseOfItsNamespace(t *testing.T) {
 		require.NoError(t, err)
 		team.untilRefused(true, service("x"))
 	}
-	web, shop := r.pass(r.instance("web", service("web"))).Refusal, r.pass(r.instance("shop", service("shop"))).Refusal
-	theirs := other.pass(other.instance("web", service("web"))).Refusal
+	web, shop := r.visit(r.instance("web", service("web"))).Refusal, r.visit(r.instance("shop", service("shop"))).Refusal
+	theirs := other.visit(other.instance("web", service("web"))).Refusal
 	require.Contains(t, web.Message, `services "<object>" is forbidden: exceeded quota: few`)
 	require.Equal(t, web.Cause, shop.Cause)
 	require.Equal(t, web.Message, theirs.Message)
@@ -269,13 +269,13 @@ func TestAMissingRightIsACause(t *testing.T) {
 				name, path.Base(namespace)),
 		})
 	})
-	result := r.pass(r.instance("web", documents(configMap("web", "1"), service("web"))))
+	result := r.visit(r.instance("web", documents(configMap("web", "1"), service("web"))))
 	require.NotNil(t, result.Refusal, "%+v", result)
 	require.Equal(t, `services "<object>" is forbidden: User "transom" cannot patch resource "services" in API group "" in the namespace "<namespace>"`,
 		result.Refusal.Message)
-	require.Equal(t, result.Refusal.Cause, r.pass(r.instance("shop", service("shop"))).Refusal.Cause)
+	require.Equal(t, result.Refusal.Cause, r.visit(r.instance("shop", service("shop"))).Refusal.Cause)
 
-	waits := r.pass(r.instance("waits", documents(service("waits"), "{apiVersion: example.com/v1, kind: ConfigMap, metadata: {name: waits}}")))
+	waits := r.visit(r.instance("waits", documents(service("waits"), "{apiVersion: example.com/v1, kind: ConfigMap, metadata: {name: waits}}")))
 	require.NotEmpty(t, waits.Problems)
 	require.Nil(t, waits.Refusal, "it is to be visited for another reason, too")
 }

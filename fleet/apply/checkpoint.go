@@ -22,7 +22,7 @@ type Checkpoint struct {
 // maxChecks bounds the bytes of answers. The API server allows 256 KiB for all annotations of an object.
 const maxChecks = 64 << 10
 
-// Removed stands for the revision of an Absent instance, once nothing of it is left.
+// Removed stands for the revision of an Absent instance, once nothing of it remains.
 const Removed = "removed"
 
 // annotations is the form of a checkpoint in an inventory: REVISION DURATION, and the answers. A nil one is to be removed.

@@ -21,7 +21,7 @@ func TestACheckpointOutlivesOtherWritesOfTheInventory(t *testing.T) {
 
 	soaked := apply.Checkpoint{Revision: "sha256:1", Soaked: 90 * time.Second, Checks: `[{"check":"budget"}]`}
 	require.NoError(t, r.Checkpoint(t.Context(), in, soaked))
-	require.Equal(t, soaked, r.pass(in).Checkpoint)
+	require.Equal(t, soaked, r.visit(in).Checkpoint)
 	r.connect()
 	require.Equal(t, soaked, r.healthy(in).Checkpoint)
 
@@ -32,9 +32,9 @@ func TestACheckpointOutlivesOtherWritesOfTheInventory(t *testing.T) {
 	require.Equal(t, soaked, r.healthy(in).Checkpoint)
 	soaked.Checks = ""
 	require.NoError(t, r.Checkpoint(t.Context(), in, soaked))
-	require.Equal(t, soaked, r.pass(in).Checkpoint, "answers that are over are gone")
+	require.Equal(t, soaked, r.visit(in).Checkpoint, "answers that are over are gone")
 	in.Revision = "sha256:2"
-	require.Zero(t, r.pass(in).Checkpoint)
+	require.Zero(t, r.visit(in).Checkpoint)
 	require.Zero(t, r.healthy(absent(in)).Checkpoint)
 }
 
@@ -54,7 +54,7 @@ func TestARemovalIsRemembered(t *testing.T) {
 	for range 2 {
 		r.healthy(in)
 		require.NoError(t, r.Checkpoint(t.Context(), in, removed))
-		require.Zero(t, r.pass(recorded).Checkpoint, "objects are there yet")
+		require.Zero(t, r.visit(recorded).Checkpoint, "objects are there yet")
 		require.Zero(t, r.healthy(recorded).Checkpoint, "that was of another removal")
 		require.NoError(t, r.Checkpoint(t.Context(), in, removed))
 		r.connect()

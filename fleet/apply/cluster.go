@@ -22,7 +22,7 @@ type Options struct {
 	// Limits bound the answers of the cluster.
 	Limits Limits
 
-	// OnEvent is called when a watch saw something about an object of that owner that a pass should look at. An
+	// OnEvent is called when a watch saw something about an object of that owner that a visit should look at. An
 	// owner is named only after its first Apply or Observe on this Cluster. It must not block.
 	OnEvent func(Owner)
 
@@ -31,8 +31,8 @@ type Options struct {
 	OnReachable func(error)
 }
 
-// Cluster is the connection to one cluster, and all that passes over its instances share. It is safe for concurrent use, but
-// for two passes over one instance.
+// Cluster is the connection to one cluster, and all that visits of its instances share. It is safe for concurrent use, but
+// for two visits of one instance.
 type Cluster struct {
 	*showing
 	uid         string

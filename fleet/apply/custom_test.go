@@ -79,7 +79,7 @@ func TestLateCRDIsPickedUp(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.of(1, platform.Health{Applied: true})
 	in.Manifests = append(in.Manifests, append([]byte("---\n"), r.label(in.Owner, r.team, configMap("web", "1"))...)...)
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Empty(t, result.Problems)
 	require.False(t, result.Settled)
 	require.Equal(t, state.Progressing, result.Health)
@@ -149,7 +149,7 @@ func TestHealthOfCustomResources(t *testing.T) {
 	}
 }
 
-// applied makes passes until the Widget is there.
+// applied makes visits until the Widget is there.
 func (r *rig) applied(in apply.Instance) apply.Instance {
 	r.Helper()
 	r.until(in, func(apply.Result) bool {
@@ -166,9 +166,9 @@ func TestCustomResourceThatChangedIsNotHealthyUntilItsControllerSawIt(t *testing
 	r.widgetStatus("web", `{"observedGeneration":1,"conditions":[{"type":"Ready","status":"True"}]}`)
 	r.healthy(one)
 	two := r.of(2)
-	r.pass(two)
+	r.visit(two)
 	r.quiet()
-	require.Equal(t, state.Progressing, r.pass(two).Health)
+	require.Equal(t, state.Progressing, r.visit(two).Health)
 	r.widgetStatus("web", `{"observedGeneration":2}`)
 	r.healthy(two)
 }
@@ -199,9 +199,9 @@ func TestCustomResourceWithoutGenerationsIsNotHealthyByAnOldStatus(t *testing.T)
 			r.afterThisSecond()
 
 			two := r.of(2, c.health...)
-			r.pass(two)
+			r.visit(two)
 			r.quiet()
-			result := r.pass(two)
+			result := r.visit(two)
 			require.Equal(t, state.Progressing, result.Health)
 			require.Equal(t, "its controller has not seen this revision yet", result.Objects[0].Message)
 			r.afterThisSecond()

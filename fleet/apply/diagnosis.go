@@ -77,7 +77,7 @@ func (p podDiagnosis) podsOf(d *desired) []*podWatch {
 	return []*podWatch{p.cluster.pods}
 }
 
-// How bad a pod's state is, from those that pass by themselves to those that do not.
+// How bad a pod's state is, from those that end by themselves to those that do not.
 const (
 	starting = iota + 1
 	unready

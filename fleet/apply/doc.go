@@ -6,9 +6,9 @@
 // is cluster-scoped, and never writes over an object that is not the instance's own, but for one that is nobody's and
 // that its request adopts. It does not decide when to run, how often to retry, or which instances there are: that is fleet's.
 //
-// # A pass
+// # A visit
 //
-// A pass (pass.go) works on one target, which is an instance on a cluster (target.go), in steps of a type each:
+// A visit (visit.go) works on one target, which is an instance on a cluster (target.go), in steps of a type each:
 //
 //	validate     the manifests obey the rules of the applier                       validate.go
 //	lineage      the cluster was last written for a state that this one continues  lineage.go, fence.go
@@ -25,7 +25,7 @@
 // dry runs, replacing, pruning and letting go, too. All else is done as the daemon itself: reading, inventories and fences, and the
 // namespace file, which gives the account its rights. There is no way back from a missing account to the daemon's own rights.
 //
-// A pass over an instance whose objects another agent applies only follows (follow.go). A pass that must not write ends before
+// A visit of an instance whose objects another agent applies only follows (follow.go). A visit that must not write ends before
 // the application.
 //
 // The writer follows the rules of server-side apply: ownership is checked before the first write, the inventory is extended
@@ -38,13 +38,13 @@
 //
 // # A cluster
 //
-// All passes over a cluster share a Cluster: a client that bounds requests and answers (client.go, pace.go, bound.go, limits.go) and knows
+// All visits over a cluster share a Cluster: a client that bounds requests and answers (client.go, pace.go, bound.go, limits.go) and knows
 // the kinds that are served (kinds.go, arrival.go), one watch per kind in use, whose objects are reduced on arrival (watches.go,
 // stream.go, watch.go, reduce.go), one for inventories (inventories.go), one for pods (pods.go), and the subscribers that events
-// are told to (subscribers.go). At rest nothing is called: watches report through Options.OnEvent, and a pass over an instance that is as it should be makes no request.
+// are told to (subscribers.go). At rest nothing is called: watches report through Options.OnEvent, and a visit of an instance that is as it should be makes no request.
 //
 // A refusal by the API server has a cause (cause.go), by which instances that are refused for the same are known: whoever makes the
-// passes has one of them tried, with a dry run, and has the objects of the others left alone meanwhile.
+// visits has one of them tried, with a dry run, and has the objects of the others untouched meanwhile.
 //
 // No Secret value ever enters memory, but those that the package generates and forgets (secret.go). The answers of an API server
 // are bounded by Options.Limits before they are parsed, and a watch is read no faster than its events are reduced: the memory that

@@ -45,13 +45,13 @@ func TestWhatAnotherDaemonAppliedStaysUntilTheStateWasFetchedAgain(t *testing.T)
 	require.Empty(t, result.Changes)
 	require.False(t, result.Settled)
 	require.Equal(t, state.Progressing, result.Health)
-	require.True(t, r.pass(old).Overtaken, "until it is fetched")
+	require.True(t, r.visit(old).Overtaken, "until it is fetched")
 	next := web("1", "2") // of a state that was fetched before as well
 	next.Fetched = old.Fetched
-	require.Empty(t, r.pass(next).Changes, "nor is anything else of the instance written")
+	require.Empty(t, r.visit(next).Changes, "nor is anything else of the instance written")
 	require.Equal(t, "2", r.value("web-a"))
 
-	require.Equal(t, map[string]apply.Action{"ConfigMap web-a": apply.Configured}, actions(r.pass(fetched(web("1", "1")))),
+	require.Equal(t, map[string]apply.Action{"ConfigMap web-a": apply.Configured}, actions(r.visit(fetched(web("1", "1")))),
 		"a later fetch confirms what is wanted")
 	require.Equal(t, "1", r.value("web-a"))
 }
@@ -78,7 +78,7 @@ func TestADaemonAloneDoubtsNothing(t *testing.T) {
 	for _, value := range []string{"1", "2", "3"} {
 		in := r.instance("web", configMap("web", value))
 		in.Fetched = before // as long as it lasts to apply one state, others are fetched and wait
-		result := r.pass(in)
+		result := r.visit(in)
 		require.False(t, result.Overtaken)
 		require.NotEmpty(t, result.Changes)
 		require.Equal(t, value, r.value("web"))
@@ -99,12 +99,12 @@ func TestADigestThatAPersonEditsIsCorrectedAfterOneFetch(t *testing.T) {
 			[]byte(`{"metadata":{"annotations":{"transom.dev/digest":`+edit.digest+`}}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
 		require.NoError(t, err)
 		r.told(in.Owner)
-		require.Equal(t, edit.doubts, r.pass(in).Overtaken, edit.digest)
+		require.Equal(t, edit.doubts, r.visit(in).Overtaken, edit.digest)
 		if edit.doubts {
-			require.Equal(t, map[string]apply.Action{"ConfigMap web": apply.Configured}, actions(r.pass(fetched(in))))
+			require.Equal(t, map[string]apply.Action{"ConfigMap web": apply.Configured}, actions(r.visit(fetched(in))))
 		}
 		r.quiet()
-		require.Empty(t, r.pass(in).Changes)
+		require.Empty(t, r.visit(in).Changes)
 	}
 }
 
@@ -134,5 +134,5 @@ func TestWhatAPersonDeletesComesBackWithoutAFetch(t *testing.T) {
 	r.quiet()
 	require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(background, "web", metav1.DeleteOptions{}))
 	r.told(in.Owner)
-	require.Equal(t, map[string]apply.Action{"ConfigMap web": apply.Created}, actions(r.pass(in)))
+	require.Equal(t, map[string]apply.Action{"ConfigMap web": apply.Created}, actions(r.visit(in)))
 }

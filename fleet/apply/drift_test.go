@@ -34,16 +34,16 @@ func TestTakenFieldIsReclaimedAndNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, &apiOnly)
 			in := r.instance("web", deployment("web", "nginx:1"))
-			r.pass(in)
+			r.visit(in)
 			r.quiet()
 			r.edit("web", "kubectl-edit", c.patch)
 			if c.reason == "untouched" { // a field that we never asked for is nobody's to correct
 				r.quiet()
-				require.Empty(t, r.pass(in).Changes)
+				require.Empty(t, r.visit(in).Changes)
 				return
 			}
 			r.told(in.Owner)
-			result := r.pass(in)
+			result := r.visit(in)
 			require.Len(t, result.Changes, 1)
 			require.Equal(t, apply.Configured, result.Changes[0].Action)
 			require.Equal(t, c.reason, result.Changes[0].Reason)
@@ -62,10 +62,10 @@ func TestEmptyListsAreNoDrift(t *testing.T) {
 	manifest := strings.Replace(deployment("web", "nginx:1"), "      containers:\n", "      initContainers: []\n      imagePullSecrets: []\n      tolerations: []\n      containers:\n", 1)
 	require.Contains(t, manifest, "tolerations")
 	in := r.instance("web", manifest)
-	r.pass(in)
+	r.visit(in)
 	r.quiet()
 	r.connect()
-	require.Empty(t, r.pass(in).Changes, "after a restart")
+	require.Empty(t, r.visit(in).Changes, "after a restart")
 	r.quiet()
 	r.edit("web", "kubectl-edit", `{"spec":{"template":{"spec":{"tolerations":[{"operator":"Exists"}]}}}}`)
 	result := r.until(in, func(result apply.Result) bool { return len(result.Changes) > 0 })
@@ -75,13 +75,13 @@ func TestEmptyListsAreNoDrift(t *testing.T) {
 func TestStatusWritesCauseNoPatch(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", deployment("web", "nginx:1"))
-	r.pass(in)
+	r.visit(in)
 	r.quiet()
 	r.calls.take()
 	for i := range 5 {
 		r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: int32(i)})
 		r.quiet()
-		require.Empty(t, r.pass(in).Changes)
+		require.Empty(t, r.visit(in).Changes)
 	}
 	require.Empty(t, r.calls.take())
 }
@@ -99,16 +99,16 @@ func TestIgnoredFieldIsLeftToWhoeverTookIt(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", deployment("web", "nginx:1"))
 	in.Ignore = []platform.Ignore{{Group: "apps", Kind: "Deployment", Fields: []string{"spec.replicas"}}}
-	r.pass(in)
+	r.visit(in)
 	r.quiet()
 	r.edit("web", "autoscaler", `{"spec":{"replicas":7}}`)
 	r.told(in.Owner)
-	require.Empty(t, r.pass(in).Changes)
+	require.Empty(t, r.visit(in).Changes)
 
 	for _, image := range []string{"nginx:2", "nginx:3"} {
 		next := r.instance("web", deployment("web", image))
 		next.Ignore = in.Ignore
-		require.Equal(t, map[string]apply.Action{"Deployment web": apply.Configured}, actions(r.pass(next)))
+		require.Equal(t, map[string]apply.Action{"Deployment web": apply.Configured}, actions(r.visit(next)))
 		d, err := r.kube.AppsV1().Deployments(r.team).Get(t.Context(), "web", metav1.GetOptions{})
 		require.NoError(t, err)
 		require.Equal(t, int32(7), *d.Spec.Replicas)
@@ -122,7 +122,7 @@ func TestIgnoredFieldThatNobodyTookStaysOurs(t *testing.T) {
 	for _, image := range []string{"nginx:1", "nginx:2", "nginx:3"} {
 		in := r.instance("web", deployment("web", image))
 		in.Ignore = ignore
-		r.pass(in)
+		r.visit(in)
 		d, err := r.kube.AppsV1().Deployments(r.team).Get(t.Context(), "web", metav1.GetOptions{})
 		require.NoError(t, err)
 		require.Contains(t, string(d.ManagedFields[0].FieldsV1.GetRawBytes()), "f:replicas")
@@ -136,7 +136,7 @@ func TestDriftThatIsOnlyReportedStays(t *testing.T) {
 		in.ReportDrift = true
 		return in
 	}
-	r.pass(report("nginx:1"))
+	r.visit(report("nginx:1"))
 	r.available("web")
 	require.Empty(t, r.healthy(report("nginx:1")).Drift)
 	r.quiet()
@@ -153,12 +153,12 @@ func TestDriftThatIsOnlyReportedStays(t *testing.T) {
 	require.Empty(t, result.Problems)
 	require.Empty(t, writes(r.calls.take()))
 	r.connect()
-	require.Equal(t, drift, r.pass(report("nginx:1")).Drift, "also after a restart")
+	require.Equal(t, drift, r.visit(report("nginx:1")).Drift, "also after a restart")
 
 	// An object that is gone comes back, and a new revision takes every field.
 	require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(t.Context(), "web", metav1.DeleteOptions{}))
 	r.until(report("nginx:1"), func(result apply.Result) bool { return actions(result)["ConfigMap web"] == apply.Created })
-	require.Empty(t, r.pass(report("nginx:2")).Drift)
+	require.Empty(t, r.visit(report("nginx:2")).Drift)
 	r.until(report("nginx:2"), func(apply.Result) bool { return r.replicas("web") == 1 })
 
 	// Once it is to be corrected, it is.
@@ -166,7 +166,7 @@ func TestDriftThatIsOnlyReportedStays(t *testing.T) {
 	r.until(report("nginx:2"), func(result apply.Result) bool { return len(result.Drift) > 0 })
 	correct := report("nginx:2")
 	correct.ReportDrift = false
-	require.Equal(t, "kubectl-edit had changed spec.replicas", r.pass(correct).Changes[0].Reason)
+	require.Equal(t, "kubectl-edit had changed spec.replicas", r.visit(correct).Changes[0].Reason)
 	require.Equal(t, int32(1), r.replicas("web"))
 }
 
@@ -180,12 +180,12 @@ func (r *rig) replicas(name string) int32 {
 func TestFightOverAFieldIsNotFoughtForEver(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", deployment("web", "nginx:1"))
-	r.pass(in)
+	r.visit(in)
 	for range 20 {
 		r.quiet()
 		r.edit("web", "stubborn", `{"spec":{"replicas":7}}`)
 		r.told(in.Owner)
-		if result := r.pass(in); len(result.Problems) > 0 {
+		if result := r.visit(in); len(result.Problems) > 0 {
 			require.Empty(t, result.Changes)
 			require.Contains(t, result.Problems[0].String(), "stubborn keeps changing spec.replicas")
 			return

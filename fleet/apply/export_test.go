@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/yaml"
 
+	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
 
@@ -55,7 +56,30 @@ func HealthByStatus(manifest string, applied time.Time) (state.Health, string, e
 	return o.health, o.message, err
 }
 
-// Impatient has a Cluster wait for so long only before it deletes a pod that never started. It is called before any pass.
+// HealthOfCustom is the health of a custom resource in YAML that was seen long after it was applied, by a version's health entries
+// and by all that is known of its kind, or, known: false, by kstatus where the version says nothing.
+func HealthOfCustom(manifest []byte, known bool, entries ...platform.Health) (health state.Health, message string, err error) {
+	var u unstructured.Unstructured
+	raw, err := yaml.YAMLToJSON(manifest)
+	if err == nil {
+		err = u.UnmarshalJSON(raw)
+	}
+	if err != nil {
+		return "", "", err
+	}
+	gvk := u.GroupVersionKind()
+	d := &desired{live: reduceWhole(&u)}
+	d.gvk, d.object = gvk, Object{Group: gvk.Group, Kind: gvk.Kind, Name: u.GetName()}
+	if !known {
+		health, message = kstatusHealth(d.live.body)
+		return health, message, nil
+	}
+	a := assessment{target: &target{in: Instance{Health: entries}, cluster: &Cluster{health: newHealthCache()}}}
+	health, message = a.assessCustom(d)
+	return health, message, nil
+}
+
+// Impatient has a Cluster wait for so long only before it deletes a pod that never started. It is called before any visit.
 func (c *Cluster) Impatient(wait time.Duration) { c.unstartedFor = wait }
 
 // NoteDeletion is noteDeletion.

@@ -16,7 +16,7 @@ import (
 )
 
 // An environment's fence on a cluster is a ConfigMap beside the inventories, named as the environment, that lists nothing:
-// it names the state commit that anything of the environment was last written for. A pass writes it before it writes
+// it names the state commit that anything of the environment was last written for. A visit writes it before it writes
 // anything else for another commit, bound to the resourceVersion that it was compared at, so that of two daemons whose states
 // differ one is first, and the other one finds out. At rest it is never written.
 
@@ -25,14 +25,14 @@ const takeoversKept = 10
 // fenceKey is where an environment's fence is.
 func fenceKey(environment string) key { return key{systemNamespace, environment} }
 
-// fence is an environment's fence on a cluster, for a pass over one of its instances.
+// fence is an environment's fence on a cluster, for a visit of one of its instances.
 type fence struct {
 	cluster *Cluster
 	client  *client
 	in      *Instance
 }
 
-// ensure has the environment's fence name the state commit that the pass works on.
+// ensure has the environment's fence name the state commit that the visit works on.
 func (f *fence) ensure(ctx context.Context) error {
 	if !f.in.hasLineage() || f.isCurrent() {
 		return nil
@@ -56,7 +56,7 @@ func (f *fence) ensure(ctx context.Context) error {
 	return fmt.Errorf("write ConfigMap %s/%s: others keep changing it", systemNamespace, f.in.Environment)
 }
 
-// isCurrent says whether the fence names the pass's state already.
+// isCurrent says whether the fence names the visit's state already.
 func (f *fence) isCurrent() bool {
 	fence := f.cluster.inventories.fence(f.in.Environment)
 	return fence != nil && fence.signature.Commit == f.in.State.Commit
@@ -152,7 +152,7 @@ func (f *fence) takeOver(ctx context.Context, from signature) error {
 	defer f.cluster.fences.lock(f.in.Environment)()
 	foreign, _, err := f.cluster.foreignSignature(ctx, f.in)
 	if err != nil || foreign == nil {
-		return err // another pass was faster
+		return err // another visit was faster
 	}
 	for _, o := range f.cluster.inventories.earliest(f.in.Environment) {
 		if err := f.resign(ctx, o, from); err != nil {

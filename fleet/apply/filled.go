@@ -88,7 +88,7 @@ func (o fieldOwnership) claimStale(ctx context.Context, d *desired) (nulls []fil
 			if err := o.claimField(ctx, d, &f, there); err != nil {
 				return nil, err
 			}
-		case !f.heldByOthers(entriesOf(there)):
+		case !f.ownedByOthers(entriesOf(there)):
 			nulls = append(nulls, f)
 		}
 	}
@@ -150,8 +150,8 @@ func (f *filled) path() fieldpath.Path {
 	return path
 }
 
-// heldByOthers says whether another manager owns the field or a part of it.
-func (f *filled) heldByOthers(entries []metav1.ManagedFieldsEntry) bool {
+// ownedByOthers says whether another manager owns the field or a part of it.
+func (f *filled) ownedByOthers(entries []metav1.ManagedFieldsEntry) bool {
 	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
 		return !isOwn(&e) && e.Subresource != "status" && touches(entrySet(&e), f.path())
 	})

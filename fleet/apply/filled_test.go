@@ -175,7 +175,7 @@ func TestUnionsComeToWhatTheyWouldBeAnew(t *testing.T) {
 			want := make([]string, len(a.specs))
 			for i := range a.specs {
 				name := fmt.Sprintf("anew-%d", i)
-				require.Empty(t, r.pass(content(name, i)).Problems, a.specs[i])
+				require.Empty(t, r.visit(content(name, i)).Problems, a.specs[i])
 				want[i] = r.specOf(a, name)
 			}
 			for from := range a.specs {
@@ -184,9 +184,9 @@ func TestUnionsComeToWhatTheyWouldBeAnew(t *testing.T) {
 						continue
 					}
 					name := fmt.Sprintf("from-%d-to-%d", from, to)
-					r.pass(content(name, from))
+					r.visit(content(name, from))
 					r.calls.take()
-					result := r.pass(content(name, to))
+					result := r.visit(content(name, to))
 					what := a.specs[from] + " -> " + a.specs[to]
 					require.Empty(t, result.Problems, what)
 					require.Equal(t, want[to], r.specOf(a, name), what)
@@ -209,7 +209,7 @@ func TestKilledWhileAStrategyChangesTheSameEnd(t *testing.T) {
 		require.Contains(t, r.specOf(unions["deployment strategy"], name), "strategy:\n  type: Recreate\n")
 		r.quiet()
 		r.calls.take()
-		require.Empty(t, r.pass(content(specs[1])(name)).Changes)
+		require.Empty(t, r.visit(content(specs[1])(name)).Changes)
 		require.Empty(t, r.calls.take())
 	})
 	require.Equal(t, 2, killed, "the claim and the object")
@@ -222,9 +222,9 @@ func TestAStrategyThatOthersTunedGoes(t *testing.T) {
 	content := func(spec int) apply.Instance {
 		return r.instance("web", strings.NewReplacer("NAME", "web", "SPEC", a.specs[spec]).Replace(a.object))
 	}
-	r.pass(content(0))
+	r.visit(content(0))
 	r.edit("web", "kubectl-edit", `{"spec":{"strategy":{"rollingUpdate":{"maxSurge":3}}}}`)
-	require.Empty(t, r.pass(content(1)).Problems)
+	require.Empty(t, r.visit(content(1)).Problems)
 	require.Contains(t, r.specOf(a, "web"), "strategy:\n  type: Recreate\n")
 }
 
@@ -235,18 +235,18 @@ func TestPolicyTypesThatOthersSetStay(t *testing.T) {
 	content := func(spec int) apply.Instance {
 		return r.instance("web", strings.NewReplacer("NAME", "web", "SPEC", a.specs[spec]).Replace(a.object))
 	}
-	r.pass(content(0))
+	r.visit(content(0))
 	_, err := r.kube.NetworkingV1().NetworkPolicies(r.team).Patch(t.Context(), "web", types.MergePatchType,
 		[]byte(`{"spec":{"policyTypes":["Egress"]}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
 	require.NoError(t, err)
-	require.Empty(t, r.pass(content(2)).Problems)
+	require.Empty(t, r.visit(content(2)).Problems)
 	require.Contains(t, r.specOf(a, "web"), "policyTypes:\n- Egress\n")
 }
 
 // A workload that was made without a strategy is adopted by a version that has another.
 func TestAStrategyIsFreeToDifferWhereItIsAdopted(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	a := unions["deployment strategy"]
 	object := func(spec int) string {
 		return strings.NewReplacer("NAME", "web", "SPEC", a.specs[spec]).Replace(a.object)
@@ -257,10 +257,10 @@ func TestAStrategyIsFreeToDifferWhereItIsAdopted(t *testing.T) {
 	require.NoError(t, err)
 	r.bare = true
 	in := r.adopting("web", object(1))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Empty(t, result.Problems)
 	in.Approved = []string{result.Adoption.Digest} // which fields would go cannot be asked, so all are shown
-	result = r.pass(in)
+	result = r.visit(in)
 	require.Equal(t, map[string]apply.Action{"Deployment web": apply.Adopted}, actions(result))
 	require.Contains(t, r.specOf(a, "web"), "strategy:\n  type: Recreate\n")
 }

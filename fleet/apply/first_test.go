@@ -57,7 +57,7 @@ func TestAFirstApplyAsksOnceForAll(t *testing.T) {
 func TestNothingIsAskedForInANewNamespace(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(configMap("web", "1"), service("web"), deployment("web", "nginx:1")))
-	r.pass(in)
+	r.visit(in)
 	inside := slices.DeleteFunc(r.calls.take(), func(call string) bool {
 		path, read := strings.CutPrefix(call, "GET ")
 		return !read || !strings.Contains(path, "/namespaces/"+r.team+"/")
@@ -65,12 +65,12 @@ func TestNothingIsAskedForInANewNamespace(t *testing.T) {
 	require.Empty(t, inside)
 }
 
-// warm has passes over two instances ask for the ConfigMaps of the namespace, so that the next goes by a list.
+// warm has visits of two instances ask for the ConfigMaps of the namespace, so that the next goes by a list.
 func (r *rig) warm() {
 	r.Helper()
-	r.pass(r.instance("warm-1", configMap("warm-1", "1")))
-	r.pass(r.instance("warm-2", configMap("warm-2", "1")))
-	r.pass(r.instance("warm-3", configMap("warm-3", "1")))
+	r.visit(r.instance("warm-1", configMap("warm-1", "1")))
+	r.visit(r.instance("warm-2", configMap("warm-2", "1")))
+	r.visit(r.instance("warm-3", configMap("warm-3", "1")))
 }
 
 func (r *rig) madeByOthers(name string) {
@@ -83,24 +83,24 @@ func (r *rig) madeByOthers(name string) {
 // An object of somebody else that a list has is refused before any write, as one that is asked for by its name.
 func TestAForeignObjectOfAListIsRefusedBeforeAnyWrite(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	r.madeByOthers("web-b")
 	r.warm()
 	r.calls.take()
-	result := r.pass(r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1"))))
+	result := r.visit(r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1"))))
 	require.Empty(t, writes(r.calls.take()))
 	require.Len(t, result.Problems, 1)
 	require.Contains(t, result.Problems[0].String(), "ConfigMap "+r.team+"/web-b: it exists and is not Transom's; it was made by kubectl-create")
 	require.Empty(t, r.inventory("web"))
 }
 
-// Where somebody makes an object after the list and before the write, the API server refuses the write, and the next pass
+// Where somebody makes an object after the list and before the write, the API server refuses the write, and the next visit
 // finds out whose it is.
 func TestAnObjectThatCameAfterTheListIsNotOverwritten(t *testing.T) {
 	for _, adopt := range []bool{false, true} {
 		t.Run(fmt.Sprint(adopt), func(t *testing.T) {
 			r := newRig(t, &apiOnly)
-			r.pass(r.instance("first", configMap("first", "1")))
+			r.visit(r.instance("first", configMap("first", "1")))
 			r.warm()
 			var once sync.Once
 			r.calls.failing(func(request *http.Request) error {
@@ -111,7 +111,7 @@ func TestAnObjectThatCameAfterTheListIsNotOverwritten(t *testing.T) {
 			})
 			in := r.instance("web", configMap("web", "1"))
 			in.Adopt = adopt
-			result := r.pass(in)
+			result := r.visit(in)
 			require.Contains(t, result.Message, "somebody else wrote it at the same time")
 			require.False(t, result.Settled)
 			require.Equal(t, state.Progressing, result.Health)
@@ -120,7 +120,7 @@ func TestAnObjectThatCameAfterTheListIsNotOverwritten(t *testing.T) {
 			require.Equal(t, map[string]string{"value": "theirs"}, m.Data)
 			require.Empty(t, m.Labels)
 
-			result = r.pass(in)
+			result = r.visit(in)
 			if adopt {
 				require.Equal(t, apply.Adopted, actions(result)["ConfigMap web"])
 				return
@@ -134,7 +134,7 @@ func TestAnObjectThatCameAfterTheListIsNotOverwritten(t *testing.T) {
 // A namespace with very many objects of others is not listed again and again.
 func TestManyForeignObjectsAreAskedForByName(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	group := errgroup.Group{}
 	group.SetLimit(16)
 	for i := range 251 {
@@ -144,13 +144,13 @@ func TestManyForeignObjectsAreAskedForByName(t *testing.T) {
 	r.warm()
 	r.calls.take()
 	for _, name := range []string{"one", "two", "three"} {
-		r.pass(r.instance(name, configMap(name, "1")))
+		r.visit(r.instance(name, configMap(name, "1")))
 	}
 	path := "GET /api/v1/namespaces/" + r.team + "/configmaps"
 	calls := r.calls.take()
 	require.NotContains(t, calls, path)
 	require.Contains(t, calls, path+"/three")
-	require.NotEmpty(t, r.pass(r.instance("four", documents(configMap("four", "1"), configMap("theirs-250", "1")))).Problems)
+	require.NotEmpty(t, r.visit(r.instance("four", documents(configMap("four", "1"), configMap("theirs-250", "1")))).Problems)
 }
 
 // The number of requests under way follows the API server: it grows where the network is slow, stays where the server is, and is

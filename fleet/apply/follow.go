@@ -2,10 +2,10 @@ package apply
 
 import "context"
 
-// follow is a pass over an instance whose objects another agent applies. Whether an object is at its desired revision is
-// read off the digest that its manifest carries. The pass writes the inventory, which remembers the objects that have to be
+// follow is a visit of an instance whose objects another agent applies. Whether an object is at its desired revision is
+// read off the digest that its manifest carries. The visit writes the inventory, which remembers the objects that have to be
 // gone after a removal, and the values of generated Secrets, which nobody else has.
-func (p *pass) follow(ctx context.Context) error {
+func (p *visit) follow(ctx context.Context) error {
 	if err := p.application.listDesired(ctx); err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (r *rig) sync(in apply.Instance) {
 func TestWhatAnotherAgentAppliesIsHealthyOnceItDid(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.external(r.instance("web", documents(configMap("web", "1"), secret("login", ""))))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Equal(t, state.Unknown, result.Health, "nobody's failure: no deadline runs")
 	require.Contains(t, result.Message, "has not applied it yet")
 	require.Empty(t, result.Problems)
@@ -81,11 +81,11 @@ func TestWhatAnotherAgentAppliesIsHealthyOnceItDid(t *testing.T) {
 	r.healthy(in)
 	require.NotEmpty(t, r.secret("login").Data["password"], "the values of generated Secrets are made here all the same")
 	r.calls.take()
-	require.Equal(t, state.Healthy, r.pass(in).Health)
+	require.Equal(t, state.Healthy, r.visit(in).Health)
 	require.Empty(t, r.calls.take(), "rest costs nothing")
 
 	next := r.external(r.instance("web", documents(configMap("web", "2"), secret("login", ""))))
-	require.Equal(t, state.Unknown, r.pass(next).Health, "health of another revision is none")
+	require.Equal(t, state.Unknown, r.visit(next).Health, "health of another revision is none")
 	r.sync(next)
 	r.healthy(next)
 	for _, call := range writes(r.calls.take()) {
@@ -99,14 +99,14 @@ func TestRemovalByAnotherAgentIsWaitedFor(t *testing.T) {
 	r.sync(in)
 	r.healthy(in)
 	fewer := r.external(r.instance("web", configMap("web-a", "1")))
-	require.False(t, r.pass(fewer).Settled)
+	require.False(t, r.visit(fewer).Settled)
 	require.True(t, r.exists("web-b"), "it is the other agent's to prune")
 
 	gone := absent(in)
-	require.Equal(t, state.Progressing, r.pass(gone).Health)
+	require.Equal(t, state.Progressing, r.visit(gone).Health)
 	require.NotEmpty(t, r.inventory("web"), "what has to be gone is remembered across restarts")
 	r.connect()
-	require.Equal(t, state.Progressing, r.pass(gone).Health)
+	require.Equal(t, state.Progressing, r.visit(gone).Health)
 	for _, name := range []string{"web-a", "web-b"} {
 		require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(background, name, metav1.DeleteOptions{}))
 	}
@@ -187,7 +187,7 @@ func TestWhatIsNotOursIsTheOtherAgentsToDecide(t *testing.T) {
 	foreign.SetNamespace(r.team)
 	_, err := r.dynamic.Resource(resources["ConfigMap"]).Namespace(r.team).Create(background, foreign, metav1.CreateOptions{})
 	require.NoError(t, err)
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Empty(t, result.Problems)
 	require.Equal(t, state.Unknown, result.Health)
 	r.sync(in)

@@ -116,21 +116,21 @@ func (r *rig) label(o apply.Owner, namespace, manifests string) []byte {
 	return []byte(strings.Join(out, "---\n"))
 }
 
-// pass makes one pass, which must be answered.
-func (r *rig) pass(in apply.Instance) apply.Result {
+// visit makes one visit, which must be answered.
+func (r *rig) visit(in apply.Instance) apply.Result {
 	r.Helper()
 	result, err := r.Apply(r.Context(), in)
 	require.NoError(r, err)
 	return result
 }
 
-// until makes passes, as fleet would, until one has the wanted result.
+// until makes visits, as fleet would, until one has the wanted result.
 func (r *rig) until(in apply.Instance, wanted func(apply.Result) bool) apply.Result {
 	r.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for {
-		result := r.pass(in)
+		result := r.visit(in)
 		if wanted(result) {
 			return result
 		}
@@ -148,7 +148,7 @@ func (r *rig) until(in apply.Instance, wanted func(apply.Result) bool) apply.Res
 	}
 }
 
-// healthy makes passes until the instance is healthy and nothing is left to do.
+// healthy makes visits until the instance is healthy and nothing is left to do.
 func (r *rig) healthy(in apply.Instance) apply.Result {
 	r.Helper()
 	return r.until(in, func(result apply.Result) bool { return result.Health == state.Healthy && result.Settled })
@@ -187,7 +187,7 @@ type recorder struct {
 	mu     sync.Mutex
 	calls  []string
 	fail   func(*http.Request) error          // may stand in the way of a request
-	stand  func(*http.Request) *http.Response // may answer in the API server's place
+	stand  func(*http.Request) *http.Response // may answer instead of the API server
 	answer func(*http.Response)               // sees every answer
 	gate   sync.RWMutex                       // while it is locked, watches hear nothing
 }
@@ -237,7 +237,7 @@ func (r *recorder) failing(fail func(*http.Request) error) {
 	r.fail = fail
 }
 
-// standIn has a function answer in the API server's place, where it does not return nil.
+// standIn has a function answer instead of the API server, where it does not return nil.
 func (r *recorder) standIn(answer func(*http.Request) *http.Response) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

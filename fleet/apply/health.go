@@ -2,16 +2,12 @@ package apply
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"time"
 
-	"transom.dev/render/expression"
-	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
 
-// healthCache has the findings of earlier passes that health is assessed by.
+// healthCache has the findings of earlier visits that health is assessed by.
 type healthCache struct {
 	rules   rules
 	classes storageClasses
@@ -28,7 +24,7 @@ type assessment struct {
 	pods podDiagnosis
 }
 
-// assessHealth says how objects do, unless it said so before in this pass. Only an object that is at its desired revision, as the watch has seen
+// assessHealth says how objects do, unless it said so before in this visit. Only an object that is at its desired revision, as the watch has seen
 // it, is assessed by its status: health that belongs to another revision does not count.
 func (a assessment) assessHealth(ctx context.Context, set []*desired) error {
 	return each(ctx, set, func(ctx context.Context, d *desired) error {
@@ -115,14 +111,15 @@ func (a assessment) assessByStatus(ctx context.Context, d *desired) (state.Healt
 	return health, message, err
 }
 
-// assessCustom assesses a custom resource: by the version's own expressions, else by the fields that most controllers report.
+// assessCustom assesses a custom resource: by the version's own expressions, else by those that are known of its kind, else by the
+// fields that most controllers report.
 func (a assessment) assessCustom(d *desired) (state.Health, string) {
 	body := d.live.body
 	seen, observes := observedGeneration(body)
 	if observes && seen < d.live.generation {
 		return state.Progressing, notSeen
 	}
-	rule := a.healthEntry(d)
+	rule := a.healthRule(d)
 	if rule != nil && rule.Applied {
 		return state.Healthy, ""
 	}
@@ -131,7 +128,7 @@ func (a assessment) assessCustom(d *desired) (state.Health, string) {
 		return state.Progressing, notSeen
 	}
 	if rule != nil {
-		return a.evaluateEntry(d, *rule)
+		return a.evaluateRule(d, rule)
 	}
 	if observes || condition(body, "Ready") != nil {
 		return kstatusHealth(body)
@@ -163,52 +160,6 @@ func (l *live) fresh() bool {
 		since = l.applied
 	}
 	return time.Since(since).Abs() < patience
-}
-
-// evaluateEntry evaluates the version's health entry. A value that is not there yet is progress; any other error of
-// evaluation is a mistake of the version.
-func (a assessment) evaluateEntry(d *desired, h platform.Health) (state.Health, string) {
-	for _, rule := range []struct {
-		source string
-		means  state.Health
-	}{{h.Failed, state.Failed}, {h.Healthy, state.Healthy}} {
-		if rule.source == "" {
-			continue
-		}
-		yes, err := a.cluster.health.rules.eval(rule.source, d.live.body)
-		switch {
-		case expression.IsNoSuchKey(err):
-		case err != nil:
-			d.fault = fmt.Sprintf("the version's health expression %q: %v", rule.source, err)
-			return state.Unknown, d.fault
-		case yes && rule.means == state.Failed:
-			return state.Failed, "its status matches " + rule.source
-		case yes:
-			return state.Healthy, ""
-		}
-	}
-	if h.Healthy == "" {
-		return state.Healthy, ""
-	}
-	return state.Progressing, "waiting for " + h.Healthy
-}
-
-// rules are compiled health expressions by their source.
-type rules struct{ bySource sync.Map }
-
-// eval compiles an expression once, and evaluates it for an object.
-func (r *rules) eval(source string, object map[string]any) (bool, error) {
-	rule, ok := r.bySource.Load(source)
-	if !ok {
-		compiled, err := expression.Health(source)
-		if err != nil {
-			return false, err
-		}
-		rule, _ = r.bySource.LoadOrStore(source, compiled)
-	}
-	result, err := rule.(*expression.Expression).Eval(object)
-	yes, _ := result.(bool)
-	return yes, err
 }
 
 // patience is how long a custom resource may be without any status when it is new, or with that of before when it changed.

@@ -22,30 +22,30 @@ import (
 func TestHealthOfAnOlderRevisionDoesNotCount(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	one := r.instance("web", deployment("web", "nginx:1"))
-	r.pass(one)
+	r.visit(one)
 	r.available("web")
 	r.healthy(one)
 
 	two := r.instance("web", deployment("web", "nginx:2"))
-	require.Equal(t, state.Progressing, r.pass(two).Health)
+	require.Equal(t, state.Progressing, r.visit(two).Health)
 	r.quiet()
-	result := r.pass(two)
+	result := r.visit(two)
 	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "Deployment.apps "+r.team+"/web: its controller has not seen this revision yet", result.Message)
-	require.Equal(t, state.Progressing, r.pass(one).Health, "nor does the health of two count for one")
+	require.Equal(t, state.Progressing, r.visit(one).Health, "nor does the health of two count for one")
 	r.healthyAfter(one, func() { r.available("web") })
 }
 
 func TestHealthSeenBeforeAPatchDoesNotCount(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	one := r.instance("web", deployment("web", "nginx:1"))
-	r.pass(one)
+	r.visit(one)
 	r.available("web")
 	r.healthy(one)
 	r.quiet()
 	r.calls.gate.Lock()
 	defer r.calls.gate.Unlock()
-	result := r.pass(r.instance("web", deployment("web", "nginx:2")))
+	result := r.visit(r.instance("web", deployment("web", "nginx:2")))
 	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "just applied", result.Objects[0].Message)
 }
@@ -55,22 +55,22 @@ func TestHealthSeenBeforeAPatchDoesNotCount(t *testing.T) {
 func TestHealthThatArrivesLateDoesNotCount(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	one, two := r.instance("web", deployment("web", "nginx:1")), r.instance("web", deployment("web", "nginx:2"))
-	r.pass(one)
+	r.visit(one)
 	r.quiet()
 	r.calls.gate.Lock()
 	hear := sync.OnceFunc(r.calls.gate.Unlock)
 	defer hear()
 	r.availableAt("web", 1) // not heard of before the revision is applied
-	require.Equal(t, state.Progressing, r.pass(two).Health)
+	require.Equal(t, state.Progressing, r.visit(two).Health)
 	r.availableAt("web", 1)
 	for range 3 {
-		require.Equal(t, state.Progressing, r.pass(two).Health)
+		require.Equal(t, state.Progressing, r.visit(two).Health)
 	}
 	hear()
 	result := r.until(two, func(result apply.Result) bool { return result.Objects[0].Message != "just applied" })
 	require.Equal(t, state.Progressing, result.Health)
 	r.quiet()
-	result = r.pass(two)
+	result = r.visit(two)
 	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "its controller has not seen this revision yet", result.Objects[0].Message)
 	r.availableAt("web", 2)
@@ -88,7 +88,7 @@ func TestAListFromBeforeAWriteTakesNothingBack(t *testing.T) {
 // healthyAfter is healthy once the instance was applied and something happened then.
 func (r *rig) healthyAfter(in apply.Instance, do func()) apply.Result {
 	r.Helper()
-	r.pass(in)
+	r.visit(in)
 	do()
 	return r.healthy(in)
 }
@@ -96,7 +96,7 @@ func (r *rig) healthyAfter(in apply.Instance, do func()) apply.Result {
 func TestDeploymentThatFailedSaysWhy(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", deployment("web", "nginx:1"))
-	r.pass(in)
+	r.visit(in)
 	r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 0, Conditions: []appsv1.DeploymentCondition{
 		{Type: "Progressing", Status: "False", Reason: "ProgressDeadlineExceeded", Message: "too slow"},
 		{Type: "ReplicaFailure", Status: "True", Reason: "FailedCreate", Message: "exceeded quota: team"},
@@ -108,7 +108,7 @@ func TestDeploymentThatFailedSaysWhy(t *testing.T) {
 func TestWhyNamesTheWorstPod(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", deployment("web", "nginx:1"))
-	r.pass(in)
+	r.visit(in)
 	r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1})
 	r.podOf("web", "web-1", corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{
 		{Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}},
@@ -138,7 +138,7 @@ func TestWhyNamesAPodWithoutLabels(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.bare = true
 	in := r.instance("web", deployment("web", "nginx:1"))
-	r.pass(in)
+	r.visit(in)
 	r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1})
 	waiting := func(reason string) corev1.PodStatus {
 		return corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{
@@ -168,7 +168,7 @@ func TestWhyNamesAPodWithoutLabels(t *testing.T) {
 		return result.Objects[0].Message == "Available: 0/1: pod web-1: ErrImagePull: no such image"
 	})
 	for range 20 {
-		require.Positive(t, r.pass(in).LookAfter)
+		require.Positive(t, r.visit(in).LookAfter)
 	}
 	lists := slices.DeleteFunc(r.calls.take(), func(call string) bool { return call != "GET /api/v1/namespaces/"+r.team+"/pods" })
 	require.LessOrEqual(t, len(lists), 1+int(time.Since(began)/(10*time.Second)), "at most every 10 s")
@@ -178,7 +178,7 @@ func TestWhyNamesAPodWithoutLabels(t *testing.T) {
 	r.available("web")
 	r.healthy(in)
 	r.calls.take()
-	r.pass(in)
+	r.visit(in)
 	require.Empty(t, r.calls.take(), "nothing is listed while it is healthy")
 }
 
@@ -266,7 +266,7 @@ func TestKindsWithoutStatusAreHealthyOnceApplied(t *testing.T) {
 
 func TestJobThatWouldRunAgainAndAgainIsRefused(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	result := r.pass(r.instance("web", "{apiVersion: batch/v1, kind: Job, metadata: {name: web}, spec: {ttlSecondsAfterFinished: 9, "+
+	result := r.visit(r.instance("web", "{apiVersion: batch/v1, kind: Job, metadata: {name: web}, spec: {ttlSecondsAfterFinished: 9, "+
 		"template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}"))
 	require.Len(t, result.Problems, 1)
 	require.Contains(t, result.Problems[0].Message, "spec.ttlSecondsAfterFinished")
@@ -279,7 +279,7 @@ func TestWholeClusterBecomesHealthy(t *testing.T) {
 	r.healthy(in)
 	r.quiet()
 	r.calls.take()
-	r.pass(in)
+	r.visit(in)
 	require.Empty(t, r.calls.take())
 	result := r.healthy(absent(in))
 	require.Len(t, result.Changes, 4)

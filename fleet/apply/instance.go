@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/sealed"
 )
 
-// Owner names an instance wherever it is placed. An Owner without a Request is the namespace of a team.
+// Owner names an instance on whichever clusters it is. An Owner without a Request is the namespace of a team.
 type Owner struct {
 	Environment string `json:"environment"`
 	Team        string `json:"team"`
@@ -70,7 +70,7 @@ type Instance struct {
 	NamespaceManifest []byte
 
 	// Manifests is the instance's file in the state repository. With Absent it is not read, and all that the
-	// inventory lists is pruned; without, a file that holds no object is a Problem and prunes nothing.
+	// inventory lists is pruned; without, a file that has no object is a Problem and prunes nothing.
 	Manifests []byte
 	Absent    bool
 
@@ -108,7 +108,7 @@ type Instance struct {
 	// Proof, if set, says whether the objects of the state may be written. nil: all may.
 	Proof Proof
 
-	// Refused are objects that the API server refused, and that are left as they are without a request, because another instance that
+	// Refused are objects that the API server refused, and that are kept as they are without a request, because another instance that
 	// was refused for the same is tried; nil: none are.
 	Refused *Refusal
 

@@ -21,7 +21,7 @@ const (
 	admittedData    = "admitted" // objects to be adopted, with the digest of the effect that a person approved
 )
 
-// inventory is the record of the objects that an instance may have created on a cluster: a ConfigMap whose data holds names and
+// inventory is the record of the objects that an instance may have created on a cluster: a ConfigMap whose data has names and
 // nothing else; the last checkpoint is an annotation. It lists an object from before its creation until after its end is
 // confirmed, so that a daemon that dies in between leaves no orphan.
 //

@@ -30,13 +30,13 @@ func (r *rig) offered(request, offering string) apply.Instance {
 	return in
 }
 
-// wrote makes passes until all is written. A claim is never bound here.
+// wrote makes visits until all is written. A claim is never bound here.
 func (r *rig) wrote(in apply.Instance) apply.Result {
 	r.Helper()
 	return r.until(in, func(result apply.Result) bool { return len(result.Changes)+len(result.Problems) > 0 })
 }
 
-// removed makes passes until nothing is left of an instance.
+// removed makes visits until nothing is left of an instance.
 func (r *rig) removed(in apply.Instance) (changes []apply.Change) {
 	r.Helper()
 	r.until(absent(in), func(result apply.Result) bool {
@@ -90,7 +90,7 @@ func TestWhatARemovalKeepsIsLetGo(t *testing.T) {
 	require.NotContains(t, c.Annotations, "transom.dev/kept-from")
 	r.quiet()
 	r.calls.take()
-	require.Empty(t, r.pass(in).Changes)
+	require.Empty(t, r.visit(in).Changes)
 	require.Empty(t, writes(r.calls.take()))
 	r.removed(in)
 	r.requireKept("data", r.team+"/web@c0ffee", "test/database")

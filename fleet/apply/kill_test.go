@@ -35,16 +35,16 @@ func (r *rig) killedAtEveryWrite(from, to func(name string) apply.Instance, end 
 	}
 }
 
-// killedAfter makes passes by a daemon that is killed after a number of writes, and says whether it survived.
+// killedAfter makes visits by a daemon that is killed after a number of writes, and says whether it survived.
 func (r *rig) killedAfter(writes int, in apply.Instance) (survived bool) {
 	r.Helper()
-	var left atomic.Int64 // requests are made side by side
-	left.Store(int64(writes))
+	var remaining atomic.Int64 // requests are made side by side
+	remaining.Store(int64(writes))
 	r.calls.failing(func(request *http.Request) error {
-		if request.Method == http.MethodGet && left.Load() > 0 {
+		if request.Method == http.MethodGet && remaining.Load() > 0 {
 			return nil
 		}
-		if left.Add(-1) < 0 {
+		if remaining.Add(-1) < 0 {
 			return errKilled
 		}
 		return nil
@@ -83,7 +83,7 @@ func TestKilledBetweenStepsTheSameEnd(t *testing.T) {
 	}
 	killed := r.killedAtEveryWrite(from, to, func(name string) {
 		require.Equal(t, map[string]string{name + "-a": "2", name + "-b": "2", name + "-c": "2"}, r.values(name))
-		require.Empty(t, r.pass(to(name)).Changes)
+		require.Empty(t, r.visit(to(name)).Changes)
 	})
 	require.Equal(t, 6, killed, "the inventory, three objects, what is pruned, and the inventory")
 }

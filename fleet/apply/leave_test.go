@@ -51,7 +51,7 @@ webhooks:
 	for range 3 {
 		r.quiet()
 		r.calls.take()
-		require.Empty(t, r.pass(in).Changes)
+		require.Empty(t, r.visit(in).Changes)
 		require.Empty(t, writes(r.calls.take()))
 	}
 	require.True(t, aggregated())

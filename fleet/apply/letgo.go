@@ -43,7 +43,7 @@ func (p *pruning) letGo(ctx context.Context, k *kind, o Object, l *live, reason 
 	case err == nil:
 		return letGo, reason, nil
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
-		return pending, "", nil // the next pass reads it again
+		return pending, "", nil // the next visit reads it again
 	case answered(err):
 		return pending, "the API server refused to let it go: " + err.Error(), nil
 	}
@@ -96,7 +96,7 @@ func ourNames(values map[string]string) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(name string) bool { return !strings.HasPrefix(name, ourPrefix) })
 }
 
-// letGone lists the objects that the inventory remembers as let go, and those that this pass let go itself, sorted.
+// letGone lists the objects that the inventory remembers as let go, and those that this visit let go itself, sorted.
 func (p *pruning) letGone() []Object {
 	all := map[Object]bool{}
 	if inv := p.cluster.inventories.get(p.in.Owner); inv != nil {
@@ -110,7 +110,7 @@ func (p *pruning) letGone() []Object {
 	return slices.SortedFunc(maps.Keys(all), func(a, b Object) int { return strings.Compare(a.line(), b.line()) })
 }
 
-// letGoMessage says which objects a pass let go, so that whoever follows the results has an event of it.
+// letGoMessage says which objects a visit let go, so that whoever follows the results has an event of it.
 func letGoMessage(changes []Change) string {
 	var names []string
 	for _, c := range changes {

@@ -36,7 +36,7 @@ func (r *rig) theirs(name string) {
 
 func (r *rig) adopted() (apply.Instance, apply.Object) {
 	r.Helper()
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	r.theirs("web-b")
 	in := r.adopting("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))
 	r.healthy(in)
@@ -61,7 +61,7 @@ func TestWhatWasAdoptedIsLetGoWithItsRequest(t *testing.T) {
 	require.Empty(t, writes(r.calls.take()))
 	gone.Recorded = false
 	r.healthy(gone)
-	require.Empty(t, r.pass(gone).LetGo)
+	require.Empty(t, r.visit(gone).LetGo)
 	r.requireLetGo("web-b", "1")
 
 	// And it can be adopted again.
@@ -89,7 +89,7 @@ func TestWhatWasAdoptedIsDeletedWhereTheRequestSaysSo(t *testing.T) {
 
 func TestKilledWhileLettingGoTheSameEnd(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	for _, name := range []string{"web-0-b", "web-1-b", "web-2-b", "web-3-b", "web-4-b"} {
 		r.theirs(name)
 	}
@@ -107,7 +107,7 @@ func TestKilledWhileLettingGoTheSameEnd(t *testing.T) {
 // Between the two writes of an adoption an object is nobody's by its labels, and ours by its fields alone.
 func TestKilledWhileAdoptingAndThenRemovedLetsGo(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	r.theirs("web-b")
 	in := r.adopting("web", configMap("web-b", "1"))
 	require.False(t, r.killedAfter(3, in), "one object tried, the inventory, what it inherits")

@@ -70,7 +70,7 @@ type verdict struct {
 	since   time.Time
 }
 
-// errOvertaken ends a pass that would write where somebody else has written meanwhile.
+// errOvertaken ends a visit that would write where somebody else has written meanwhile.
 var errOvertaken = errors.New("the cluster was written to for a state commit that this state does not contain")
 
 // hasLineage says whether an instance is written only where its lineage allows it.
@@ -135,9 +135,9 @@ func (c *Cluster) foreignSignature(ctx context.Context, in *Instance) (*signatur
 }
 
 // checkLineage finds out whether the state at hand may write to the cluster, and says whether there is anything to look at. A
-// foreign commit that became known after the state was fetched may be a later one of the same history: then the pass only
+// foreign commit that became known after the state was fetched may be a later one of the same history: then the visit only
 // looks, and the state is to be fetched.
-func (p *pass) checkLineage(ctx context.Context) (bool, error) {
+func (p *visit) checkLineage(ctx context.Context) (bool, error) {
 	if !p.in.hasLineage() {
 		return true, nil
 	}

@@ -159,7 +159,7 @@ func TestAWatchThatIsBehindDoesNotLetTheOtherWrite(t *testing.T) {
 			r.healthy(ours.and("ours-2").head(r.environment("web", configMap("web", "2"))))
 			before := r.versions()
 			r.Cluster = behind
-			result := r.pass(ours.and("copy-2").head(next(r)))
+			result := r.visit(ours.and("copy-2").head(next(r)))
 			require.True(t, result.Overtaken)
 			require.Empty(t, result.Changes)
 			require.Equal(t, before, r.versions())
@@ -272,7 +272,7 @@ func TestAnInventoryThatNamesNoCommitIsTakenByTheStateThatHasItsObjects(t *testi
 	r.connect()
 	before := r.versions()
 	for _, in := range []apply.Instance{r.environment("web", configMap("web-a", "1")), absent(two)} {
-		result := r.pass(ours.head(in))
+		result := r.visit(ours.head(in))
 		require.Len(t, result.Problems, 1)
 		require.Contains(t, result.Problems[0].Message, "kubectl -n transom-system annotate configmap "+r.team+"."+r.team+".web 'transom.dev/state=1 ours-1'")
 	}

@@ -24,7 +24,7 @@ type Named struct {
 }
 
 // Live reads objects of an instance as the cluster has them, each in the version that it is named in, without the fields that say who
-// wrote it and when. An object that does not exist, or that is another's, is left out. Secrets are never read.
+// wrote it and when. An object that does not exist, or that is another's, is omitted. Secrets are never read.
 func (c *showing) Live(ctx context.Context, o Owner, objects []Named) ([]map[string]any, error) {
 	var all []map[string]any
 	for _, one := range objects[:min(len(objects), mostLive)] {

@@ -14,7 +14,7 @@ import (
 func TestLiveObjectsOfAnInstanceAreItsOwn(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", configMap("web", "1"))
-	r.pass(in)
+	r.visit(in)
 	_, err := r.kube.CoreV1().ConfigMaps(r.team).Patch(t.Context(), "web", "application/merge-patch+json", []byte(`{"data":{"byHand":"yes"}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
 	named := func(kind, name string) apply.Named {
@@ -37,7 +37,7 @@ metadata: {name: most}
 spec: {hard: {requests.cpu: 1000m, requests.memory: 1024Mi, limits.cpu: "0.5"}, scopes: []}
 `
 	in := r.instance("web", text)
-	r.pass(in)
+	r.visit(in)
 	all, err := r.Live(t.Context(), in.Owner, []apply.Named{{Object: apply.Object{Kind: "ResourceQuota", Namespace: r.team, Name: "most"}, Version: "v1"}})
 	require.NoError(t, err)
 	require.Len(t, all, 1)

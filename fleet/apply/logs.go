@@ -131,13 +131,13 @@ func (c *showing) OpenLog(ctx context.Context, l Log) (io.ReadCloser, error) {
 // boundedLog is a log that says where it is longer than it may be: the API server ends it there as if that were its end.
 type boundedLog struct {
 	io.ReadCloser
-	left int64 // bytes
+	remaining int64 // bytes
 }
 
 // Read is part of io.Reader.
 func (b *boundedLog) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left <= 0 && errors.Is(err, io.EOF) {
+	if b.remaining -= int64(n); b.remaining <= 0 && errors.Is(err, io.EOF) {
 		err = fmt.Errorf("cut after %d MiB: ask for fewer lines", mostLog>>20)
 	}
 	return n, err

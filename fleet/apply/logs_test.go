@@ -41,7 +41,7 @@ func (r *rig) kubelet(logs http.HandlerFunc) (node string) {
 func TestLogsAndEventsOfAnInstanceAreItsOwn(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", configMap("web", "1"))
-	r.pass(in)
+	r.visit(in)
 	ended := make(chan struct{})
 	node := r.kubelet(func(w http.ResponseWriter, q *http.Request) {
 		if most := q.URL.Query().Get("limitBytes"); q.URL.Query().Get("tailLines") == "10000" { // as a kubelet ends a long log

@@ -50,7 +50,7 @@ type manifest struct {
 	sealed  []byte   // a sealed Secret, as the state repository has it; nil: it is none
 }
 
-// desired is one object that an instance has to have on a cluster, with all that a pass learns of it.
+// desired is one object that an instance has to have on a cluster, with all that a visit learns of it.
 type desired struct {
 	manifest
 	taking
@@ -59,14 +59,14 @@ type desired struct {
 	kind   *kind // nil while the cluster does not serve it
 	watch  *objectWatch
 	live   *live   // nil: not there
-	change *Change // that the pass made
+	change *Change // that the visit made
 	drift  string  // which of its fields others changed, where that is only reported
 }
 
-// taking is all that a pass learns of an object that others made and that is taken over.
+// taking is all that a visit learns of an object that others made and that is taken over.
 type taking struct {
 	adopts    bool                        // the object that is there is nobody's, and is taken over
-	leftover  bool                        // the object that is there was kept when its request was removed
+	wasKept   bool                        // the object that is there was kept when its request was removed
 	unsure    bool                        // it changed while it was looked at, so that nothing of the instance is written
 	found     []metav1.ManagedFieldsEntry // its entries as they were
 	inherited []metav1.ManagedFieldsEntry // and once those of appliers are ours; nil: there are none

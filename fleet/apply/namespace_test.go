@@ -37,8 +37,8 @@ func TestNamespaceFileIsAppliedFirstAndKeptRight(t *testing.T) {
 	r.quiet()
 	require.NoError(t, r.kube.CoreV1().ResourceQuotas(r.team).Delete(t.Context(), "team", metav1.DeleteOptions{}))
 	r.told(web.Owner)
-	require.Equal(t, map[string]apply.Action{"ResourceQuota team": apply.Created}, actions(r.pass(api)))
-	require.Empty(t, r.pass(web).Changes)
+	require.Equal(t, map[string]apply.Action{"ResourceQuota team": apply.Created}, actions(r.visit(api)))
+	require.Empty(t, r.visit(web).Changes)
 
 	r.healthy(absent(web))
 	r.healthy(absent(api))
@@ -65,7 +65,7 @@ func TestNamespaceThatIsBeingDeletedIsWaitedFor(t *testing.T) {
 	r.quiet()
 	r.calls.take()
 	more := r.instance("web", documents(configMap("web", "1"), configMap("more", "1")))
-	result := r.pass(more)
+	result := r.visit(more)
 	require.Empty(t, writes(r.calls.take()))
 	require.Empty(t, result.Problems)
 	require.False(t, result.Settled)
@@ -77,7 +77,7 @@ func TestStateWithoutNamespaceIsRefused(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", configMap("web", "1"))
 	in.NamespaceManifest = nil
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Len(t, result.Problems, 1)
 	require.Contains(t, result.Problems[0].String(), "has no Namespace \""+r.team+"\"")
 	require.Empty(t, writes(r.calls.take()))
@@ -116,8 +116,8 @@ func TestObjectThatAppearsMeanwhileIsNotTaken(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", configMap("web", "1"))
 	r.swap(r.makeTheirs)
-	r.requireTheirs(r.pass(in))
-	require.Contains(t, r.pass(in).Problems[0].Message, "it was made by kubectl-create")
+	r.requireTheirs(r.visit(in))
+	require.Contains(t, r.visit(in).Problems[0].Message, "it was made by kubectl-create")
 }
 
 func TestObjectThatWasReplacedMeanwhileIsNotTaken(t *testing.T) {
@@ -127,6 +127,6 @@ func TestObjectThatWasReplacedMeanwhileIsNotTaken(t *testing.T) {
 	r.swap(func() error {
 		return errors.Join(r.kube.CoreV1().ConfigMaps(r.team).Delete(background, "web", metav1.DeleteOptions{}), r.makeTheirs())
 	})
-	r.requireTheirs(r.pass(in))
+	r.requireTheirs(r.visit(in))
 	r.until(in, func(result apply.Result) bool { return len(result.Problems) == 1 })
 }

@@ -25,7 +25,7 @@ func (w writer) writeIfNeeded(ctx context.Context, d *desired) error {
 }
 
 // needsWrite says whether an object must be written, and if somebody took fields of it, who. One that was refused and is not to be tried
-// is left as it is.
+// is kept as it is.
 func (w writer) needsWrite(d *desired) (bool, string) {
 	needed, reason := w.differs(d)
 	if needed && w.leave(d) {

@@ -34,5 +34,5 @@ func TestTheValueOfAnOutputIsReadFromTheStatusOfItsObject(t *testing.T) {
 	require.Empty(t, r.calls.take())
 
 	in.Absent = true
-	require.Empty(t, r.pass(in).Told)
+	require.Empty(t, r.visit(in).Told)
 }

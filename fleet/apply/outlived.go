@@ -26,7 +26,7 @@ func dropOutlived(gk schema.GroupKind, body map[string]any, applied time.Time) b
 
 // outlived says whether a condition is of a failure from before our last PATCH, although its controller may have seen the present
 // generation. The controller of Deployments takes ProgressDeadlineExceeded back only once it sees progress, and the ReplicaSet of an
-// earlier revision, which it finds again after a rollback, may have nothing left to do. A CRD does not report which generation its
+// earlier revision, which it finds again after a rollback, may have nothing more to do. A CRD does not report which generation its
 // names are of. A Job that failed stays failed, and the other built-in kinds have no such conditions. Times are in whole seconds:
 // a deadline takes one at least, while names may be refused within the second of the PATCH.
 func outlived(gk schema.GroupKind, condition map[string]any, applied time.Time) bool {

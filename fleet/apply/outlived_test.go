@@ -42,14 +42,14 @@ func TestAFailureFromBeforeAPatchDoesNotCount(t *testing.T) {
 			one, two := r.instance("web", deployment("web", "nginx:1")), r.instance("web", deployment("web", "nginx:2"))
 			one.Health, two.Health = entries, entries
 			failed := func(result apply.Result) bool { return result.Health == state.Failed }
-			r.pass(one)
-			r.pass(two)
+			r.visit(one)
+			r.visit(two)
 			r.afterThisSecond()
 			before := metav1.Now()
 			r.deploymentStatus("web", timedOut(2, before))
 			r.until(two, failed)
 
-			r.pass(one)
+			r.visit(one)
 			r.deploymentStatus("web", timedOut(3, before))
 			result := r.until(one, func(result apply.Result) bool {
 				message := result.Objects[0].Message

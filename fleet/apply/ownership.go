@@ -47,9 +47,9 @@ func (l *live) belongs(o Owner) bool {
 func (l *live) unclaimed() bool { return l.labels == (labelSet{}) && l.fields == 0 }
 
 // isNobodys says whether the live object is no instance's, or a leftover of a request that is gone.
-func (d *desired) isNobodys() bool { return d.leftover || d.live.unclaimed() }
+func (d *desired) isNobodys() bool { return d.wasKept || d.live.unclaimed() }
 
-// foreign says whose an object is that is not the instance's. It may hold data, so that it is never to be removed.
+// foreign says whose an object is that is not the instance's. It may have data, so that it is never to be removed.
 func foreign(d *desired, adoptable bool) string {
 	remedy := "nothing of the instance is written; give one of the two another name"
 	if adoptable {
@@ -60,7 +60,7 @@ func foreign(d *desired, adoptable bool) string {
 	}
 	owner := d.live.labels.owner
 	switch {
-	case d.leftover:
+	case d.wasKept:
 		return fmt.Sprintf("it was kept when %s of team %s was removed from environment %s: %s", owner.Request, owner.Team, owner.Environment, remedy)
 	case d.live.kept != nil && d.live.unclaimed():
 		return fmt.Sprintf("it was kept when a request was removed, %s: %s", d.live.kept, remedy)

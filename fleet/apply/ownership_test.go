@@ -16,13 +16,13 @@ import (
 
 func TestForeignObjectIsRefusedBeforeAnyWrite(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1"))) // so that the namespace is there
+	r.visit(r.instance("first", configMap("first", "1"))) // so that the namespace is there
 	theirs := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "web-b"}, Data: map[string]string{"value": "theirs"}}
 	_, err := r.kube.CoreV1().ConfigMaps(r.team).Create(t.Context(), theirs, metav1.CreateOptions{FieldManager: "kubectl-create"})
 	require.NoError(t, err)
 
 	r.calls.take()
-	result := r.pass(r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1"))))
+	result := r.visit(r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1"))))
 	require.Empty(t, writes(r.calls.take()))
 	require.Empty(t, result.Changes)
 	require.False(t, result.Settled)
@@ -41,7 +41,7 @@ func TestForeignObjectIsRefusedBeforeAnyWrite(t *testing.T) {
 func TestObjectOfAnotherInstanceIsRefused(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.healthy(r.instance("first", configMap("shared", "1")))
-	result := r.pass(r.instance("second", configMap("shared", "2")))
+	result := r.visit(r.instance("second", configMap("shared", "2")))
 	require.Len(t, result.Problems, 1)
 	require.Contains(t, result.Problems[0].Message, "it belongs to first of team "+r.team+" in environment test")
 	require.Equal(t, state.Failed, result.Health)
@@ -52,7 +52,7 @@ func TestForeignNamespaceIsRefused(t *testing.T) {
 	theirs := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.team}}
 	_, err := r.kube.CoreV1().Namespaces().Create(t.Context(), theirs, metav1.CreateOptions{FieldManager: "kubectl-create"})
 	require.NoError(t, err)
-	result := r.pass(r.instance("web", configMap("web", "1")))
+	result := r.visit(r.instance("web", configMap("web", "1")))
 	require.Len(t, result.Problems, 1)
 	require.Contains(t, result.Problems[0].String(), "Namespace "+r.team+": it exists and is not Transom's; it was made by kubectl-create")
 	require.Empty(t, writes(r.calls.take()))
@@ -66,7 +66,7 @@ func TestNamespaceOfAnotherEnvironmentIsRefused(t *testing.T) {
 	in.NamespaceManifest = r.label(apply.Owner{Environment: "other", Team: r.team}, "",
 		"{apiVersion: v1, kind: Namespace, metadata: {name: "+r.team+"}}")
 	in.Manifests = r.label(in.Owner, r.team, configMap("api", "1"))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Len(t, result.Problems, 1)
 	require.Contains(t, result.Problems[0].Message, "it belongs to the namespace of team "+r.team+" in environment test")
 }
@@ -94,7 +94,7 @@ func TestNothingIsWrittenOutsideTheNamespace(t *testing.T) {
 		"cluster-scoped kind": "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: " + r.team + "}}",
 		"namespace":           "{apiVersion: v1, kind: Namespace, metadata: {name: " + r.team + "-too}}",
 	} {
-		result := r.pass(r.instance("web", documents(configMap("web-a", "1"), manifest)))
+		result := r.visit(r.instance("web", documents(configMap("web-a", "1"), manifest)))
 		require.Len(t, result.Problems, 1, name)
 		require.Empty(t, result.Changes, name)
 	}
@@ -115,10 +115,10 @@ func TestStateWithoutOurLabelsIsRefused(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", configMap("web", "1"))
 	in.Manifests = []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: " + r.team + "}\n")
-	require.Contains(t, r.pass(in).Problems[0].String(), "it must carry the labels")
+	require.Contains(t, r.visit(in).Problems[0].String(), "it must carry the labels")
 	in.Manifests = []byte("\n---\n# nothing\n")
-	require.Contains(t, r.pass(in).Problems[0].String(), "the state file holds no object")
+	require.Contains(t, r.visit(in).Problems[0].String(), "the state file holds no object")
 	in.Manifests = []byte("a: [")
-	require.Contains(t, r.pass(in).Problems[0].String(), "the manifests of the state repository cannot be read: document 1")
+	require.Contains(t, r.visit(in).Problems[0].String(), "the manifests of the state repository cannot be read: document 1")
 	require.Empty(t, writes(r.calls.take()))
 }

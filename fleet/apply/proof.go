@@ -9,11 +9,11 @@ import (
 )
 
 // Proof says whether the files that a state has of an instance on a cluster were Transom's to write. Its methods are called
-// in passes, by many goroutines at a time.
+// in visits, by many goroutines at a time.
 type Proof interface {
-	// Held says why nothing may be written or deleted, or nothing. It is asked before anything is that the cluster does
+	// Withheld says why nothing may be written or deleted, or nothing. It is asked before anything is that the cluster does
 	// not have of this very state already. An error means that nobody knows yet.
-	Held(ctx context.Context) (string, error)
+	Withheld(ctx context.Context) (string, error)
 
 	// Rest is told that the cluster has all of it: the files that were applied for the instance before are these very bytes.
 	Rest()
@@ -21,7 +21,7 @@ type Proof interface {
 
 // prove finds out whether anything may be written or deleted. An instance at rest needs no proof: fields of it that others
 // change are mended at once.
-func (p *pass) prove(ctx context.Context) (err error) {
+func (p *visit) prove(ctx context.Context) (err error) {
 	switch {
 	case p.in.Proof == nil:
 		return nil
@@ -31,7 +31,7 @@ func (p *pass) prove(ctx context.Context) (err error) {
 	case p.in.Absent && len(p.inventory.listed) == 0:
 		return nil
 	}
-	if p.unproven, err = p.in.Proof.Held(ctx); err != nil {
+	if p.unproven, err = p.in.Proof.Withheld(ctx); err != nil {
 		return fmt.Errorf("prove what is to be written: %w", err)
 	}
 	return nil
@@ -39,7 +39,7 @@ func (p *pass) prove(ctx context.Context) (err error) {
 
 // isAtRest says whether every object carries the desired digest, and nothing is to be pruned. An inventory that
 // remembers a soak of the revision says of the instance's own objects that they did.
-func (p *pass) isAtRest() bool {
+func (p *visit) isAtRest() bool {
 	if p.in.Absent {
 		return false
 	}

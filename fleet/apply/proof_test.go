@@ -20,8 +20,8 @@ type verdict struct {
 	rests int
 }
 
-func (v *verdict) Held(context.Context) (string, error) { v.asked++; return v.held, v.err }
-func (v *verdict) Rest()                                { v.rests++ }
+func (v *verdict) Withheld(context.Context) (string, error) { v.asked++; return v.held, v.err }
+func (v *verdict) Rest()                                    { v.rests++ }
 
 // TestWhatIsNotProvenIsNotWritten: neither another revision, nor the objects that it would have pruned, nor a removal. An
 // instance at rest needs no proof, and is mended whoever changes it.
@@ -30,8 +30,8 @@ func TestWhatIsNotProvenIsNotWritten(t *testing.T) {
 	doubt := &verdict{held: "nobody knows who wrote it"}
 	in := r.instance("web", documents(configMap("a", "1"), configMap("b", "1")))
 	in.Proof = doubt
-	result := r.pass(in)
-	require.Equal(t, doubt.held, result.Held)
+	result := r.visit(in)
+	require.Equal(t, doubt.held, result.Withheld)
 	require.Equal(t, doubt.held, result.Message)
 	require.Equal(t, state.Unknown, result.Health)
 	require.False(t, result.Settled)
@@ -42,13 +42,13 @@ func TestWhatIsNotProvenIsNotWritten(t *testing.T) {
 	r.quiet()
 	doubt.asked = 0
 	in.Proof = doubt
-	require.Empty(t, r.pass(in).Held)
+	require.Empty(t, r.visit(in).Withheld)
 	require.Positive(t, doubt.rests)
 	_, err := r.kube.CoreV1().ConfigMaps(r.team).Patch(t.Context(), "a", "application/merge-patch+json",
 		[]byte(`{"data":{"value":"theirs"}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
 	require.NoError(t, err)
 	r.told(in.Owner)
-	require.Len(t, r.pass(in).Changes, 1, "it is mended")
+	require.Len(t, r.visit(in).Changes, 1, "it is mended")
 	require.Zero(t, doubt.asked)
 
 	r.quiet()
@@ -59,8 +59,8 @@ func TestWhatIsNotProvenIsNotWritten(t *testing.T) {
 		"removed":     {Owner: in.Owner, Namespace: in.Namespace, Absent: true},
 	} {
 		other.Proof = doubt
-		result := r.pass(other)
-		require.Equal(t, doubt.held, result.Held, name)
+		result := r.visit(other)
+		require.Equal(t, doubt.held, result.Withheld, name)
 		require.False(t, result.Settled, name)
 		require.Empty(t, result.Changes, name)
 	}

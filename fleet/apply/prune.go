@@ -36,7 +36,7 @@ type pruning struct {
 	later   string    // the commit of a later state, whose daemon is to prune
 }
 
-// orphans lists the objects that the inventory has and nobody desires any more, but for those that this pass pruned already.
+// orphans lists the objects that the inventory has and nobody desires any more, but for those that this visit pruned already.
 func (p *pruning) orphans() []Object {
 	var all []Object
 	handled := map[Object]bool{}
@@ -87,7 +87,7 @@ func (p *pruning) pruneBeforeApply(ctx context.Context) error {
 }
 
 // pruneOrphans prunes the objects that the inventory lists and nobody desires any more, once their replacements are healthy. Until
-// then a watch, or the next look at an instance that is not settled, brings the pass that goes on.
+// then a watch, or the next look at an instance that is not settled, brings the visit that goes on.
 func (p *pruning) pruneOrphans(ctx context.Context) error {
 	if slices.ContainsFunc(p.all(), needsBefore) || p.stopped() || len(p.waiting) > 0 {
 		return nil
@@ -151,7 +151,7 @@ func (p *pruning) pruneInOrder(ctx context.Context, all []Object) error {
 	}))
 }
 
-// leaveToLaterState leaves objects to whoever works on a later state than this pass does, and says whether there is somebody.
+// leaveToLaterState leaves objects to whoever works on a later state than this visit does, and says whether there is somebody.
 func (p *pruning) leaveToLaterState(ctx context.Context, all []Object) (bool, error) {
 	if len(all) == 0 || p.in.State.Sequence == 0 {
 		return false, nil
@@ -253,7 +253,7 @@ func (p *pruning) end(ctx context.Context, k *kind, o Object, there *live) (outc
 	return p.writerTo(o).deleteAsRead(ctx, k, o, there, metav1.DeletePropagationBackground)
 }
 
-// keepsData says whether an object may hold data and is not to be deleted with it.
+// keepsData says whether an object may have data and is not to be deleted with it.
 func (p *pruning) keepsData(o Object, l *live) bool {
 	precious := state.NeverPruned(o.Group, o.Kind) || l.generated
 	deletable := p.in.Deletion == platform.DeletionDelete && l.prunable

@@ -45,7 +45,7 @@ func TestWhatIsNotDesiredAnyMoreIsPruned(t *testing.T) {
 func TestRemovedInstanceLeavesNothingButItsNamespace(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(configMap("web-a", "1"), deployment("web", "nginx:1"), service("web")))
-	r.pass(in)
+	r.visit(in)
 	result := r.healthy(absent(in))
 	require.Len(t, result.Changes, 3)
 	require.False(t, r.exists("web-a"))
@@ -57,7 +57,7 @@ func TestRemovedInstanceLeavesNothingButItsNamespace(t *testing.T) {
 	require.NoError(t, err)
 
 	r.calls.take()
-	require.True(t, r.pass(absent(in)).Settled)
+	require.True(t, r.visit(absent(in)).Settled)
 	require.Empty(t, r.calls.take())
 }
 
@@ -65,9 +65,9 @@ func TestPruneWaitsForTheHealthOfWhatReplaces(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.healthy(r.instance("web", configMap("web-a", "1")))
 	in := r.instance("web", deployment("web", "nginx:1"))
-	r.pass(in)
+	r.visit(in)
 	r.quiet()
-	require.Equal(t, state.Progressing, r.pass(in).Health)
+	require.Equal(t, state.Progressing, r.visit(in).Health)
 	require.True(t, r.exists("web-a"))
 	r.available("web")
 	r.until(in, func(result apply.Result) bool { return actions(result)["ConfigMap web-a"] == apply.Pruned })
@@ -113,7 +113,7 @@ func TestPruneSparesWhatCannotBeMadeAgain(t *testing.T) {
 			r := newRig(t, &apiOnly)
 			in := r.instance("db", precious)
 			in.Deletion = c.deletion
-			r.pass(in)
+			r.visit(in)
 			byAction := map[apply.Action][]string{}
 			result := r.until(absent(in), func(result apply.Result) bool {
 				for _, change := range result.Changes {
@@ -181,7 +181,7 @@ func TestAnInventoryThatCannotBeReadPrunesNothing(t *testing.T) {
 		result, err := r.Observe(background, absent(in))
 		return err == nil && len(result.Problems) > 0
 	}, patience, 10*time.Millisecond)
-	result := r.pass(absent(in))
+	result := r.visit(absent(in))
 	require.Contains(t, result.Problems[0].String(), `has the line "ConfigMap web-a"`)
 	require.True(t, r.exists("web-a"))
 }
@@ -191,7 +191,7 @@ func TestEmptyRenderPrunesNothing(t *testing.T) {
 	in := r.instance("web", configMap("web-a", "1"))
 	r.healthy(in)
 	in.Manifests = nil
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Len(t, result.Problems, 1)
 	require.True(t, r.exists("web-a"))
 }
@@ -210,7 +210,7 @@ func TestObjectThatChangedAfterItWasReadIsNotDeleted(t *testing.T) {
 		}
 		return nil
 	})
-	result := r.pass(r.instance("web", configMap("web-a", "1")))
+	result := r.visit(r.instance("web", configMap("web-a", "1")))
 	require.True(t, once)
 	require.False(t, result.Settled)
 	require.Empty(t, result.Changes)
@@ -223,7 +223,7 @@ func TestPruningIsConfirmedBeforeItIsForgotten(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", "{apiVersion: v1, kind: ConfigMap, metadata: {name: web-a, finalizers: [example.com/hold]}}")
 	r.healthy(in)
-	result := r.pass(absent(in))
+	result := r.visit(absent(in))
 	require.False(t, result.Settled)
 	require.Equal(t, state.Progressing, result.Health)
 	require.Contains(t, r.inventory("web"), "web-a")
@@ -254,7 +254,7 @@ func TestPruneOrderFirstGoesBeforeWhatReplacesIt(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.healthy(r.instance("web", "{apiVersion: v1, kind: ConfigMap, metadata: {name: old, finalizers: [example.com/hold], annotations: {transom.dev/prune-order: first}}}"))
 	in := r.instance("web", configMap("new", "1"))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Empty(t, result.Changes)
 	require.False(t, r.exists("new"))
 	require.Equal(t, state.Progressing, result.Health)
@@ -271,7 +271,7 @@ func TestOnlyWhatIsAnnotatedGoesFirst(t *testing.T) {
 	r.healthy(r.instance("web", documents(annotated(configMap("old-a", "1"), "transom.dev/prune-order: first"), configMap("old-b", "1"))))
 	in := r.instance("web", deployment("web", "nginx:1"))
 	r.calls.take()
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Equal(t, map[string]apply.Action{"ConfigMap old-a": apply.Pruned, "Deployment web": apply.Created}, actions(result))
 	require.Len(t, result.Changes, 2)
 	calls := writes(r.calls.take())
@@ -288,7 +288,7 @@ func TestOnlyWhatIsAnnotatedGoesFirst(t *testing.T) {
 
 func TestAnUnknownPruneOrderIsRefused(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	result := r.pass(r.instance("web", annotated(configMap("web", "1"), "transom.dev/prune-order: last")))
+	result := r.visit(r.instance("web", annotated(configMap("web", "1"), "transom.dev/prune-order: last")))
 	require.Equal(t, "ConfigMap "+r.team+`/web: transom.dev/prune-order: "last" is not known; write "first", or remove the annotation`,
 		result.Problems[0].String())
 	require.Empty(t, writes(r.calls.take()))

@@ -56,10 +56,10 @@ func (r reader) readObject(ctx context.Context, d *desired, namespaceIsNew bool)
 	if err != nil || d.live == nil || r.owns(d) {
 		return err
 	}
-	if d.leftover, err = r.isLeftover(ctx, d.object, d.live); err != nil {
+	if d.wasKept, err = r.wasKept(ctx, d.object, d.live); err != nil {
 		return err
 	}
-	if d.leftover && d.live.entries == nil {
+	if d.wasKept && d.live.entries == nil {
 		if d.live, err = r.client.readMetadata(ctx, d.kind, d.object); err != nil || d.live == nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (r reader) readObject(ctx context.Context, d *desired, namespaceIsNew bool)
 	if r.markAdopted(d, false) {
 		return nil
 	}
-	r.refuseForeign(d, d.live.unclaimed() || d.leftover)
+	r.refuseForeign(d, d.live.unclaimed() || d.wasKept)
 	return nil
 }
 
@@ -158,9 +158,9 @@ func (r reader) waitForKind(d *desired) {
 	r.cluster.watches.begin(r.cluster.arrivals.stream)
 }
 
-// isLeftover says whether an object with data is a leftover of a request that is gone, as earlier versions of the daemon kept it: with its labels.
+// wasKept says whether an object with data was kept when its request was removed, as earlier versions of the daemon kept it: with its labels.
 // An inventory lists an object from before it is made, so that without one nobody keeps it.
-func (r reader) isLeftover(ctx context.Context, o Object, l *live) (bool, error) {
+func (r reader) wasKept(ctx context.Context, o Object, l *live) (bool, error) {
 	owner := l.labels.owner
 	precious := state.NeverPruned(o.Group, o.Kind) || l.generated
 	if !precious || !l.labels.managed || owner.Environment == "" || owner.Team == "" || owner.Request == "" || l.deleting {

@@ -14,7 +14,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// instanceInventory is the inventory of one instance: its contents at the beginning of a pass, and the way to change it.
+// instanceInventory is the inventory of one instance: its contents at the beginning of a visit, and the way to change it.
 type instanceInventory struct {
 	client *client
 	all    *inventoryWatch
@@ -117,8 +117,8 @@ func (i *instanceInventory) update(ctx context.Context, change func(*inventory))
 	})
 }
 
-// signForState has an owner's inventory name the state that a pass works on before it deletes something that the inventory goes
-// on listing. It returns the later state that the inventory names, if it does: then that pass must delete nothing.
+// signForState has an owner's inventory name the state that a visit works on before it deletes something that the inventory goes
+// on listing. It returns the later state that the inventory names, if it does: then that visit must delete nothing.
 func (i *instanceInventory) signForState(ctx context.Context) (later State, err error) {
 	if i.in.State.Sequence == 0 {
 		return State{}, nil

@@ -31,7 +31,7 @@ type live struct {
 	deleting   bool
 	ending     *ending    // of an object that is being deleted; nil: it is not
 	added      []addition // by hand, beside the fields of others
-	prunable   bool       // annotated so that even a kind whose objects hold data may go
+	prunable   bool       // annotated so that even a kind whose objects have data may go
 	generated  bool       // a Secret whose values were made here
 	pruneFirst bool       // must go before its replacement is applied
 	handed     bool       // its replicas were handed over, and nobody took them yet
@@ -121,7 +121,7 @@ func reduceForEntry(u *unstructured.Unstructured, seen *live) *live {
 	return l
 }
 
-// carryOver carries over the findings about the object's last state: a field set that passed still passes.
+// carryOver carries over the findings about the object's last state: a field set that was good is still good.
 func (l *live) carryOver(old *live) {
 	if old == nil || old.uid != l.uid {
 		return
@@ -160,7 +160,7 @@ func (l *live) recordWrite(before *live, claimsBack bool) {
 // cover records that the field set of the object covers the desired fields, so that its entries are needed no more.
 func (l *live) cover() { l.covered, l.entries = l.fields, nil }
 
-// write records that the object is as a write of ours left it.
+// write records that the object is as a write of ours made it.
 func (l *live) write() {
 	l.cover()
 	l.arrived = time.Time{}

@@ -112,7 +112,7 @@ func TestMistakesInBuiltinKindsAreProblemsAndRefusedByTheAPIServer(t *testing.T)
 
 func TestKindsOfKubernetesAreNoCRDsToWaitFor(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	result := r.pass(r.instance("web", "{apiVersion: batch/v1beta1, kind: CronJob, metadata: {name: web}, spec: {schedule: '* * * * *'}}"))
+	result := r.visit(r.instance("web", "{apiVersion: batch/v1beta1, kind: CronJob, metadata: {name: web}, spec: {schedule: '* * * * *'}}"))
 	require.Contains(t, result.Message, "the cluster serves no CronJob.batch in version v1beta1: batch/v1beta1 CronJob was removed in Kubernetes 1.25; use batch/v1")
 	require.NotContains(t, result.Message, "CRD")
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // recordRefusal sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
-// tried again by a later pass, and all else is a person's to mend.
+// tried again by a later visit, and all else is a person's to mend.
 func (t *target) recordRefusal(d *desired, err error) error {
 	if !answered(err) {
 		return &objectError{d, err}
@@ -37,7 +37,7 @@ func (t *target) recordRefusal(d *desired, err error) error {
 	return nil
 }
 
-// progressing is the status of an object that a later pass will write.
+// progressing is the status of an object that a later visit will write.
 func progressing(d *desired, message string) ObjectStatus {
 	return ObjectStatus{Object: d.object, Health: state.Progressing, Message: message}
 }
@@ -59,7 +59,7 @@ func refusal(d *desired, err error) string {
 	return fmt.Sprintf("%s cannot be changed once the object exists (%s). Nothing was deleted: %s", field, cause, remedy)
 }
 
-// answerText is the message of the API server's answer. Of a Secret it has nothing that could hold a value.
+// answerText is the message of the API server's answer. Of a Secret it has nothing that could have a value.
 func answerText(d *desired, err error) string {
 	status := statusOf(err)
 	if d.object.Group == "" && d.object.Kind == "Secret" {

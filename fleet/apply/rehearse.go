@@ -212,7 +212,7 @@ func (r rehearsal) findEffect(ctx context.Context, d *desired, entries []metav1.
 	}
 	inherited := d.inherited
 	if inherited == nil {
-		inherited = d.live.entries // ours, where a request that is gone left it
+		inherited = d.live.entries // ours, where a request that is gone kept it
 	}
 	gone := departing(inherited, entries)
 	if d.isSecret() {

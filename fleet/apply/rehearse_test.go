@@ -59,14 +59,14 @@ func (r *rig) asWritten(request, manifests string) apply.Instance {
 
 func TestWhatLosesNothingIsAdoptedAtOnce(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	all := documents(shopConfig, shopDeployment, shopService, shopBudget)
 	r.clientSide(all)
 	deployments := r.kube.AppsV1().Deployments(r.team)
 	before, err := deployments.Get(t.Context(), "shop", metav1.GetOptions{})
 	require.NoError(t, err)
 	in := r.asWritten("shop", all)
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Nil(t, result.Adoption)
 	require.Empty(t, result.Problems)
 	require.Len(t, result.Changes, 4)
@@ -93,7 +93,7 @@ func TestWhatLosesNothingIsAdoptedAtOnce(t *testing.T) {
 // A key that a later version drops goes although somebody else's tool had written it first.
 func TestWhatAnAppliersFileSaidGoesWithALaterVersion(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	r.clientSide(shopConfig)
 	r.healthy(r.adopting("drop", shopConfig))
 	r.healthy(r.adopting("drop", `{apiVersion: v1, kind: ConfigMap, metadata: {name: config}, data: {keep: a}}`))
@@ -104,7 +104,7 @@ func TestWhatAnAppliersFileSaidGoesWithALaterVersion(t *testing.T) {
 
 func TestWhatWouldLoseAFieldWaitsForAnApproval(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	custom := strings.Replace(shopDeployment, "  replicas: 2", "  replicas: 2\n  progressDeadlineSeconds: 77", 1)
 	custom = strings.Replace(custom, `image: "nginx:1"`, `image: "nginx:1", env: [{name: A, value: "1"}, {name: B, value: "2"}]`, 1)
 	r.clientSide(documents(shopConfig, custom, shopService))
@@ -114,7 +114,7 @@ func TestWhatWouldLoseAFieldWaitsForAnApproval(t *testing.T) {
 	r.calls.take()
 	observed, err := r.Rehearse(t.Context(), in)
 	require.NoError(t, err)
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Equal(t, []apply.Effect{
 		{Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "config"}, Fields: []string{"data.legacy"}},
 		{
@@ -137,17 +137,17 @@ func TestWhatWouldLoseAFieldWaitsForAnApproval(t *testing.T) {
 	require.Empty(t, r.inventory("shop"))
 
 	r.calls.take()
-	require.Equal(t, result.Adoption, r.pass(in).Adoption)
+	require.Equal(t, result.Adoption, r.visit(in).Adoption)
 	require.Empty(t, writes(r.calls.take()), "nothing is tried again while nothing changed")
 	_, err = r.kube.CoreV1().ConfigMaps(r.team).Patch(t.Context(), "config", types.MergePatchType, []byte(`{"data": {"later": "c"}}`), metav1.PatchOptions{FieldManager: "kubectl-create"})
 	require.NoError(t, err)
-	result = r.pass(in)
+	result = r.visit(in)
 	require.Equal(t, []string{"data.later", "data.legacy"}, result.Adoption.Effects[0].Fields, "it is tried again")
 
 	in.Approved = []string{"sha256:another"}
-	require.NotNil(t, r.pass(in).Adoption)
+	require.NotNil(t, r.visit(in).Adoption)
 	in.Approved = []string{result.Adoption.Digest}
-	result = r.pass(in)
+	result = r.visit(in)
 	require.Nil(t, result.Adoption)
 	require.Equal(t, apply.Adopted, actions(result)["Deployment shop"])
 	m, err = r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "config", metav1.GetOptions{})
@@ -162,13 +162,13 @@ func TestWhatWouldLoseAFieldWaitsForAnApproval(t *testing.T) {
 // An effect that a person approved is remembered before the first write, so that a daemon that dies goes on.
 func TestAnApprovedAdoptionThatWasCutShortGoesOn(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	names := []string{"one", "two"}
 	for _, name := range names {
 		r.clientSide(strings.Replace(shopConfig, "name: config", "name: "+name, 1))
 	}
 	in := r.adopting("shop", documents(configMap("one", "1"), configMap("two", "1")))
-	in.Approved = []string{r.pass(in).Adoption.Digest}
+	in.Approved = []string{r.visit(in).Adoption.Digest}
 	require.False(t, r.killedAfter(2+2+1+1, in), "two objects tried, and without what goes, the inventory, and one write")
 	r.connect()
 	in.Approved = nil
@@ -183,11 +183,11 @@ func TestAnApprovedAdoptionThatWasCutShortGoesOn(t *testing.T) {
 
 func TestWhatSelectsOtherPodsWaitsForAnApproval(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	policy := `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: shop}, spec: {podSelector: {}}}`
 	r.clientSide(documents(shopService, shopBudget, policy))
 	own := strings.NewReplacer("{app: shop}", "{app: shop, team: me}", "podSelector: {}", "podSelector: {matchLabels: {app: shop}}")
-	result := r.pass(r.adopting("shop", own.Replace(documents(shopService, shopBudget, policy))))
+	result := r.visit(r.adopting("shop", own.Replace(documents(shopService, shopBudget, policy))))
 	require.Len(t, result.Adoption.Effects, 3)
 	selects := map[string]apply.Selection{}
 	for _, e := range result.Adoption.Effects {
@@ -204,11 +204,11 @@ func TestWhatSelectsOtherPodsWaitsForAnApproval(t *testing.T) {
 // One object that would be refused keeps all of them as they are.
 func TestNothingIsAdoptedWhereOneObjectWouldBeRefused(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	r.clientSide(documents(shopConfig, shopDeployment, shopService))
 	other := strings.ReplaceAll(shopDeployment, "{app: shop}", "{app: shop, team: me}")
 	in := r.asWritten("shop", documents(shopConfig, other, shopService))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Len(t, result.Problems, 1)
 	require.Contains(t, result.Problems[0].String(), "Deployment.apps "+r.team+"/shop: spec.selector cannot be changed once the object exists")
 	require.Empty(t, result.Changes)
@@ -222,13 +222,13 @@ func TestNothingIsAdoptedWhereOneObjectWouldBeRefused(t *testing.T) {
 // A field that another manager owns too stays, and so does one that the version leaves to others.
 func TestWhatOthersOwnIsNoLoss(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	r.clientSide(shopDeployment)
 	scaled := strings.Replace(shopDeployment, "  replicas: 2\n", "", 1)
 	in := r.asWritten("shop", scaled)
-	require.Equal(t, []string{"spec.replicas"}, r.pass(in).Adoption.Effects[0].Fields)
+	require.Equal(t, []string{"spec.replicas"}, r.visit(in).Adoption.Effects[0].Fields)
 	in.Ignore = []platform.Ignore{{Group: "apps", Kind: "Deployment", Fields: []string{"spec.replicas"}}}
-	require.Equal(t, apply.Adopted, actions(r.pass(in))["Deployment shop"])
+	require.Equal(t, apply.Adopted, actions(r.visit(in))["Deployment shop"])
 	d, err := r.kube.AppsV1().Deployments(r.team).Get(t.Context(), "shop", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, int32(2), *d.Spec.Replicas)
@@ -237,26 +237,26 @@ func TestWhatOthersOwnIsNoLoss(t *testing.T) {
 // A cluster-scoped version reaches everywhere, so that a person says where it may take something over.
 func TestAdoptingOutsideTheTeamsNamespaceWaitsForAnApproval(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	r.clientSide(shopConfig)
 	in := r.adopting("shop", shopConfig)
 	in.Scope, in.NamespaceManifest = platform.ClusterScoped, nil
 	in.Namespace = "elsewhere"
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Equal(t, []apply.Effect{{Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "config"}, Outside: true}}, result.Adoption.Effects)
 	require.Contains(t, result.Message, "it lies outside the team's namespace")
 	in.Approved = []string{result.Adoption.Digest}
-	require.Equal(t, apply.Adopted, actions(r.pass(in))["ConfigMap config"])
+	require.Equal(t, apply.Adopted, actions(r.visit(in))["ConfigMap config"])
 }
 
 // An object that needs another one of the same instance cannot be tried, and does not stand in its way.
 func TestWhatCannotBeTriedIsToldAndAdoptedAllTheSame(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	r.clientSide(shopConfig)
 	pod := `{apiVersion: v1, kind: Pod, metadata: {name: shop}, spec: {serviceAccountName: shop-account, containers: [{name: app, image: "nginx:1"}]}}`
 	account := `{apiVersion: v1, kind: ServiceAccount, metadata: {name: shop-account}}`
-	result := r.pass(r.adopting("shop", documents(shopConfig, account, pod)))
+	result := r.visit(r.adopting("shop", documents(shopConfig, account, pod)))
 	require.Empty(t, result.Problems)
 	require.Equal(t, apply.Adopted, actions(result)["ConfigMap config"])
 	for _, c := range result.Changes {

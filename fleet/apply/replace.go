@@ -18,14 +18,14 @@ func (m *manifest) replaceable() bool {
 	return m.annotation(state.AnnotationReplace) == "true" && !m.precious()
 }
 
-// precious says whether an object may hold data that cannot be made again.
+// precious says whether an object may have data that cannot be made again.
 func (m *manifest) precious() bool {
 	return state.NeverPruned(m.object.Group, m.object.Kind) || m.keys != nil
 }
 
 // replace deletes an object that cannot be changed in place to the desired one, and makes it anew. Before anything is
 // deleted, the API server says that it would take the new one. A daemon that dies in between leaves an object that is
-// desired and not there, which the next pass creates.
+// desired and not there, which the next visit creates.
 func (w writer) replace(ctx context.Context, d *desired, field string) error {
 	refused, err := w.dryRunNew(ctx, d)
 	if err != nil {
@@ -100,7 +100,7 @@ func (w writer) deletesClaims(ctx context.Context, d *desired) (refused string, 
 }
 
 // deleteOld deletes an object as it was read, if it still is as it was when its change was refused and nobody works on
-// a later state, and says whether it is gone. If it is not yet, a watch brings the pass that makes the new one.
+// a later state, and says whether it is gone. If it is not yet, a watch brings the visit that makes the new one.
 func (w writer) deleteOld(ctx context.Context, d *desired, field string) (gone bool, err error) {
 	if err := w.fence.ensureAnew(ctx); err != nil {
 		return false, err

@@ -34,7 +34,7 @@ func TestWhatCannotChangeInPlaceIsReplaced(t *testing.T) {
 	before := r.uid("web")
 	r.calls.take()
 	in := r.instance("web", frozen("web", "2"))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Equal(t, []apply.Change{{
 		Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "web"},
 		Action: apply.Replaced, Reason: "data cannot be changed in place",
@@ -50,7 +50,7 @@ func TestWhatCannotChangeInPlaceIsReplaced(t *testing.T) {
 	r.healthy(in)
 	r.quiet()
 	r.calls.take()
-	require.Empty(t, r.pass(in).Changes)
+	require.Empty(t, r.visit(in).Changes)
 	require.Empty(t, r.calls.take())
 }
 
@@ -59,10 +59,10 @@ func TestNothingIsReplacedUnannotated(t *testing.T) {
 	r.healthy(r.instance("web", frozen("web", "1")))
 	before := r.uid("web")
 	bare := strings.Replace(frozen("web", "2"), replaceable, "", 1)
-	result := r.pass(r.instance("web", bare))
+	result := r.visit(r.instance("web", bare))
 	require.Contains(t, result.Problems[0].String(), `or annotate it transom.dev/replace: "true" to have it deleted and made anew`)
 	require.Equal(t, before, r.uid("web"))
-	result = r.pass(r.instance("web", strings.Replace(frozen("web", "2"), `"true"`, `"yes"`, 1)))
+	result = r.visit(r.instance("web", strings.Replace(frozen("web", "2"), `"true"`, `"yes"`, 1)))
 	require.Contains(t, result.Problems[0].String(), `transom.dev/replace: "yes" is not known; write "true"`)
 	require.Equal(t, before, r.uid("web"))
 }
@@ -70,12 +70,12 @@ func TestNothingIsReplacedUnannotated(t *testing.T) {
 func TestNothingIsDeletedThatCouldNotBeMadeAnew(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	web := annotated(deployment("web", "nginx:1"), replaceable)
-	r.pass(r.instance("web", web))
+	r.visit(r.instance("web", web))
 	before, err := r.kube.AppsV1().Deployments(r.team).Get(t.Context(), "web", metav1.GetOptions{})
 	require.NoError(t, err)
 	worse := strings.Replace(strings.ReplaceAll(web, "app: web", "app: other"), "mountPath: /tmp", "mountPath: ''", 1)
 	r.calls.take()
-	result := r.pass(r.instance("web", worse))
+	result := r.visit(r.instance("web", worse))
 	require.Contains(t, result.Problems[0].String(), "Deployment.apps "+r.team+"/web: spec.selector cannot be changed once the object "+
 		"exists, and it is not replaced: the API server would refuse a new one: ")
 	require.Contains(t, result.Problems[0].String(), "mountPath: Required value")
@@ -87,7 +87,7 @@ func TestNothingIsDeletedThatCouldNotBeMadeAnew(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, before.UID, after.UID)
 
-	r.pass(r.instance("web", strings.ReplaceAll(web, "app: web", "app: other")))
+	r.visit(r.instance("web", strings.ReplaceAll(web, "app: web", "app: other")))
 	after, err = r.kube.AppsV1().Deployments(r.team).Get(t.Context(), "web", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.NotEqual(t, before.UID, after.UID)
@@ -114,9 +114,9 @@ func TestWhatMayHoldDataIsNeverReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, &apiOnly)
-			r.pass(r.instance("web", c.before))
+			r.visit(r.instance("web", c.before))
 			r.calls.take()
-			result := r.pass(r.instance("web", c.after))
+			result := r.visit(r.instance("web", c.after))
 			require.Len(t, result.Problems, 1)
 			require.Contains(t, result.Problems[0].Message, c.want)
 			for _, call := range r.calls.take() {
@@ -131,11 +131,11 @@ func TestReplacingWaitsForTheEndOfTheOldObject(t *testing.T) {
 	held := strings.Replace(frozen("web", "1"), "name: web", "name: web, finalizers: [example.com/hold]", 1)
 	r.healthy(r.instance("web", documents(held, inStep("1", configMap("late", "1")))))
 	in := r.instance("web", documents(frozen("web", "2"), inStep("1", configMap("late", "2"))))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Equal(t, map[string]apply.Action{"ConfigMap web": apply.Replaced}, actions(result))
 	require.Contains(t, result.Message, "ConfigMap "+r.team+"/web: ") // the watch tells of the deletion in its own time
 	require.Contains(t, result.Message, "; step 1 waits for it")
-	result = r.pass(in)
+	result = r.visit(in)
 	require.Empty(t, result.Changes, "it is told once")
 	require.Equal(t, "1", r.values("web")["late"])
 	_, err := r.kube.CoreV1().ConfigMaps(r.team).Patch(t.Context(), "web", types.MergePatchType,
@@ -161,7 +161,7 @@ func TestAnObjectThatChangedAfterItWasReadIsNotReplaced(t *testing.T) {
 		return nil
 	})
 	in := r.instance("web", frozen("web", "2"))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.True(t, once)
 	require.Empty(t, result.Changes)
 	require.Equal(t, before, r.uid("web"))

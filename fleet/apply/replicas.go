@@ -19,7 +19,7 @@ var replicasField = []string{"spec", "replicas"}
 
 // handOverReplicas has another manager own the replicas that a workload has, before it is applied without any for the first time. The
 // write changes no field, and is bound to the resourceVersion at which the replicas were read. Where the scaler owns them
-// already, nothing is to be done. A daemon that dies after it leaves two owners, and the next pass goes on.
+// already, nothing is to be done. A daemon that dies after it leaves two owners, and the next visit goes on.
 func (o fieldOwnership) handOverReplicas(ctx context.Context, d *desired) error {
 	if _, there, _ := unstructured.NestedFieldNoCopy(d.content, replicasField...); d.live == nil || d.adopts || there || !o.othersScale(d) {
 		return nil

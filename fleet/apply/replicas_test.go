@@ -52,7 +52,7 @@ func (r *rig) restsWith(in apply.Instance, name string, replicas int) {
 	r.Helper()
 	r.quiet()
 	r.calls.take()
-	require.Empty(r, r.pass(in).Changes)
+	require.Empty(r, r.visit(in).Changes)
 	require.Empty(r, writes(r.calls.take()))
 	require.EqualValues(r, replicas, r.replicas(name))
 }
@@ -60,12 +60,12 @@ func (r *rig) restsWith(in apply.Instance, name string, replicas int) {
 func TestWhatIsScaledBeginsWithItsMinimum(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(scaled("web", "nginx:1", 0), autoscaler("web")))
-	r.pass(in)
+	r.visit(in)
 	r.restsWith(in, "web", 4)
 	r.scale("web", 7)
 	r.restsWith(in, "web", 7)
 	next := r.instance("web", documents(scaled("web", "nginx:2", 0), autoscaler("web")))
-	require.Equal(t, map[string]apply.Action{"Deployment web": apply.Configured}, actions(r.pass(next)))
+	require.Equal(t, map[string]apply.Action{"Deployment web": apply.Configured}, actions(r.visit(next)))
 	r.restsWith(next, "web", 7)
 }
 
@@ -73,14 +73,14 @@ func TestWhatIsScaledBeginsWithItsMinimum(t *testing.T) {
 func TestReplicasOfWhatIsScaledAreNotFoughtFor(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(scaled("web", "nginx:1", 2), autoscaler("web")))
-	r.pass(in)
+	r.visit(in)
 	r.restsWith(in, "web", 2)
 	for _, replicas := range []int32{7, 5, 9, 4} {
 		r.scale("web", replicas)
 		r.restsWith(in, "web", int(replicas))
 	}
 	next := r.instance("web", documents(scaled("web", "nginx:2", 2), autoscaler("web")))
-	require.Empty(t, r.pass(next).Problems)
+	require.Empty(t, r.visit(next).Problems)
 	r.restsWith(next, "web", 4)
 }
 
@@ -106,20 +106,20 @@ func TestReplicasThatAReleaseDropsStayWhereTheyAreScaled(t *testing.T) {
 				in.Ignore = c.ignore
 				return in
 			}
-			r.pass(content("nginx:1", 3))
+			r.visit(content("nginx:1", 3))
 			want := 3
 			if c.scaled > 0 {
 				r.scale("web", c.scaled)
 				want = int(c.scaled)
 			}
 			r.restsWith(content("nginx:1", 3), "web", want)
-			require.Empty(t, r.pass(content("nginx:2", 0)).Problems)
+			require.Empty(t, r.visit(content("nginx:2", 0)).Problems)
 			r.restsWith(content("nginx:2", 0), "web", c.want)
 			require.Equal(t, c.handed, entries(r.deployment("web"), "transom-handover") != "[]")
 			if c.want == 1 {
 				return
 			}
-			r.pass(content("nginx:3", 0))
+			r.visit(content("nginx:3", 0))
 			r.restsWith(content("nginx:3", 0), "web", c.want)
 			r.scale("web", 8)
 			r.restsWith(content("nginx:3", 0), "web", 8)
@@ -131,12 +131,12 @@ func TestReplicasThatAReleaseDropsStayWhereTheyAreScaled(t *testing.T) {
 // A field that was handed over, and that nobody is to take over any more, goes as every field does.
 func TestAHandoverEndsWithTheScaler(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("web", documents(scaled("web", "nginx:1", 3), autoscaler("web"))))
-	r.pass(r.instance("web", documents(scaled("web", "nginx:1", 0), autoscaler("web"))))
+	r.visit(r.instance("web", documents(scaled("web", "nginx:1", 3), autoscaler("web"))))
+	r.visit(r.instance("web", documents(scaled("web", "nginx:1", 0), autoscaler("web"))))
 	require.EqualValues(t, 3, r.replicas("web"))
 	for i, replicas := range []int{3, 0} { // named again, and dropped
 		in := r.instance("web", scaled("web", fmt.Sprintf("nginx:%d", i+2), replicas))
-		require.Empty(t, r.pass(in).Problems)
+		require.Empty(t, r.visit(in).Problems)
 		r.restsWith(in, "web", max(1, replicas))
 		require.Equal(t, "[]", entries(r.deployment("web"), "transom-handover"))
 	}
@@ -144,14 +144,14 @@ func TestAHandoverEndsWithTheScaler(t *testing.T) {
 
 func TestReplicasOfWhatIsAdoptedStayWhereTheyAreScaled(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	var u unstructured.Unstructured
 	require.NoError(t, yaml.Unmarshal([]byte(scaled("web", "nginx:1", 5)), &u.Object))
 	_, err := r.dynamic.Resource(unions["deployment strategy"].resource).Namespace(r.team).Create(t.Context(), &u, metav1.CreateOptions{FieldManager: "kubectl-create"})
 	require.NoError(t, err)
 	r.bare = true
 	in := r.adopting("web", documents(scaled("web", "nginx:1", 0), autoscaler("web")))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Nil(t, result.Adoption)
 	require.Equal(t, apply.Adopted, actions(result)["Deployment web"])
 	r.restsWith(in, "web", 5)

@@ -26,22 +26,22 @@ func (o Object) String() string {
 	return kind + " " + name
 }
 
-// Action names the change that a pass made to an object, in kubectl's words.
+// Action names the change that a visit made to an object, in kubectl's words.
 type Action string
 
-// The actions of a pass. Objects that were left alone are only counted.
+// The actions of a visit. Objects that were not touched are only counted.
 const (
 	Created    Action = "created"
 	Configured Action = "configured"
 	Adopted    Action = "adopted"  // configured for the first time: others had made it
 	Resumed    Action = "resumed"  // configured again: it was kept when the request was removed
-	Replaced   Action = "replaced" // deleted, and made anew in this pass or as soon as it is gone
+	Replaced   Action = "replaced" // deleted, and made anew in this visit or as soon as it is gone
 	Pruned     Action = "pruned"
 	Kept       Action = "kept"    // let go: it left the inventory and stays in the cluster
 	Deleted    Action = "deleted" // a pod that was in the way, which its StatefulSet makes anew
 )
 
-// Change is one object that a pass wrote or let go.
+// Change is one object that a visit wrote or let go.
 type Change struct {
 	Object Object `json:"object"`
 	Action Action `json:"action"`
@@ -61,7 +61,7 @@ type ObjectStatus struct {
 	Message string       `json:"message,omitempty"` // why, down to the worst pod
 }
 
-// Problem is a fault that a person must mend before the instance can be as it should. Its text holds no secret value.
+// Problem is a fault that a person must mend before the instance can be as it should. Its text has no secret value.
 type Problem struct {
 	Object  Object `json:"object"` // zero if it concerns the whole instance
 	Message string `json:"message"`
@@ -81,7 +81,7 @@ type Told struct {
 	Fault string `json:"fault,omitempty"`
 }
 
-// Result says how one pass found one instance, and which objects it wrote.
+// Result says how one visit found one instance, and which objects it wrote.
 type Result struct {
 	Changes   []Change       `json:"changes,omitempty"` // in the order of the state file; pruned ones after
 	Unchanged int            `json:"unchanged"`
@@ -99,7 +99,7 @@ type Result struct {
 	// Images are those of the containers of the desired objects, sorted.
 	Images []string `json:"images,omitempty"`
 
-	// Drift lists the objects that others changed and that Instance.ReportDrift left as they are. It makes nothing
+	// Drift lists the objects that others changed and that Instance.ReportDrift keeps as they are. It makes nothing
 	// unhealthy, but health is that of the objects as they are now.
 	Drift []Problem `json:"drift,omitempty"`
 
@@ -116,7 +116,7 @@ type Result struct {
 	// Adopts counts the objects that are nobody's and would be taken over.
 	Adopts int `json:"adopts,omitempty"`
 
-	// Resumes are the objects that were kept when this very request was removed, and that are its again. Of a pass that
+	// Resumes are the objects that were kept when this very request was removed, and that are its again. Of a visit that
 	// writes, Changes has those that it took back.
 	Resumes []Problem `json:"resumes,omitempty"`
 
@@ -141,14 +141,14 @@ type Result struct {
 	// for a state commit that this state does not continue. A person decides how to go on.
 	Foreign *Foreign `json:"foreign,omitempty"`
 
-	// Held says why nothing was written or deleted: the state is not proven to be Transom's, and a person decides. Health is
+	// Withheld says why nothing was written or deleted: the state is not proven to be Transom's, and a person decides. Health is
 	// Unknown then.
-	Held string `json:"held,omitempty"`
+	Withheld string `json:"held,omitempty"`
 
 	// Refusal says that nothing but answers of the API server keeps it from being settled; nil: nothing does, or something else.
 	Refusal *Refusal `json:"-"`
 
-	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
+	// Settled says that nothing remains to be done until a watch reports something through OnEvent. Otherwise the caller
 	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in
 	// progress, or only another try can show whether a refused object would be taken now.
 	Settled bool `json:"settled"`

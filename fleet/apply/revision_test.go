@@ -18,7 +18,7 @@ import (
 func TestAYoungPodOfAnOldReplicaSetMakesNothingStuck(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", deployment("web", "nginx:2"))
-	r.pass(in)
+	r.visit(in)
 	r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1})
 	web, err := r.kube.AppsV1().Deployments(r.team).Get(t.Context(), "web", metav1.GetOptions{})
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestAPodOfADaemonSetIsHeldAgainstItsOwnRevision(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", `{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: web}, spec: {
   selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: a, image: b}]}}}}`)
-	r.pass(in)
+	r.visit(in)
 	web, err := r.kube.AppsV1().DaemonSets(r.team).Get(t.Context(), "web", metav1.GetOptions{})
 	require.NoError(t, err)
 	owner := *metav1.NewControllerRef(web, appsv1.SchemeGroupVersion.WithKind("DaemonSet"))

@@ -108,7 +108,7 @@ func TestSealedSecretThatDoesNotOpenLeavesAllAsItIs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := r.instance("shop", documents(c.manifest, strings.Replace(neighbour, "a: b", "a: c", 1)))
 			in.Keys = v.open
-			result := r.pass(in)
+			result := r.visit(in)
 			require.Len(t, result.Problems, 1)
 			require.Contains(t, result.Problems[0].Message, c.says)
 			require.Empty(t, result.Changes, "nothing of the instance is written")
@@ -118,7 +118,7 @@ func TestSealedSecretThatDoesNotOpenLeavesAllAsItIs(t *testing.T) {
 	}
 	in := r.given(v, good)
 	in.Keys = nil
-	require.Contains(t, r.pass(in).Problems[0].Message, "there is no identity to open it with; give the daemon one of "+v.recipient)
+	require.Contains(t, r.visit(in).Problems[0].Message, "there is no identity to open it with; give the daemon one of "+v.recipient)
 	in.Keys = v.open // a key that comes is all that it takes
 	r.healthy(in)
 	require.Equal(t, map[string][]byte{"a": []byte("meadow")}, r.secret("keys").Data)

@@ -124,7 +124,7 @@ func TestNoSecretValueIsReadOrTold(t *testing.T) {
 
 	// Made unreadable for the daemon: a type that cannot change.
 	bad := r.instance("db", strings.Replace(secret("login", ""), "kind: Secret", "kind: Secret, type: example.com/other", 1))
-	said += fmt.Sprintf("%+v", r.pass(bad))
+	said += fmt.Sprintf("%+v", r.visit(bad))
 	require.Contains(t, said, "type cannot be changed")
 	require.NotContains(t, said, value)
 	require.NotEmpty(t, answers.String())
@@ -134,11 +134,11 @@ func TestNoSecretValueIsReadOrTold(t *testing.T) {
 func TestImmutableFieldIsAProblem(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", deployment("web", "nginx:1"))
-	r.pass(in)
+	r.visit(in)
 	before, err := r.kube.AppsV1().Deployments(r.team).Get(t.Context(), "web", metav1.GetOptions{})
 	require.NoError(t, err)
 	changed := strings.ReplaceAll(deployment("web", "nginx:1"), "app: web", "app: other")
-	result := r.pass(r.instance("web", changed))
+	result := r.visit(r.instance("web", changed))
 	require.Len(t, result.Problems, 1)
 	require.Equal(t, "Deployment.apps "+r.team+"/web: spec.selector cannot be changed once the object exists (field is immutable). "+
 		"Nothing was deleted: give the object a new name, publish a version that leaves the field as it was, or annotate it "+
@@ -157,7 +157,7 @@ func TestRefusalIsAProblemOfThatObject(t *testing.T) {
 		"unknown field": {"{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {prots: []}}", `.spec.prots: field not declared in schema`},
 		"invalid":       {"{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 99999}]}}", `spec.ports[0].port: Invalid value: 99999`},
 	} {
-		result := r.pass(r.instance("web", documents(configMap("web-a", "1"), c.manifest)))
+		result := r.visit(r.instance("web", documents(configMap("web-a", "1"), c.manifest)))
 		require.Len(t, result.Problems, 1, name)
 		require.Contains(t, result.Problems[0].String(), "Service "+r.team+"/web: the API server refused it: ", name)
 		require.Contains(t, result.Problems[0].Message, c.want, name)

@@ -43,8 +43,8 @@ var placeholders = []any{nil, "", "Cg=="}
 
 // dropBundle drops the caBundle below a path, if others fill it.
 func dropBundle(u *unstructured.Unstructured, within map[string]any, path ...string) {
-	holder, there, _ := unstructured.NestedFieldNoCopy(within, path...)
-	fields, isMap := holder.(map[string]any)
+	parent, there, _ := unstructured.NestedFieldNoCopy(within, path...)
+	fields, isMap := parent.(map[string]any)
 	annotations := u.GetAnnotations()
 	injected := slices.ContainsFunc(injectors, func(name string) bool { return annotations[name] != "" })
 	filled := injected || slices.Contains(placeholders, fields["caBundle"])

@@ -41,10 +41,10 @@ func TestAStaleDaemonPrunesNothing(t *testing.T) {
 	require.True(t, r.exists("cache"))
 
 	// An object that it adds all the same makes the inventory no older.
-	result = r.pass(at(1, r.instance("web", documents(one, configMap("web-c", "1")))))
+	result = r.visit(at(1, r.instance("web", documents(one, configMap("web-c", "1")))))
 	require.Equal(t, map[string]apply.Action{"ConfigMap web-c": apply.Created}, actions(result))
 	require.True(t, r.exists("web-b"))
-	require.Empty(t, r.pass(at(1, r.instance("web", one))).Changes)
+	require.Empty(t, r.visit(at(1, r.instance("web", one))).Changes)
 	require.True(t, r.exists("web-c"))
 
 	// It has caught up.
@@ -65,7 +65,7 @@ func TestADaemonWhoseWatchIsBehindPrunesNothingThatALaterStateKept(t *testing.T)
 	r.connect()
 	r.healthy(at(3, r.instance("web", documents(two, configMap("web-c", "1")))))
 	r.Cluster = stale
-	require.Empty(t, r.pass(at(2, r.instance("web", configMap("web-a", "1")))).Changes)
+	require.Empty(t, r.visit(at(2, r.instance("web", configMap("web-a", "1")))).Changes)
 	require.True(t, r.exists("web-b"))
 }
 

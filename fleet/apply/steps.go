@@ -64,7 +64,7 @@ func steps(all []*desired) []step {
 
 // applyByStep goes from step to step, and no further than to one that is not healthy. Objects of later steps that are at
 // their desired revision stay so all the same. Everything that a step waits for is seen by a watch, whose event brings the
-// pass that goes on, so that waiting costs nothing.
+// visit that goes on, so that waiting costs nothing.
 func (a *application) applyByStep(ctx context.Context) error {
 	all := steps(a.objects)
 	for i, s := range all {

@@ -98,16 +98,16 @@ func TestAStepWaitsForTheHealthOfTheOneBefore(t *testing.T) {
 	// An object that is unchanged and healthy delays nothing, and at rest nothing is called.
 	r.quiet()
 	r.calls.take()
-	require.Empty(t, r.pass(in).Changes)
+	require.Empty(t, r.visit(in).Changes)
 	require.Empty(t, r.calls.take())
-	require.Equal(t, map[string]apply.Action{"Deployment web": apply.Configured}, actions(r.pass(r.migrated("nginx:2"))))
+	require.Equal(t, map[string]apply.Action{"Deployment web": apply.Configured}, actions(r.visit(r.migrated("nginx:2"))))
 	require.Equal(t, []string{"PATCH /apis/apps/v1/namespaces/" + r.team + "/deployments/web"}, r.calls.take())
 }
 
 func TestAFailedStepStopsTheLaterOnesOfItsInstanceAlone(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.migrated("nginx:1")
-	r.pass(in)
+	r.visit(in)
 	r.jobIs("migrate", batchv1.JobFailureTarget, batchv1.JobFailed)
 	result := r.until(in, func(result apply.Result) bool { return result.Health == state.Failed })
 	require.Equal(t, "Job.batch "+r.team+"/migrate: Job Failed. failed: 1/1; step 1 is not applied", result.Message)
@@ -121,7 +121,7 @@ func TestARefusedStepStopsTheLaterOnes(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(
 		"{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 99999}]}}", inStep("1", configMap("web-b", "1"))))
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Len(t, result.Problems, 1)
 	require.Equal(t, state.Failed, result.Health)
 	require.Contains(t, result.Objects[1].Message, "step 1 is not applied, because Service "+r.team+"/web of step 0 failed: the API server refused it")
@@ -132,7 +132,7 @@ func TestARefusedStepStopsTheLaterOnes(t *testing.T) {
 func TestStepsAscendFromBelowZero(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.calls.take()
-	r.pass(r.instance("web", documents(
+	r.visit(r.instance("web", documents(
 		inStep("10", configMap("e", "1")), inStep("-1", configMap("b", "1")), configMap("c", "1"), inStep("2", configMap("d", "1")),
 		inStep("-1", deployment("web", "nginx:1")))))
 	var made []string
@@ -170,9 +170,9 @@ func TestPruningWaitsForEveryStep(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.healthy(r.instance("web", documents(configMap("old", "1"), configMap("web", "1"))))
 	in := r.instance("web", documents(configMap("web", "1"), inStep("1", deployment("web", "nginx:1")), inStep("2", configMap("last", "1"))))
-	r.pass(in)
+	r.visit(in)
 	r.quiet()
-	require.Contains(t, r.pass(in).Objects[2].Message, "step 2 waits for Deployment.apps")
+	require.Contains(t, r.visit(in).Objects[2].Message, "step 2 waits for Deployment.apps")
 	require.True(t, r.exists("old"))
 	r.available("web")
 	r.until(in, func(result apply.Result) bool { return actions(result)["ConfigMap old"] == apply.Pruned })
@@ -183,7 +183,7 @@ func TestPruningWaitsForEveryStep(t *testing.T) {
 func TestDriftOfALaterStepIsCorrectedAllTheSame(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(deployment("db", "nginx:1"), inStep("1", deployment("web", "nginx:1"))))
-	r.pass(in)
+	r.visit(in)
 	r.available("db")
 	r.until(in, func(apply.Result) bool { return r.deploymentExists("web") })
 	r.available("web")
@@ -192,17 +192,17 @@ func TestDriftOfALaterStepIsCorrectedAllTheSame(t *testing.T) {
 	r.until(in, func(result apply.Result) bool { return result.Health == state.Progressing })
 	r.edit("web", "kubectl-edit", `{"spec":{"replicas":7}}`)
 	r.until(in, func(apply.Result) bool { return r.replicas("web") == 1 })
-	require.Equal(t, state.Progressing, r.pass(in).Health)
+	require.Equal(t, state.Progressing, r.visit(in).Health)
 }
 
 func TestAStepThatCannotBeObeyedIsRefused(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	result := r.pass(r.instance("web", inStep("first", configMap("web", "1"))))
+	result := r.visit(r.instance("web", inStep("first", configMap("web", "1"))))
 	require.Equal(t, `ConfigMap `+r.team+`/web: transom.dev/step: "first" is no integer; write one, such as "1"`, result.Problems[0].String())
 	in := r.instance("web", configMap("web", "1"))
 	in.NamespaceManifest = r.label(apply.Owner{Environment: "test", Team: r.team}, "",
 		"{apiVersion: v1, kind: Namespace, metadata: {name: "+r.team+", annotations: {transom.dev/step: \"1\"}}}")
-	require.Contains(t, r.pass(in).Problems[0].String(), "transom.dev/step is for the objects of an instance, and this is none's")
+	require.Contains(t, r.visit(in).Problems[0].String(), "transom.dev/step is for the objects of an instance, and this is none's")
 	require.Empty(t, writes(r.calls.take()))
 }
 
@@ -218,6 +218,6 @@ func TestWholeClusterMigratesBeforeItDeploys(t *testing.T) {
 	require.False(t, d.CreationTimestamp.Before(j.Status.CompletionTime), "%s, %s", d.CreationTimestamp, j.Status.CompletionTime)
 	r.quiet()
 	r.calls.take()
-	require.Empty(t, r.pass(in).Changes)
+	require.Empty(t, r.visit(in).Changes)
 	require.Empty(t, r.calls.take())
 }

@@ -27,7 +27,7 @@ func TestStuckIsWhatNoWaitGetsStarted(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			r := newRig(t, &apiOnly)
 			in := r.instance("web", documents(statefulSet("db"), deployment("web", "nginx:1")))
-			r.pass(in)
+			r.visit(in)
 			r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1})
 			r.podOf("web", "web-1", waiting(reason))
 			result := r.until(in, func(result apply.Result) bool {
@@ -48,7 +48,7 @@ func TestStuckIsWhatNoWaitGetsStarted(t *testing.T) {
 func TestAPodWithoutANodeIsNotStuck(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", deployment("web", "nginx:1"))
-	r.pass(in)
+	r.visit(in)
 	r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1})
 	r.podOf("web", "web-1", corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
 		{Type: corev1.PodScheduled, Status: "False", Reason: "Unschedulable", Message: "no node has room"},
@@ -62,12 +62,12 @@ func TestAPodWithoutANodeIsNotStuck(t *testing.T) {
 // A pod of the revision before may crash for as long as it is there: that is why there is a next one.
 func TestAPodOfAnOlderRevisionMakesNothingStuck(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("web", deployment("web", "nginx:1")))
+	r.visit(r.instance("web", deployment("web", "nginx:1")))
 	r.podOf("web", "web-old", waiting("CrashLoopBackOff"))
 	r.afterThisSecond()
 
 	two := r.instance("web", deployment("web", "nginx:2"))
-	r.pass(two)
+	r.visit(two)
 	r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1})
 	const old = "Available: 0/1: pod web-old: CrashLoopBackOff: because"
 	result := r.until(two, func(result apply.Result) bool { return result.Objects[0].Message == old })

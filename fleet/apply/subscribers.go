@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// subscribers are the owners that passes were made for: events about their objects are told. An owner is added by its first
-// pass, and removed once nothing of it is left.
+// subscribers are the owners that visits were made for: events about their objects are told. An owner is added by its first
+// visit, and removed once nothing of it remains.
 type subscribers struct {
 	onEvent func(Owner) // nil: nobody listens
 
@@ -25,7 +25,7 @@ func newSubscribers(onEvent func(Owner)) *subscribers {
 	return &subscribers{onEvent: onEvent, byTeam: map[string]map[Owner]bool{}, assessed: map[Owner]map[schema.GroupKind]bool{}}
 }
 
-// add records that a pass is made for an owner.
+// add records that a visit is made for an owner.
 func (s *subscribers) add(o Owner) { s.set(o, false) }
 
 // waitForKind records that an owner waits for a kind that the cluster does not serve.
@@ -40,7 +40,7 @@ func (s *subscribers) set(o Owner, waits bool) {
 	s.byTeam[o.Team][o] = waits
 }
 
-// remove forgets an owner of which nothing is left.
+// remove forgets an owner of which nothing remains.
 func (s *subscribers) remove(o Owner) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +48,7 @@ func (s *subscribers) remove(o Owner) {
 	delete(s.assessed, o)
 }
 
-// has says whether passes are made for an owner.
+// has says whether visits are made for an owner.
 func (s *subscribers) has(o Owner) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +103,7 @@ func (s *subscribers) notifyWaiting() {
 	}
 }
 
-// notifyEnvironment tells that an environment was written to for another state: whoever listens passes it on to its instances.
+// notifyEnvironment tells that an environment was written to for another state: whoever listens tells its instances.
 func (s *subscribers) notifyEnvironment(o Owner) {
 	if s.onEvent != nil {
 		s.onEvent(o)

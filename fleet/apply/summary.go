@@ -10,14 +10,14 @@ import (
 	"transom.dev/render/state"
 )
 
-// result puts together the Result of the pass.
-func (p *pass) result() Result {
+// result puts together the Result of the visit.
+func (p *visit) result() Result {
 	if p.foreign != nil {
 		return Result{Foreign: p.foreign, Health: state.Unknown, Message: p.foreign.String(), Settled: true, Took: time.Since(p.began)}
 	}
 	r := Result{
 		Problems:  slices.Concat(p.problems, p.pruning.refused),
-		Overtaken: p.overtaken, Held: p.unproven, Settled: len(p.pruning.waiting) == 0 && !p.overtaken,
+		Overtaken: p.overtaken, Withheld: p.unproven, Settled: len(p.pruning.waiting) == 0 && !p.overtaken,
 	}
 	for _, d := range p.all() {
 		if d.obstacle != nil {
@@ -65,8 +65,8 @@ func (p *pass) result() Result {
 	return r
 }
 
-// refusal is that of a pass that came to its end; nil where there is another reason to look again.
-func (p *pass) refusal() *Refusal {
+// refusal is that of a visit that came to its end; nil where there is another reason to look again.
+func (p *visit) refusal() *Refusal {
 	r := &Refusal{}
 	for _, d := range p.all() {
 		switch {
@@ -91,7 +91,7 @@ func (p *pass) refusal() *Refusal {
 }
 
 // summarize says how the instance does as a whole, and names the object that is to blame.
-func (p *pass) summarize(r *Result) {
+func (p *visit) summarize(r *Result) {
 	r.Health = state.Healthy
 	for _, d := range p.all() {
 		r.Stuck = r.Stuck || d.stuck
@@ -145,7 +145,7 @@ func (p *pass) summarize(r *Result) {
 	}
 }
 
-// adoptionMessage says which objects a pass took over from whom, so that whoever follows the results has an event of it.
+// adoptionMessage says which objects a visit took over from whom, so that whoever follows the results has an event of it.
 func adoptionMessage(changes []Change) string {
 	var all []string
 	for _, c := range changes {
@@ -170,7 +170,7 @@ func (r *Result) setMessage(of Object, message string) {
 }
 
 // remaining are the objects that an instance which shall be gone still has on the cluster.
-func (p *pass) remaining() []Object {
+func (p *visit) remaining() []Object {
 	switch {
 	case !p.in.Absent:
 		return nil
@@ -183,7 +183,7 @@ func (p *pass) remaining() []Object {
 var badness = map[state.Health]int{state.Suspended: 1, state.Progressing: 2, state.Unknown: 3, state.Failed: 4}
 
 // worst is the object that ails most, nil if none does: one with a health that is bad for good before one that cannot
-// start, that before all that may pass by itself, and last those that only wait for others.
+// start, that before all that may end by itself, and last those that only wait for others.
 func worst(all []*desired) *desired {
 	var found *desired
 	rank := func(d *desired) int {
@@ -211,7 +211,7 @@ func (r Result) Add(text string) Result {
 }
 
 // listAdded lists the additions to the objects of the instance itself.
-func (p *pass) listAdded() (all []Added) {
+func (p *visit) listAdded() (all []Added) {
 	for _, d := range p.objects {
 		if d.live == nil || d.fault != "" && !p.owns(d) {
 			continue
@@ -224,7 +224,7 @@ func (p *pass) listAdded() (all []Added) {
 }
 
 // resumedObjects are the objects that the instance takes back.
-func (p *pass) resumedObjects() (all []Problem) {
+func (p *visit) resumedObjects() (all []Problem) {
 	for _, d := range p.objects {
 		if d.live != nil && d.fault == "" && p.resumes(d) {
 			all = append(all, Problem{d.object, d.live.kept.resumes()})
@@ -236,7 +236,7 @@ func (p *pass) resumedObjects() (all []Problem) {
 
 // Clean replaces the texts of a result that may come from outside, such as the messages of pods, API servers and webhooks.
 func (r *Result) Clean(text func(string) string) {
-	r.Message, r.Held = text(r.Message), text(r.Held)
+	r.Message, r.Withheld = text(r.Message), text(r.Withheld)
 	for i := range r.Objects {
 		r.Objects[i].Message = text(r.Objects[i].Message)
 	}

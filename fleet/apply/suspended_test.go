@@ -78,10 +78,10 @@ func TestWhatDoesNotRollOutByItselfIsSuspended(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, &apiOnly)
 			one, two := r.instance("web", suspendable(c.kind, c.spec, "nginx:1")), r.instance("web", suspendable(c.kind, c.spec, "nginx:2"))
-			r.pass(one)
+			r.visit(one)
 			r.reports(c.resource, "agent", c.whole)
 			r.healthy(one)
-			require.Equal(t, state.Progressing, r.pass(two).Health, "its controller has not seen it")
+			require.Equal(t, state.Progressing, r.visit(two).Health, "its controller has not seen it")
 			r.reports(c.resource, "agent", c.waits)
 			result := r.until(two, func(result apply.Result) bool { return result.Health == state.Suspended })
 			require.Equal(t, c.why, result.Objects[0].Message)
@@ -108,7 +108,7 @@ func TestASuspendedCronJobIsAsAsked(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", "{apiVersion: batch/v1, kind: CronJob, metadata: {name: web}, spec: {suspend: true, schedule: '* * * * *', "+
 		"jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}}}")
-	require.Equal(t, state.Healthy, r.pass(in).Health)
+	require.Equal(t, state.Healthy, r.visit(in).Health)
 }
 
 // TestAStepWaitsForWhatIsSuspended: nothing of a later step begins, and that is nobody's failure.
@@ -131,11 +131,11 @@ func TestWhatPodsOfBeforeUseStays(t *testing.T) {
 	const spec = "updateStrategy: {type: OnDelete},"
 	one := r.instance("web", documents(suspendable("DaemonSet", spec, "nginx:1"), configMap("one", "1")))
 	two := r.instance("web", documents(suspendable("DaemonSet", spec, "nginx:2"), configMap("two", "2")))
-	r.pass(one)
+	r.visit(one)
 	const whole = `{"desiredNumberScheduled":1,"currentNumberScheduled":1,"numberMisscheduled":0,"numberReady":1,"updatedNumberScheduled":1,"numberAvailable":1}`
 	r.reports("daemonsets", "agent", whole)
 	r.healthy(one)
-	r.pass(two)
+	r.visit(two)
 	r.reports("daemonsets", "agent", `{"updatedNumberScheduled":0}`)
 	r.until(two, func(result apply.Result) bool { return result.Health == state.Suspended && result.Settled })
 	_, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "one", metav1.GetOptions{})
@@ -158,7 +158,7 @@ func TestAHealthEntryForABuiltinKindActs(t *testing.T) {
 		{Group: "apps", Kind: "Deployment", Healthy: "status.readyReplicas >= 1", Failed: "status.replicas == 9"},
 		{Kind: "ConfigMap", Healthy: `metadata.labels.stage == "yes"`},
 	}
-	result := r.pass(in)
+	result := r.visit(in)
 	require.Equal(t, state.Progressing, result.Objects[0].Health)
 	require.Equal(t, "waiting for metadata.labels.stage == \"yes\"", result.Objects[1].Message)
 
@@ -199,7 +199,7 @@ func TestAHealthEntryIsHeardOf(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", strings.Replace(service("web"), "spec:\n", "spec:\n  type: LoadBalancer\n", 1))
 	in.Health = []platform.Health{{Kind: "Service", Healthy: `has(status.loadBalancer.ingress)`}}
-	require.Equal(t, state.Progressing, r.pass(in).Health)
+	require.Equal(t, state.Progressing, r.visit(in).Health)
 	r.quiet()
 	_, err := r.kube.CoreV1().Services(r.team).Patch(t.Context(), "web", "application/merge-patch+json",
 		[]byte(`{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]}}}`), metav1.PatchOptions{}, "status")

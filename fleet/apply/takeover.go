@@ -152,7 +152,7 @@ type fieldOwnership struct{ *target }
 
 // inheritFields makes the entries of appliers ours before an object is applied for the first time. The write is bound to the
 // resourceVersion that the entries were read at. A daemon that dies after it leaves an object that is ours by its entries
-// and that the inventory lists as adopted: the next pass applies it, or lets it go.
+// and that the inventory lists as adopted: the next visit applies it, or lets it go.
 func (o fieldOwnership) inheritFields(ctx context.Context, d *desired) error {
 	return o.writeEntries(ctx, d, d.inherited, d.live.version)
 }

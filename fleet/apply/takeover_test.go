@@ -63,10 +63,10 @@ func TestWhatAnAgentAppliedIsTakenOverByApproval(t *testing.T) {
 	} {
 		t.Run(agent, func(t *testing.T) {
 			r := newRig(t, &apiOnly)
-			r.pass(r.instance("first", configMap("first", "1")))
+			r.visit(r.instance("first", configMap("first", "1")))
 			r.agentApplies(agent, label, shopConfig)
 			in := r.adopting("shop", `{apiVersion: v1, kind: ConfigMap, metadata: {name: config, annotations: {transom.dev/drift: strict}}, data: {keep: a}}`)
-			waiting := r.pass(in)
+			waiting := r.visit(in)
 			require.NotNil(t, waiting.Adoption, agent)
 			require.Equal(t, []apply.Effect{{
 				Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "config"}, Agent: agent,
@@ -91,7 +91,7 @@ func TestWhatAnAgentAppliedIsTakenOverByApproval(t *testing.T) {
 			require.Empty(t, result.Problems)
 			r.quiet()
 			r.calls.take()
-			require.Len(t, r.pass(in).Added, 1)
+			require.Len(t, r.visit(in).Added, 1)
 			require.Empty(t, writes(r.calls.take()), "nobody fights")
 		})
 	}
@@ -100,10 +100,10 @@ func TestWhatAnAgentAppliedIsTakenOverByApproval(t *testing.T) {
 // TestWhatALaterVersionDropsGoesFromAnAgentToo: of an object that an agent applies as well the field would stay for ever.
 func TestWhatALaterVersionDropsGoesFromAnAgentToo(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	r.pass(r.instance("first", configMap("first", "1")))
+	r.visit(r.instance("first", configMap("first", "1")))
 	r.agentApplies("kustomize-controller", "kustomize.toolkit.fluxcd.io/name", shopConfig)
 	in := r.adopting("shop", shopConfig)
-	in.Approved = []string{r.pass(in).Adoption.Digest}
+	in.Approved = []string{r.visit(in).Adoption.Digest}
 	r.healthy(in)
 	in = r.adopting("shop", strings.Replace(shopConfig, ", legacy: b", "", 1))
 	r.healthy(in)

@@ -15,7 +15,7 @@ import (
 )
 
 // target is one instance on one cluster: the objects that its state has, each with the live object beside it, and the
-// instance's inventory. Every step of a pass works on it.
+// instance's inventory. Every step of a visit works on it.
 type target struct {
 	cluster   *Cluster
 	client    *client

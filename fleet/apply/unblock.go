@@ -47,7 +47,7 @@ func (o *obstacle) advice(of Object) string {
 }
 
 // deleteObstacles deletes pods of superseded revisions that nothing else would ever replace, where nothing can be lost by it.
-func (p *pass) deleteObstacles(ctx context.Context) error {
+func (p *visit) deleteObstacles(ctx context.Context) error {
 	if p.stopped() {
 		return nil
 	}
@@ -197,7 +197,7 @@ func (u unblocking) unchanged(ctx context.Context) (version string, same bool, e
 	return version, same, err
 }
 
-// book has the inventory remember a deletion before it happens, so that the limit holds over restarts, and name the state
+// book has the inventory remember a deletion before it happens, so that the limit is kept over restarts, and name the state
 // that it happens for. It says whether the pod may be deleted.
 func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err error) {
 	if err := u.fence.ensureAnew(ctx); err != nil {

@@ -68,7 +68,7 @@ func (k *deadlock) begin() {
 	k.bad, k.good = k.statefulSetOf("nginx:broken"), k.statefulSetOf("nginx:1")
 	k.good.Reversible = true
 	k.good.Superseded = func(context.Context) ([][]byte, error) { return [][]byte{k.bad.Manifests}, nil }
-	k.pass(k.bad)
+	k.visit(k.bad)
 }
 
 // happens has the StatefulSet come to where it stays.
@@ -89,7 +89,7 @@ func (k *deadlock) happens() {
 	}
 	_, err = k.kube.AppsV1().ControllerRevisions(k.team).Create(ctx, &k.revision, metav1.CreateOptions{})
 	require.NoError(k, err)
-	k.pass(k.good)
+	k.visit(k.good)
 	set, err = k.kube.AppsV1().StatefulSets(k.team).Get(ctx, "db", metav1.GetOptions{})
 	require.NoError(k, err)
 	set.Status = k.set
@@ -110,7 +110,7 @@ func (k *deadlock) makes(p corev1.Pod) {
 	require.NoError(k, err)
 }
 
-// comes makes passes until one has the wanted result.
+// comes makes visits until one has the wanted result.
 func (k *deadlock) comes(in apply.Instance, wanted func(apply.Result) bool) (result apply.Result) {
 	k.Helper()
 	require.Eventually(k, func() bool {
@@ -167,7 +167,7 @@ func (k *deadlock) annotateInventory(name, value string) {
 
 // Each case breaks one condition: the pod stays, and status says why and how a person may delete it.
 func TestAnyOtherPodIsNamedAndLeft(t *testing.T) {
-	const left = "delete it: kubectl delete pod --namespace "
+	const remaining = "delete it: kubectl delete pod --namespace "
 	started := waiting("ErrImagePull")
 	started.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1}
 	restarted := waiting("ErrImagePull")
@@ -183,7 +183,7 @@ func TestAnyOtherPodIsNamedAndLeft(t *testing.T) {
 	for name, c := range map[string]struct {
 		shape  func(*deadlock) // before anything is applied
 		broken func(*deadlock) // before it happens
-		after  func(*deadlock) // before the passes that count
+		after  func(*deadlock) // before the visits that count
 		says   string
 	}{
 		"its pods start in parallel": {
@@ -251,8 +251,8 @@ func TestAnyOtherPodIsNamedAndLeft(t *testing.T) {
 		"it has not been so for a minute":    {broken: func(k *deadlock) { k.Impatient(time.Minute) }, says: "it is deleted when none of its containers has started for 1m0s"},
 		"its version is not reversible":      {broken: func(k *deadlock) { k.good.Reversible = false }, says: "not known to be reversible"},
 		"drift is reported":                  {broken: func(k *deadlock) { k.good.ReportDrift = true }, says: "only reports drift"},
-		"another agent applies":              {after: func(k *deadlock) { k.good.External = true }, says: left},
-		"the cluster is paused":              {after: func(k *deadlock) { k.write = k.Observe }, says: left},
+		"another agent applies":              {after: func(k *deadlock) { k.good.External = true }, says: remaining},
+		"the cluster is paused":              {after: func(k *deadlock) { k.write = k.Observe }, says: remaining},
 		"somebody works on a later state":    {after: func(k *deadlock) { k.annotateInventory("transom.dev/state", "6 c6") }, says: "state commit c6"},
 		"nobody knows how many were deleted": {after: func(k *deadlock) { k.annotateInventory("transom.dev/deleted-pods", "many") }, says: "within the hour"},
 		"three were deleted within the hour": {
@@ -325,7 +325,7 @@ func TestAPodThatChangedSinceItWasSeenStays(t *testing.T) {
 	require.NoError(t, err)
 	k.Impatient(0)
 	k.calls.take()
-	result := k.pass(k.good)
+	result := k.visit(k.good)
 	require.Contains(t, result.Message, "it changed meanwhile")
 	require.False(t, result.Settled)
 	require.Empty(t, writes(k.calls.take()))
@@ -346,7 +346,7 @@ func TestARefusedDeletionOfAPodDoesNotCount(t *testing.T) {
 	result := k.comes(k.good, says(denied))
 	require.Contains(t, result.Message, "delete it: kubectl delete pod --namespace "+k.team+" db-1")
 	for range 4 {
-		require.Contains(t, k.pass(k.good).Message, denied)
+		require.Contains(t, k.visit(k.good).Message, denied)
 	}
 	require.Empty(t, k.inventory().Annotations["transom.dev/deleted-pods"])
 	k.calls.failing(nil)

@@ -10,8 +10,8 @@ import (
 	"transom.dev/render/state"
 )
 
-// An object that the watch of its kind does not have may exist all the same, without our label. A pass asks for it before it
-// writes anything of the instance. Where passes over several instances ask for objects of one kind in one namespace at the
+// An object that the watch of its kind does not have may exist all the same, without our label. A visit asks for it before it
+// writes anything of the instance. Where visits of several instances ask for objects of one kind in one namespace at the
 // same time, as in a first apply, the names of all objects there without our label are listed once for all of them.
 //
 // A list may be a moment old. It therefore decides about no write: one that is to make an object is refused by the API
@@ -27,19 +27,19 @@ const (
 type unmanaged struct {
 	client *client
 
-	mu      sync.Mutex
-	byPlace map[place]*namesThere
+	mu         sync.Mutex
+	byLocation map[location]*namesThere
 }
 
-// place is the objects of one kind in one namespace.
-type place struct {
+// location is the objects of one kind in one namespace.
+type location struct {
 	kind      *kind
 	namespace string
 }
 
-// namesThere is what is known of a place.
+// namesThere is what is known of a location.
 type namesThere struct {
-	asked   Owner // whose pass asked for one object there
+	asked   Owner // whose visit asked for one object there
 	askedAt time.Time
 	list    *namesList // nil: none was made
 }
@@ -53,16 +53,16 @@ type namesList struct {
 }
 
 func newUnmanaged(c *client) *unmanaged {
-	return &unmanaged{client: c, byPlace: map[place]*namesThere{}}
+	return &unmanaged{client: c, byLocation: map[location]*namesThere{}}
 }
 
 // lacks says whether an object without our label is known not to exist. It makes a request only where the instances of several
-// owners ask for objects of the same place.
+// owners ask for objects of the same location.
 func (u *unmanaged) lacks(ctx context.Context, d *desired, by Owner) (bool, error) {
 	if !d.kind.namespaced {
 		return false, nil
 	}
-	at := place{d.kind, d.object.Namespace}
+	at := location{d.kind, d.object.Namespace}
 	list, begins := u.use(at, by)
 	if list == nil {
 		return false, nil
@@ -80,15 +80,15 @@ func (u *unmanaged) lacks(ctx context.Context, d *desired, by Owner) (bool, erro
 }
 
 // use returns the list to go by, nil for none, and says whether the caller is to fill it.
-func (u *unmanaged) use(at place, by Owner) (list *namesList, begins bool) {
+func (u *unmanaged) use(at location, by Owner) (list *namesList, begins bool) {
 	now := time.Now()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	there := u.byPlace[at]
+	there := u.byLocation[at]
 	if there == nil {
 		u.forgetOld(now)
 		there = &namesThere{}
-		u.byPlace[at] = there
+		u.byLocation[at] = there
 	}
 	several := there.asked != by && now.Sub(there.askedAt) < unmanagedKept
 	if there.list != nil && there.list.valid(now) {
@@ -116,18 +116,18 @@ func (l *namesList) valid(now time.Time) bool {
 	return now.Sub(l.began) < kept
 }
 
-// forgetOld drops the places that nobody has asked about for a while. The caller holds the lock.
+// forgetOld drops the locations that nobody has asked about for a while. The caller holds the lock.
 func (u *unmanaged) forgetOld(now time.Time) {
-	for at, there := range u.byPlace {
+	for at, there := range u.byLocation {
 		unused := now.Sub(there.askedAt) >= unmanagedKept
 		if unused && (there.list == nil || !there.list.valid(now)) {
-			delete(u.byPlace, at)
+			delete(u.byLocation, at)
 		}
 	}
 }
 
 // fill makes a list. Where it cannot be made, every object is asked for by its name, which tells why.
-func (u *unmanaged) fill(ctx context.Context, at place, list *namesList) {
+func (u *unmanaged) fill(ctx context.Context, at location, list *namesList) {
 	defer close(list.done)
 	var found *metav1.PartialObjectMetadataList
 	err := u.client.request(ctx, func(ctx context.Context) (err error) {
@@ -148,9 +148,9 @@ func (u *unmanaged) fill(ctx context.Context, at place, list *namesList) {
 	}
 }
 
-// forget drops the list of a place, because an object that it does not have exists.
+// forget drops the list of a location, because an object that it does not have exists.
 func (u *unmanaged) forget(d *desired) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.byPlace, place{d.kind, d.object.Namespace})
+	delete(u.byLocation, location{d.kind, d.object.Namespace})
 }

@@ -147,7 +147,7 @@ func (w *objectWatch) replace(all map[key]any, version string) {
 	}
 }
 
-// compare tells the owners if a pass could come to something else than before.
+// compare tells the owners if a visit could come to something else than before.
 func (w *objectWatch) compare(old, l *live) {
 	switch {
 	case old == nil:
@@ -162,7 +162,7 @@ func (w *objectWatch) compare(old, l *live) {
 	}
 }
 
-// differs says whether a pass could come to another result by an object than by the one before.
+// differs says whether a visit could come to another result by an object than by the one before.
 func (l *live) differs(old *live) bool {
 	return l.uid != old.uid || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
 		l.fields != old.fields || !slices.Equal(l.dataKeys, old.dataKeys) ||

@@ -13,7 +13,7 @@ import (
 )
 
 // watches are the streams of one cluster: one per kind whose objects are watched, and those of inventories, pods and CRDs. Each
-// starts with the first pass that needs it, and all end with close.
+// starts with the first visit that needs it, and all end with close.
 type watches struct {
 	client      *client
 	subscribers *subscribers

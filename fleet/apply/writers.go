@@ -124,7 +124,7 @@ func (w *objectWriter) deleteAsRead(ctx context.Context, k *kind, o Object, l *l
 	switch {
 	case apierrors.IsNotFound(err):
 	case apierrors.IsConflict(err):
-		return pending, "", nil // it changed since it was read: the next pass reads it again
+		return pending, "", nil // it changed since it was read: the next visit reads it again
 	case err != nil && answered(err):
 		return pending, "the API server refused to delete it: " + err.Error(), nil
 	case err != nil:

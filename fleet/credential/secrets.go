@@ -82,7 +82,7 @@ func (s *Secrets) read(ctx context.Context, cluster string) (*entry, error) {
 	}}, nil
 }
 
-// Write makes or replaces the Secret of a cluster. One that is not labelled as Transom's is left alone.
+// Write makes or replaces the Secret of a cluster. One that is not labelled as Transom's is not touched.
 func (s *Secrets) Write(ctx context.Context, cluster string, data []byte) error {
 	found, err := s.secrets.Get(ctx, cluster+"-kubeconfig", metav1.GetOptions{})
 	switch {

@@ -82,8 +82,8 @@ func (k Keys) use(found *entry) (*Credential, error) {
 	return c, nil
 }
 
-// renew asks the cluster for another token of the same ServiceAccount and lifetime, and writes it to the place of the old
-// one, which stays good until its own expiry whatever happens here.
+// renew asks the cluster for another token of the same ServiceAccount and lifetime, and writes it over the old one,
+// which stays good until its own expiry whatever happens here.
 func renew(ctx context.Context, c *Credential, k *kubeconfig, said claims, at *entry) error {
 	account := said.Kubernetes
 	token, err := RequestToken(ctx, c.Config, account.Namespace, account.ServiceAccount.Name, c.Expires.Sub(c.Issued))

@@ -322,14 +322,14 @@ func (s *subject) take(answer Answer, now time.Time, c *inquiry.Check) (decides,
 		is.Silent += elapsed
 	case answer.Verdict == promotion.Passes:
 		if is.Failed = 0; stays {
-			is.Held += elapsed
+			is.Passed += elapsed
 		}
 	case answer.Verdict == promotion.Fails:
-		if is.Held = 0; stays {
+		if is.Passed = 0; stays {
 			is.Failed += elapsed
 		}
 	}
 	s.answered = now
 	decides = is.Verdict != was.Verdict || is.Suffices(c) != was.Suffices(c) || is.FailsRollout(c) != was.FailsRollout(c)
-	return decides, is.Message != was.Message || is.Held != was.Held || is.Failed != was.Failed || is.Silent != was.Silent
+	return decides, is.Message != was.Message || is.Passed != was.Passed || is.Failed != was.Failed || is.Silent != was.Silent
 }

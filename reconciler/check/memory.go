@@ -19,7 +19,7 @@ type Memory interface {
 	// Recall returns the answer about a topic from before this process; zero: there is none.
 	Recall(of Topic) promotion.Checked
 
-	// Remember takes the last answer, and reports whether there is a place for it. The zero answer has the topic forgotten.
+	// Remember takes the last answer, and reports whether there is one that remembers it. The zero answer has the topic forgotten.
 	Remember(of Topic, is promotion.Checked) (kept bool)
 }
 
@@ -45,7 +45,7 @@ func (s *subject) recall(m Memory, of Topic, c *inquiry.Check) {
 		*is = was
 	case is.Verdict == was.Verdict:
 		is.Since = was.Since
-		is.Held, is.Failed, is.Silent = is.Held+was.Held, is.Failed+was.Failed, is.Silent+was.Silent
+		is.Passed, is.Failed, is.Silent = is.Passed+was.Passed, is.Failed+was.Failed, is.Silent+was.Silent
 	}
 	s.saved = was
 }
@@ -65,7 +65,7 @@ func (s *subject) save(m Memory, of Topic, c *inquiry.Check, decides bool) {
 		return
 	}
 	is, was := s.checked, s.saved
-	grew := tenth(is.Held, was.Held, c.For) || tenth(is.Failed, was.Failed, c.For) || tenth(is.Silent, was.Silent, c.Patience)
+	grew := tenth(is.Passed, was.Passed, c.For) || tenth(is.Failed, was.Failed, c.For) || tenth(is.Silent, was.Silent, c.Patience)
 	if !decides && !grew {
 		return
 	}

@@ -59,7 +59,7 @@ func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 		read(a, "prod", s)
 		wait(21 * time.Second)
 		before := read(a, "prod", s)[0]
-		require.Equal(t, 20*time.Second, before.Held)
+		require.Equal(t, 20*time.Second, before.Passed)
 		require.LessOrEqual(t, n.writes, 3)
 
 		wait(time.Hour) // in which the first one is not there
@@ -71,7 +71,7 @@ func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 		wait(time.Second)
 		is := read(b, "prod", s)[0]
 		require.Equal(t, before.Since, is.Since)
-		require.Equal(t, 20*time.Second, is.Held, "nobody watched meanwhile")
+		require.Equal(t, 20*time.Second, is.Passed, "nobody watched meanwhile")
 		wait(10 * time.Second)
 		sufficient := read(b, "prod", s)[0]
 		require.True(t, sufficient.Suffices(c))
@@ -98,7 +98,7 @@ func TestAnAnswerOfAnotherVerdictBeginsAnew(t *testing.T) {
 		wait(time.Second)
 		is := read(a, "prod", s)[0]
 		require.Equal(t, promotion.Passes, is.Verdict)
-		require.Zero(t, is.Held)
+		require.Zero(t, is.Passed)
 		require.Zero(t, is.Failed)
 		require.Equal(t, promotion.Passes, n.entries[of].Verdict)
 	})

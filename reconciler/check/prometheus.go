@@ -39,7 +39,7 @@ func readPrometheus(is inquiry.Comparison, status, kind string, body []byte) Ans
 		return Answer{Message: "the query's value is NaN, as where nothing is divided by nothing; that is no number to compare"}
 	}
 	shown := strconv.FormatFloat(value, 'g', 6, 64)
-	if is.Holds(value) {
+	if is.IsMet(value) {
 		return Answer{Verdict: promotion.Passes, Message: fmt.Sprintf("%s is %s", shown, is)}
 	}
 	return Answer{Verdict: promotion.Fails, Message: fmt.Sprintf("%s is not %s", shown, is)}

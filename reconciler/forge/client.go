@@ -25,11 +25,11 @@ const (
 	answerTime = 30 * time.Second
 	// mostAnswer is how long an answer may be. A hundred pull requests with the longest descriptions come to half of it.
 	mostAnswer = 16 << 20
-	// mostKept bounds the answers that are kept to ask whether they still hold, in bytes.
+	// mostKept bounds the answers that are kept to ask whether they are still true, in bytes.
 	mostKept = 32 << 20
-	// longestPause bounds how long a forge may ask to be left alone. Both reset their limits within an hour.
+	// longestPause bounds how long a forge may ask to be spared. Both reset their limits within an hour.
 	longestPause = time.Hour
-	// limitedPause is how long a forge is left alone that is asked too often and does not say for how long.
+	// limitedPause is how long a forge is spared that is asked too often and does not say for how long.
 	limitedPause = time.Minute
 	// longestMessage is how much of a forge's own message an error repeats.
 	longestMessage = 300
@@ -62,7 +62,7 @@ func newClient(c Config) (*http.Client, error) {
 	return &http.Client{Transport: t, Timeout: answerTime, CheckRedirect: checkRedirect}, nil
 }
 
-// checkRedirect follows a reader to another place of the same host. The libraries add the token to every request, so that
+// checkRedirect follows a reader to another path of the same host. The libraries add the token to every request, so that
 // one to another host would carry it there.
 func checkRedirect(next *http.Request, before []*http.Request) error {
 	first := before[0]
@@ -124,7 +124,7 @@ func plainly(err error) error {
 	return err
 }
 
-// A pausedError says that the forge wants to be left alone for a while.
+// A pausedError says that the forge wants to be spared for a while.
 type pausedError struct {
 	until time.Time
 	why   string
@@ -132,7 +132,7 @@ type pausedError struct {
 
 func (e *pausedError) Error() string { return e.why }
 
-// An answer was given before, and may still hold.
+// An answer was given before, and may still be true.
 type answer struct {
 	etag   string
 	header http.Header
@@ -204,7 +204,7 @@ func readAnswer(r io.ReadCloser) ([]byte, error) {
 	return body, nil
 }
 
-// paused is an error while the forge wants to be left alone.
+// paused is an error while the forge wants to be spared.
 func (t *courteous) paused() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -39,7 +39,7 @@ type told struct {
 }
 
 // A statusTeller brings the statuses of commits on a forge to those that the Board says. Only the latest state counts: those
-// that passed meanwhile are never told.
+// that ended meanwhile are never told.
 type statusTeller struct {
 	*Teller
 	again  *trigger.Latch              // fires for the next round

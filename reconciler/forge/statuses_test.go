@@ -41,7 +41,7 @@ func newStory(t *testing.T, kind forge.Kind) *story {
 	s.Teller = &forge.Teller{
 		Config: func() (forge.Config, error) { return s.forge.config(), nil }, Board: s.board, Branch: "main", Console: "https://transom.example",
 		Changed:  func(context.Context, string, string) (string, error) { return "", nil },
-		Interval: time.Hour, Settle: 10 * time.Millisecond, Wait: 20 * time.Millisecond, Patience: 20 * time.Millisecond,
+		Interval: time.Hour, Delay: 10 * time.Millisecond, Wait: 20 * time.Millisecond, Patience: 20 * time.Millisecond,
 	}
 	return s
 }

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	defaultSettle = 2 * time.Second
+	defaultDelay = 2 * time.Second
 	// readAgain is how often the operator's file is read.
 	readAgain = 10 * time.Second
 	// shortestWait and longestWait lie between two rounds that fail.
@@ -45,7 +45,7 @@ type Teller struct {
 	Recent func(ctx context.Context, most int) ([]string, error)
 
 	Interval time.Duration // of looking for pull requests without being told
-	Settle   time.Duration // how long a change of the Board is waited with, as others follow it mostly; 0 is two seconds
+	Delay    time.Duration // how long a change of the Board is waited with, as others follow it mostly; 0 is two seconds
 	Wait     time.Duration // before a round that failed is made again, for the first time; 0 is five seconds
 	Reread   time.Duration // of the operator's file; 0 is ten seconds
 	Patience time.Duration // how long a failure lasts before it is told; 0 is 15 seconds
@@ -106,7 +106,7 @@ func (t *Teller) follow(ctx context.Context, latch *trigger.Latch) {
 			return
 		case <-changed:
 		}
-		if !rest(ctx, cmp.Or(t.Settle, defaultSettle)) {
+		if !rest(ctx, cmp.Or(t.Delay, defaultDelay)) {
 			return
 		}
 		latch.Fire("board")
@@ -159,11 +159,11 @@ func (t *Teller) restFailing(ctx context.Context, wait time.Duration) bool {
 	before := t.host
 	t.mu.Unlock()
 	for end := time.Now().Add(wait); ; {
-		left := time.Until(end)
-		if left <= 0 {
+		remaining := time.Until(end)
+		if remaining <= 0 {
 			return true
 		}
-		if !rest(ctx, min(left, cmp.Or(t.Reread, readAgain))) {
+		if !rest(ctx, min(remaining, cmp.Or(t.Reread, readAgain))) {
 			return false
 		}
 		if host, _ := t.now(); host != before { // none while the file cannot be read, which the next round says

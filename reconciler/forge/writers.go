@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// writerTime is how long an answer holds whether somebody may write.
+	// writerTime is how long an answer is used whether somebody may write.
 	writerTime = 10 * time.Minute
 	// mostWriters bounds how many such answers are kept.
 	mostWriters = 1000

@@ -58,7 +58,7 @@ func (a *access) redact(text string) string {
 	return strings.NewReplacer(password, "***", sent, "***").Replace(text)
 }
 
-// An accessError keeps its cause for errors.Is only, as the cause's own text may hold the secrets that explain took out.
+// An accessError keeps its cause for errors.Is only, as the cause's own text may have the secrets that explain took out.
 type accessError struct {
 	text  string
 	cause error

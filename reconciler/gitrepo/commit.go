@@ -19,7 +19,7 @@ var ErrRaced = errors.New("the branch has moved meanwhile")
 // A Commit is the changes to make, and the message and authors of the commit.
 type Commit struct {
 	Message   string
-	Changes   map[string][]byte // by path: the new content of a file; nil removes it, and directories left empty with it
+	Changes   map[string][]byte // by path: the new content of a file; nil removes it, and directories that are empty then, with it
 	Author    Signature
 	Committer Signature
 	When      time.Time

@@ -169,7 +169,7 @@ func (r *Remote) Generation(ctx context.Context, commit string) (int, error) {
 }
 
 // Log returns the commits that changed the file or directory path, the newest first, and at most limit of them. It
-// begins at the head that Fetch returned last, and where a side of a merge left path as it is, it follows that side
+// begins at the head that Fetch returned last, and where a side of a merge kept path as it is, it follows that side
 // alone, as git log does.
 func (r *Remote) Log(ctx context.Context, path string, limit int) ([]CommitInfo, error) {
 	if err := r.start(); err != nil {

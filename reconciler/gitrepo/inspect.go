@@ -28,7 +28,7 @@ type inspector struct {
 }
 
 // inspect reads a pack to its end, keeps it and finds out the ids of its objects. The pack comes back only if it is within
-// the limits, holds as many objects, each as long, as its headers say, and its sums are right: nothing is allocated for what
+// the limits, has as many objects, each as long, as its headers say, and its sums are right: nothing is allocated for what
 // a header says, as one of twelve bytes could ask for all the memory there is. started is called once the pack has begun, and
 // ended once all of it is here.
 func inspect(pack io.Reader, dir string, limits Limits, started, ended func()) (*packIndex, error) {

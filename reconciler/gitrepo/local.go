@@ -41,7 +41,7 @@ func openLocal(ctx context.Context, dog *watchdog, service string, e endpoint) (
 		}
 		return nil, fmt.Errorf("start git: %w", err)
 	}
-	// A hook that git started may hold the pipe open after git has gone.
+	// A hook that git started may keep the pipe open after git has gone.
 	release := context.AfterFunc(ctx, func() { _ = out.Close() })
 	return &stream{in: dog.writer(in), out: &bounded{Reader: dog.reader(out)}, errors: said, end: func() error {
 		release()

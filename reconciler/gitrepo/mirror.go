@@ -68,7 +68,7 @@ func newMirror(dir string) (*mirror, error) {
 	return openMirror(dir)
 }
 
-// openMirror opens the mirror that an earlier process or call left at dir.
+// openMirror opens the mirror that an earlier process or call made at dir.
 func openMirror(dir string) (*mirror, error) {
 	m := &mirror{dir: dir, found: map[plumbing.Hash]bool{}, lost: map[plumbing.Hash]bool{}}
 	if _, err := os.Stat(filepath.Join(dir, "objects", "pack")); err != nil {

@@ -73,8 +73,8 @@ func (p *packIndex) addDelta(o packedObject, h packHeader, delta []byte) error {
 	return nil
 }
 
-// adopt makes the deltas that wait for an object's id children of it.
-func (p *packIndex) adopt(number int32) {
+// attachWaiting makes the deltas that wait for an object's id children of it.
+func (p *packIndex) attachWaiting(number int32) {
 	o := &p.objects[number]
 	first, ok := p.waiting[o.id]
 	if !ok {

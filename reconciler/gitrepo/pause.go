@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A pause is the time until which a server asked to be left alone. It is safe for concurrent use.
+// A pause is the time until which a server asked to be spared. It is safe for concurrent use.
 type pause struct{ until atomic.Int64 } // in Unix nanoseconds
 
 // begin follows a Retry-After header for as long as at most: a server that names a day by mistake is not waited for that long.

@@ -153,7 +153,7 @@ func (r *Remote) readHead(ctx context.Context) (head plumbing.Hash, err error) {
 }
 
 // mirrorAdvance adds the objects that were pushed to the mirror, so that nothing needs to be fetched. A mirror that does not take it
-// is left to the next reader to make anew: the commit is on the branch all the same.
+// is for the next reader to make anew: the commit is on the branch all the same.
 func (r *Remote) mirrorAdvance(a advance) {
 	m := r.mirror.usable()
 	if m == nil && a.from.IsZero() {

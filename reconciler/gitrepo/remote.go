@@ -27,7 +27,7 @@ type Remote struct {
 		once sync.Once
 		err  error // why the fields cannot be used
 	}
-	turn    chan struct{} // holds one token: who has it talks to the server and changes the mirror
+	turn    chan struct{} // with one token: who takes it talks to the server and changes the mirror
 	server  server
 	branch  trackedBranch
 	mirror  mirrorDir

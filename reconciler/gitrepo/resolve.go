@@ -27,10 +27,10 @@ type resolver struct {
 	scanner packScanner
 	made    int64 // bytes
 
-	kind  plumbing.ObjectType // of the objects on the path
-	path  []pathObject        // from a whole object down to the one whose children are resolved
-	held  int                 // bytes of content of the path
-	first int                 // the objects of the path before this one have no content
+	kind         plumbing.ObjectType // of the objects on the path
+	path         []pathObject        // from a whole object down to the one whose children are resolved
+	contentBytes int                 // bytes of content of the path
+	first        int                 // the objects of the path before this one have no content
 }
 
 type pathObject struct {
@@ -46,7 +46,7 @@ func (r *resolver) resolveAll() error {
 	whole := func(number int) bool { return !r.pack.objects[number].kind.IsDelta() }
 	for number := range r.pack.objects {
 		if whole(number) {
-			r.pack.adopt(int32(number))
+			r.pack.attachWaiting(int32(number))
 		}
 	}
 	for number := range r.pack.objects {
@@ -65,7 +65,7 @@ func (r *resolver) resolveAll() error {
 
 // resolveBelow resolves the deltas of a whole object, and those of their results.
 func (r *resolver) resolveBelow(whole int32) error {
-	r.kind, r.path, r.held, r.first = r.pack.objects[whole].kind, append(r.path[:0], pathObject{number: whole}), 0, 0
+	r.kind, r.path, r.contentBytes, r.first = r.pack.objects[whole].kind, append(r.path[:0], pathObject{number: whole}), 0, 0
 	for len(r.path) > 0 {
 		parent := &r.pack.objects[r.path[len(r.path)-1].number]
 		if parent.child == none {
@@ -102,7 +102,7 @@ func (r *resolver) resolve(child int32) error {
 	}
 	o := &r.pack.objects[child]
 	o.id = idOf(r.kind, content)
-	r.pack.adopt(child)
+	r.pack.attachWaiting(child)
 	if o.child == none {
 		return nil
 	}
@@ -136,17 +136,17 @@ func (r *resolver) content(at int) ([]byte, error) {
 	return content, nil
 }
 
-// keep has an object of the path hold its content. Those nearest to the whole object are needed last.
+// keep leaves an object of the path its content. Those nearest to the whole object are needed last.
 func (r *resolver) keep(at int, content []byte) {
-	r.path[at].content, r.held = content, r.held+len(content)
+	r.path[at].content, r.contentBytes = content, r.contentBytes+len(content)
 	r.first = min(r.first, at)
-	for ; r.held > basesInMemory && r.first < len(r.path)-1; r.first++ {
+	for ; r.contentBytes > basesInMemory && r.first < len(r.path)-1; r.first++ {
 		r.drop(r.first)
 	}
 }
 
 func (r *resolver) drop(at int) {
-	r.held -= len(r.path[at].content)
+	r.contentBytes -= len(r.path[at].content)
 	r.path[at].content = nil
 }
 

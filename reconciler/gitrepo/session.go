@@ -127,7 +127,7 @@ type watchedWriter struct {
 	dog *watchdog
 }
 
-// Write passes p on in parts, as a large one may take long.
+// Write sends p in parts, as a large one may take long.
 func (w watchedWriter) Write(p []byte) (written int, err error) {
 	const part = 64 << 10
 	for len(p) > 0 && err == nil {

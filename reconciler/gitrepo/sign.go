@@ -75,7 +75,7 @@ func (k PublicKey) String() string { return ssh.FingerprintSHA256(k.key) }
 func (k PublicKey) Is(o PublicKey) bool { return bytes.Equal(k.key.Marshal(), o.key.Marshal()) }
 
 // ReadPublicKeys reads a file of public keys, one a line: as in authorized_keys, or as in the allowed signers that git
-// verify-commit reads. Empty lines and those that begin with # are left out.
+// verify-commit reads. Empty lines and those that begin with # are omitted.
 func ReadPublicKeys(file string) ([]PublicKey, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -143,7 +143,7 @@ func (s Signed) String() string {
 	return "signed by " + s.By.String()
 }
 
-// signatureHeader begins the lines of a commit's header that hold its signature.
+// signatureHeader begins the lines of a commit's header that have its signature.
 const signatureHeader = "gpgsig "
 
 // signedOf reads a commit as it is stored. The signed content is all of it but the signature.
@@ -160,7 +160,7 @@ func signedOf(commit []byte) Signed {
 	return Signed{Some: true, By: PublicKey{signature.PublicKey}, Valid: err == nil}
 }
 
-// splitSignature takes the signature out of a commit's header. Of a commit with several, all are left out of the content, as
+// splitSignature takes the signature out of a commit's header. Of a commit with several, all are omitted of the content, as
 // Git does, and the first counts.
 func splitSignature(commit []byte) (content, armored []byte) {
 	header, body, _ := bytes.Cut(commit, []byte("\n\n"))

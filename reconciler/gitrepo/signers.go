@@ -39,7 +39,7 @@ type Signers struct {
 func (s *Signers) Is(o *Signers) bool { return bytes.Equal(s.file, o.file) }
 
 // ReadSigners reads a file of public keys: SSH keys, one a line, as ReadPublicKeys takes them, and armored blocks of GPG, as
-// gpg --armor --export and forges give them. Lines that begin with # are left out.
+// gpg --armor --export and forges give them. Lines that begin with # are omitted.
 func ReadSigners(file string) (*Signers, error) {
 	f, err := os.Open(file)
 	if err != nil {

@@ -93,7 +93,7 @@ func (a *access) checkHost(host string, remote net.Addr, key ssh.PublicKey) erro
 		"host was given a new key, correct that line", host, key.Type(), ssh.FingerprintSHA256(key), file, mismatch.Want[0].Line)
 }
 
-// hostKeyAlgorithms asks the host for a key of a kind that the known hosts file has. Left to itself it may show
+// hostKeyAlgorithms asks the host for a key of a kind that the known hosts file has. By itself it may show
 // another of its keys, which would look like a changed one.
 func (a *access) hostKeyAlgorithms(e endpoint) []string {
 	var known *knownhosts.KeyError

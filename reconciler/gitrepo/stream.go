@@ -18,7 +18,7 @@ import (
 
 // A stream is a session with a running git-upload-pack or git-receive-pack: its own process for a local repository,
 // one behind ssh otherwise. It speaks the same protocol as go-git's own, whose file and ssh transports cannot be
-// bounded: the one waits for as long as a hook holds on to its output, the other has no deadline for its handshake.
+// bounded: the one waits for as long as a hook keeps its output, the other has no deadline for its handshake.
 type stream struct {
 	in     io.WriteCloser
 	out    *bounded

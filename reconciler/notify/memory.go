@@ -38,7 +38,7 @@ func (c *condition) pause() time.Duration {
 // memory knows what was told. It tells an event once until it changes, and something that flaps with growing pauses.
 type memory map[subject]*condition
 
-// news says whether an event is to be told now. One that comes too soon is kept for due, in place of any that is kept.
+// news says whether an event is to be told now. One that comes too soon is kept for due, instead of any that is kept.
 func (m memory) news(of subject, e status.Event, now time.Time) bool {
 	c := m[of]
 	if c == nil {

@@ -19,7 +19,7 @@ type Message struct {
 	Kind         event.Kind `json:"kind"`
 	Environment  string     `json:"environment,omitempty"`
 	Events       []Event    `json:"events"`
-	More         int        `json:"more,omitempty"` // events that are left out
+	More         int        `json:"more,omitempty"` // events that are omitted
 }
 
 // Event is one event of a Message.

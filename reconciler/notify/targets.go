@@ -20,8 +20,8 @@ type Targets map[string]Target
 // A Target is one address of the operator's.
 type Target struct {
 	Name    string `yaml:"name"`
-	URL     string `yaml:"url"`     // of a chat or a mailbox, as shoutrrr writes it; it holds the secret
-	Webhook string `yaml:"webhook"` // in place of that: of a program that takes signed messages
+	URL     string `yaml:"url"`     // of a chat or a mailbox, as shoutrrr writes it; it has the secret
+	Webhook string `yaml:"webhook"` // instead of that: of a program that takes signed messages
 	Secret  string `yaml:"secret"`  // that those are signed with
 }
 

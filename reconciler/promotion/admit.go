@@ -38,7 +38,7 @@ type admitter struct {
 // view of the last answers: every Admission begins from the Choice, and the last one counts.
 func (c *Choice) Admit(proposals []state.Proposal) *Admission {
 	a := &admitter{
-		decided: &c.decided, standings: c.decided.standings.clone(), groups: c.newGroups(c.decided.facts),
+		decided: &c.decided, standings: c.decided.standings.clone(), groups: c.newGroups(),
 		slots: maps.Clone(c.decided.slots), proposed: map[platform.RequestKey]bool{},
 	}
 	out := make([]*state.Release, len(proposals))
@@ -62,19 +62,25 @@ func (c *Choice) Admit(proposals []state.Proposal) *Admission {
 	}
 }
 
+// newGroups counts the groups by the records that the instances have by the Choice.
+func (c *Choice) newGroups() *groups {
+	return c.decided.newGroups(c.Records, func(k platform.RequestKey) *Restoration {
+		if back, ok := c.Restore[k]; ok {
+			return &back
+		}
+		return nil
+	})
+}
+
 // An admitted is the answer to a proposal.
 type admitted struct {
-	record    *state.Release
-	candidate *Content // that waits
+	record *state.Release
 	outcome
 }
 
 // record takes over the answer to a proposal, and returns its record.
 func (a *admitter) record(p *change, answer admitted) *state.Release {
 	a.standings.record(p.key, answer.outcome)
-	if answer.candidate != nil {
-		a.standings.of(p.key).Candidate = answer.candidate
-	}
 	return answer.record
 }
 
@@ -188,11 +194,11 @@ func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *state.Rel
 
 // rollout is the record of one that enters on some clusters; none where nothing moved that could fail.
 func (a *admitter) rollout(c *change, cause state.Cause, group string, now []string) *state.Rollout {
-	moved, left := slices.Sorted(slices.Values(slices.Concat(c.brought(), now))), without(c.moving, now)
-	if len(moved)+len(left) == 0 {
+	moved, later := slices.Sorted(slices.Values(slices.Concat(c.brought(), now))), without(c.moving, now)
+	if len(moved)+len(later) == 0 {
 		return nil
 	}
-	return &state.Rollout{Cause: cause, Group: group, Entered: a.Now.stamp(), Moved: moved, Pending: left}
+	return &state.Rollout{Cause: cause, Group: group, Entered: a.Now.stamp(), Moved: moved, Pending: later}
 }
 
 // admittedKeys are the render keys that enter with a release where every change needs an approval: the bytes of its later waves

@@ -23,10 +23,9 @@ type candidate struct {
 
 // A choice is the release that an instance is to have.
 type choice struct {
-	next      *candidate         // the release that it takes instead of its own; nil: it stays
-	stay      *platform.Instance // of the release that it has
-	waiting   *candidate         // the newest that may not enter
-	overtaken int                // older candidates that would be left behind
+	next    *candidate         // the release that it takes instead of its own; nil: it stays
+	stay    *platform.Instance // of the release that it has
+	waiting *candidate         // the newest that may not enter
 	outcome
 }
 
@@ -73,7 +72,8 @@ func (o *choice) offer(c *candidate, older int) {
 	case len(c.closed) == 0:
 		o.next = c
 	case o.waiting == nil:
-		o.waiting, o.overtaken = c, older
+		o.waiting = c
+		o.candidate, o.removal, o.overtaken = &c.content, c.removal, older
 		o.wait(c.closed...)
 	default:
 		for _, g := range c.closed {

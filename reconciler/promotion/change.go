@@ -96,7 +96,7 @@ func (c *change) compose(moving, leaving []string) *state.Release {
 	return to
 }
 
-// brought lists the clusters that keep bytes which an open rollout brought: they are of the rollout that takes its place, too.
+// brought lists the clusters that keep bytes which an open rollout brought: they are of the rollout that replaces it, too.
 func (c *change) brought() []string { return intersect(c.same, moved(c.Base)) }
 
 // keys are the render keys that come on some clusters.

@@ -37,7 +37,7 @@ type Checked struct {
 	Verdict Verdict       // empty: none
 	Message string        // the figure or the reason, or why there is no verdict
 	Since   time.Time     // since when the verdict is this; zero: it is not known
-	Held    time.Duration // for how long answers about this subject have been seen to pass, one after the other
+	Passed  time.Duration // for how long answers about this subject have been seen to pass, one after the other
 	Failed  time.Duration // for how long they have been seen not to pass, since one passed
 	Silent  time.Duration // for how long in all no answer came that is one
 	Opens   string        // who has to act before the party can answer; empty: nobody
@@ -45,7 +45,7 @@ type Checked struct {
 
 // Suffices reports whether a check lets its subject go on.
 func (is Checked) Suffices(c *inquiry.Check) bool {
-	return is.Verdict == Passes && is.Held >= c.For || is.Verdict != Fails && is.unanswered(c)
+	return is.Verdict == Passes && is.Passed >= c.For || is.Verdict != Fails && is.unanswered(c)
 }
 
 // FailsRollout reports whether a check has not passed for so long that a rollout fails for it.
@@ -60,7 +60,7 @@ func (is Checked) unanswered(c *inquiry.Check) bool { return c.Patience > 0 && i
 func (is Checked) figure(c *inquiry.Check) string {
 	figure := c.Name + ": " + is.Message
 	if c.For > 0 {
-		figure += ", for " + is.Held.Round(time.Second).String()
+		figure += ", for " + is.Passed.Round(time.Second).String()
 	}
 	return strings.TrimSuffix(figure, ": ")
 }
@@ -71,7 +71,7 @@ func (is Checked) gate(c *inquiry.Check) Gate {
 	g := Gate{Name: gate.Check, Since: is.Since, Opens: opens + ", or an Override that skips " + string(gate.CheckNamed(c.Name))}
 	switch {
 	case is.Verdict == Passes:
-		g.Reason = fmt.Sprintf("check %s passes, %s of %s: %s", c.Name, is.Held.Round(time.Second), c.For, is.Message)
+		g.Reason = fmt.Sprintf("check %s passes, %s of %s: %s", c.Name, is.Passed.Round(time.Second), c.For, is.Message)
 	case is.Verdict == Fails:
 		g.Reason = fmt.Sprintf("check %s does not pass: %s", c.Name, is.Message)
 	case is.Message != "":

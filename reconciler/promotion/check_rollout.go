@@ -73,15 +73,15 @@ func (v waves) openCheck(r *state.Release, on []string) *Gate {
 		}
 		return t.Suffices(t.check)
 	}
-	left := slices.DeleteFunc(v.answersOf(r, on), isOpen)
-	if len(left) == 0 {
+	closed := slices.DeleteFunc(v.answersOf(r, on), isOpen)
+	if len(closed) == 0 {
 		return nil
 	}
 	rank := []Verdict{Fails, "", Passes}
-	slices.SortStableFunc(left, func(a, b clusterAnswer) int {
+	slices.SortStableFunc(closed, func(a, b clusterAnswer) int {
 		return slices.Index(rank, a.Verdict) - slices.Index(rank, b.Verdict)
 	})
-	g := left[0].gate()
+	g := closed[0].gate()
 	return &g
 }
 
@@ -93,7 +93,7 @@ func (t clusterAnswer) gate() Gate {
 	progress := func(is, of time.Duration) string { return fmt.Sprintf("%s of %s", is.Round(time.Second), of) }
 	switch {
 	case t.Verdict == Passes:
-		g.Reason = fmt.Sprintf("check %s passes on %s, %s: %s", c.Name, t.cluster, progress(t.Held, c.For), t.Message)
+		g.Reason = fmt.Sprintf("check %s passes on %s, %s: %s", c.Name, t.cluster, progress(t.Passed, c.For), t.Message)
 	case t.Verdict == Fails:
 		g.Reason = fmt.Sprintf("check %s does not pass on %s, and fails the rollout, %s: %s", c.Name, t.cluster, progress(t.Failed, c.For), t.Message)
 	case t.Message == "":
@@ -112,12 +112,12 @@ func (v waves) failsCheck(r *state.Release) bool {
 	return slices.ContainsFunc(v.answersOf(r, moved(r)), func(t clusterAnswer) bool { return t.Verdict == Fails })
 }
 
-// passedChecks are the gates that a rollout passed with its end, and the figures: of each check the answer that held for the shortest
+// passedChecks are the gates that a rollout passed with its end, and the figures: of each check the answer that was the same for the shortest
 // time, or that nobody answered.
 func (s follower) passedChecks() (passed []state.PassedGate) {
 	least := map[string]clusterAnswer{}
 	for _, t := range s.waves.answersOf(s.base, s.base.Promotion.Rollout.Moved) {
-		if before, there := least[t.check.Name]; !there || t.Held < before.Held {
+		if before, there := least[t.check.Name]; !there || t.Passed < before.Passed {
 			least[t.check.Name] = t
 		}
 	}
@@ -134,7 +134,7 @@ func (s follower) passedChecks() (passed []state.PassedGate) {
 
 // figure is the text by which a record remembers a check of its rollout.
 func (t clusterAnswer) figure() string {
-	if t.Verdict == Passes && t.Held >= t.check.For {
+	if t.Verdict == Passes && t.Passed >= t.check.For {
 		return t.Checked.figure(t.check)
 	}
 	return fmt.Sprintf("%s: no answer for %s, and not waited for any longer", t.check.Name, t.Silent.Round(time.Second))

@@ -10,7 +10,8 @@ import (
 	"transom.dev/render/state"
 )
 
-// A Choice is the release that every instance of an environment has from now on, before anybody knows the bytes of it.
+// A Choice is the release that every instance of an environment has from now on, before anybody knows the bytes of it. It is made
+// in one go, when all instances are decided, and never changed.
 type Choice struct {
 	Instances []*platform.Instance         // that run here from now on, sorted by request
 	Keep      map[platform.RequestKey]bool // have no instance and stay as they are
@@ -44,20 +45,14 @@ type Restoration struct {
 	Clusters []string // sorted
 }
 
-// A move is the entry of another release, or the removal, that Choose decided for an instance.
-type move struct {
-	*candidate
-	queued bool // it enters only if its group has a free slot
-}
-
-// chooser makes a Choice, instance by instance.
+// chooser collects the rulings of which Choose makes a Choice.
 type chooser struct {
-	*Choice
 	*facts
+	rulings   map[platform.RequestKey]ruling
+	records   map[platform.RequestKey]*state.Release // that are to be written
 	standings *standings
 	groups    *groups
 	deletions *deletions
-	moves     map[platform.RequestKey]*move
 	queue     []*queued // that want to enter a rollout over many instances
 }
 
@@ -79,51 +74,44 @@ func (v *View) Choose() *Choice {
 	heads = slices.DeleteFunc(heads, func(at int) bool { return c.rests(v.Releases.Of(v.Head[at].Request.Key), v.Head[at]) })
 	for _, at := range heads {
 		k := v.Head[at].Request.Key
-		c.choose(k, v.Releases.Of(k), v.Head[at])
+		c.choose(c.subject(k, v.Head[at]))
 	}
 	for _, k := range orphans {
-		c.choose(k, v.Releases.Of(k), nil)
+		c.choose(c.subject(k, nil))
 	}
 	memory.remember(c.facts, heads, orphans)
 	slots, untried := c.enterGroups()
-	c.Instances = withResting(v.Head, heads, c.Instances)
-	c.keepProviders()
+	instances := withResting(v.Head, heads, c.instances())
+	c.keepProviders(instances)
 	c.limitDeletions()
-	slices.SortFunc(c.Forget, platform.RequestKey.Compare)
-	c.decided = decided{
-		facts: c.facts, standings: c.standings, moves: c.moves, deletions: c.deletions, slots: slots, untried: untried,
-	}
-	c.Deletions = c.deletions.digest
-	return c.Choice
+	return c.choice(instances, decided{
+		facts: c.facts, standings: c.standings, moves: c.moves(), deletions: c.deletions, slots: slots, untried: untried,
+	})
 }
 
 func newChooser(v *View) *chooser {
 	c := &chooser{
-		Choice: &Choice{
-			Keep:    map[platform.RequestKey]bool{},
-			Records: map[platform.RequestKey]*state.Release{},
-			Restore: map[platform.RequestKey]Restoration{},
-		},
 		facts:     v.facts(),
+		rulings:   map[platform.RequestKey]ruling{},
+		records:   map[platform.RequestKey]*state.Release{},
 		standings: &standings{byKey: map[platform.RequestKey]*Standing{}},
 		deletions: newDeletions(),
-		moves:     map[platform.RequestKey]*move{},
 	}
-	c.groups = c.newGroups(c.facts)
+	c.groups = c.newGroups(c.records, func(k platform.RequestKey) *Restoration { return c.rulings[k].restore })
 	for _, pin := range c.people.pins { // it moves something by ending
 		c.standings.wake(v.Now.past(pin.Until))
 	}
 	return c
 }
 
-// newGroups counts the groups of the environment with the records that a Choice has changed by the time that somebody asks.
-func (c *Choice) newGroups(f *facts) *groups {
+// newGroups counts the groups of the environment by the records that its instances have by the time that somebody asks.
+func (f *facts) newGroups(records map[platform.RequestKey]*state.Release, restored func(platform.RequestKey) *Restoration) *groups {
 	return newGroups(f.Environment.Rollout.Instances, f.people, func(yield func(*state.Release)) {
 		for k, r := range f.Releases.All() {
-			if now := c.Records[k]; now != nil {
+			if now := records[k]; now != nil {
 				r = now
 			}
-			if back, ok := c.Restore[k]; ok {
+			if back := restored(k); back != nil {
 				r = back.Release
 			}
 			yield(r)
@@ -131,52 +119,51 @@ func (c *Choice) newGroups(f *facts) *groups {
 	})
 }
 
+// subject is a request that the chooser decides about.
+func (c *chooser) subject(k platform.RequestKey, head *platform.Instance) *subject {
+	return &subject{facts: c.facts, key: k, base: c.Releases.Of(k), head: head, records: c.records}
+}
+
 // choose decides about one instance, and puts it into the queue where that depends on the others.
-func (c *chooser) choose(k platform.RequestKey, base *state.Release, head *platform.Instance) {
-	s := &subject{facts: c.facts, key: k, base: base, head: head, records: c.Records}
-	if debts := c.people.debts(k, s.offering()); len(debts) > 0 {
-		c.standings.of(k).Debts = debts
-	}
+func (c *chooser) choose(s *subject) {
+	c.standings.record(s.key, outcome{debts: c.people.debts(s.key, s.offering())})
 	s.desert()
-	if base != nil && c.follow(s) {
-		return
+	if s.base != nil {
+		if r, decided := c.follow(s); decided {
+			c.rulings[s.key] = r
+			return
+		}
 	}
 	picked := picker{s, c.groups}.pick()
-	if w := picked.waiting; w != nil {
-		standing := c.standings.of(k)
-		standing.Candidate, standing.Removal, standing.Overtaken = &w.content, w.removal, picked.overtaken
-	}
-	c.standings.record(k, picked.outcome)
+	c.standings.record(s.key, picked.outcome)
 	if s.head == nil {
 		c.deleteRemoved(s, picked)
 	}
 	switch next := picked.next; {
 	case next == nil:
-		c.stay(s, picked.stay)
+		c.rulings[s.key] = c.stay(s, picked.stay)
 	case next.group != "" && !next.within:
 		c.queue = append(c.queue, &queued{s, next, picked.stay})
 	default:
-		c.enter(s, next, false)
+		c.rulings[s.key] = c.enter(s, next, false)
 	}
 }
 
 // follow brings the record of an instance up to date, and reports whether that decides the instance: it goes back to an earlier
 // release, or its removal goes on.
-func (c *chooser) follow(s *subject) bool {
+func (c *chooser) follow(s *subject) (r ruling, decides bool) {
 	f := follower{s}.follow()
 	c.standings.record(s.key, f.outcome)
 	switch {
 	case f.back != nil:
-		c.Restore[s.key] = *f.back
+		return ruling{restore: f.back}, true
 	case f.forget:
-		c.Forget = append(c.Forget, s.key)
-		delete(c.Records, s.key)
+		delete(c.records, s.key)
+		return ruling{forgotten: true}, true
 	case f.keep:
-		c.Keep[s.key] = true
-	default:
-		return false
+		return ruling{kept: true}, true
 	}
-	return true
+	return r, false
 }
 
 // deleteRemoved counts the placements of a removal among the deletions, whether it may enter or waits.
@@ -189,45 +176,44 @@ func (c *chooser) deleteRemoved(s *subject, picked choice) {
 }
 
 // stay keeps an instance at the release that it has.
-func (c *chooser) stay(s *subject, i *platform.Instance) {
-	switch {
-	case i != nil:
-		c.Instances = append(c.Instances, i)
-		leaves := c.deletions.depart(s, i)
-		if s.head != nil && !leaves && slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
-			admitted := &s.edit().Promotion.Admitted // nothing is to go any more
-			*admitted = without(*admitted, []string{deletionsAdmitted})
-		}
-	case s.base != nil:
-		c.Keep[s.key] = true
+func (c *chooser) stay(s *subject, i *platform.Instance) ruling {
+	if i == nil {
+		return ruling{kept: s.base != nil}
 	}
+	leaves := c.deletions.depart(s, i)
+	if s.head != nil && !leaves && slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
+		admitted := &s.edit().Promotion.Admitted // nothing is to go any more
+		*admitted = without(*admitted, []string{deletionsAdmitted})
+	}
+	return ruling{instance: i}
 }
 
 // enter gives an instance another release, or none.
-func (c *chooser) enter(s *subject, next *candidate, queued bool) {
+func (c *chooser) enter(s *subject, next *candidate, queued bool) ruling {
 	follower{s}.overtake()
-	c.moves[s.key] = &move{candidate: next, queued: queued}
+	m := &move{candidate: next, queued: queued}
 	if next.restore != nil {
-		c.restorePinned(s, next)
-		return
+		return c.restorePinned(s, m)
 	}
-	if !next.removal {
-		c.Instances = append(c.Instances, next.instance)
-		if runs(s.base) {
-			c.deletions.depart(s, next.instance)
-		}
+	c.standings.record(s.key, outcome{state: Moving})
+	if next.removal {
+		return ruling{move: m}
 	}
-	c.standings.of(s.key).State = Moving
+	if runs(s.base) {
+		c.deletions.depart(s, next.instance)
+	}
+	return ruling{instance: next.instance, move: m}
 }
 
-func (c *chooser) restorePinned(s *subject, next *candidate) {
-	if back := s.restorePinned(next); back != nil {
-		c.Restore[s.key] = *back
-		c.standings.of(s.key).State = RollingBack
-		return
+func (c *chooser) restorePinned(s *subject, m *move) ruling {
+	if back := s.restorePinned(m.candidate); back != nil {
+		c.standings.record(s.key, outcome{state: RollingBack})
+		return ruling{restore: back, move: m}
 	}
-	c.Keep[s.key] = true
-	c.standings.wait(s.key, Gate{Name: gate.Pin, Reason: "what ran before is not to be found in state commit " + next.restore.State, Opens: "another Pin"})
+	c.standings.record(s.key, outcome{gates: []Gate{
+		{Name: gate.Pin, Reason: "what ran before is not to be found in state commit " + m.restore.State, Opens: "another Pin"},
+	}})
+	return ruling{kept: true, move: m}
 }
 
 // spare is how many more instances than a group has free slots are rendered where some may turn out to have a Problem: they must
@@ -258,12 +244,11 @@ func (c *chooser) enterGroups() (slots map[string]int, untried map[string]bool) 
 		name := s.next.group
 		if rendered[name] > 0 {
 			rendered[name]--
-			c.enter(s.subject, s.next, true)
+			c.rulings[s.key] = c.enter(s.subject, s.next, true)
 			continue
 		}
-		c.stay(s.subject, s.stay)
-		c.standings.of(s.key).Candidate = &s.next.content
-		c.standings.wait(s.key, c.groups.queued(name))
+		c.rulings[s.key] = c.stay(s.subject, s.stay)
+		c.standings.record(s.key, outcome{candidate: &s.next.content, gates: []Gate{c.groups.queued(name)}})
 		if slots[name] > 0 && c.failures(s.key) == 0 {
 			untried[name] = true
 		}
@@ -272,14 +257,14 @@ func (c *chooser) enterGroups() (slots map[string]int, untried map[string]bool) 
 }
 
 // keepProviders keeps an instance that would go while something bound to it comes in the same pass.
-func (c *chooser) keepProviders() {
-	if !slices.ContainsFunc(slices.Collect(maps.Values(c.moves)), func(m *move) bool { return m.removal }) {
+func (c *chooser) keepProviders(instances []*platform.Instance) {
+	if !slices.ContainsFunc(slices.Collect(maps.Values(c.rulings)), ruling.removes) {
 		return
 	}
-	for _, i := range c.Instances {
+	for _, i := range instances {
 		for _, provider := range i.Bindings {
-			if m := c.moves[provider]; m != nil && m.removal {
-				c.callOff(provider, m, boundConsumer(i.Request.Key))
+			if r := c.rulings[provider]; r.removes() {
+				c.callOff(provider, r.move, boundConsumer(i.Request.Key))
 			}
 		}
 	}
@@ -287,11 +272,8 @@ func (c *chooser) keepProviders() {
 
 // callOff has the removal of an instance wait in this pass.
 func (c *chooser) callOff(k platform.RequestKey, m *move, why Gate) {
-	delete(c.moves, k)
-	c.Keep[k] = true
-	standing := c.standings.of(k)
-	standing.State, standing.Removal, standing.Candidate = Waiting, true, &m.content
-	c.standings.wait(k, why)
+	c.rulings[k] = ruling{kept: true}
+	c.standings.record(k, outcome{state: Waiting, candidate: &m.content, removal: true, gates: []Gate{why}})
 }
 
 // limitDeletions lets deletions go that a person approved, and has the others wait where there are too many.
@@ -303,27 +285,27 @@ func (c *chooser) limitDeletions() {
 	if approval := d.limit(c.facts); approval != nil {
 		for k := range d.instances {
 			c.admitDeletion(k)
-			if m := c.moves[k]; m != nil {
-				m.passed = append(m.passed, c.people.passed(gate.Approval, approval))
+			if r := c.rulings[k]; r.move != nil {
+				c.rulings[k] = r.passing(c.people.passed(gate.Approval, approval))
 			}
 		}
 	}
 	if d.gate == nil {
 		return
 	}
-	for k, m := range c.moves {
-		if m.removal && !d.admitted[k] {
-			c.callOff(k, m, *d.gate)
+	for k, r := range c.rulings {
+		if r.removes() && !d.admitted[k] {
+			c.callOff(k, r.move, *d.gate)
 		}
 	}
 }
 
 // admitDeletion records that a person let an instance's deletions through.
 func (c *chooser) admitDeletion(k platform.RequestKey) {
-	r := c.Records[k]
+	r := c.records[k]
 	if r == nil {
 		r = c.Releases.Of(k).Clone()
-		c.Records[k] = r
+		c.records[k] = r
 	}
 	r.Admit(deletionsAdmitted)
 }

@@ -24,12 +24,12 @@ func (c Clock) Jumped() time.Duration {
 	return 0
 }
 
-// both reports whether open holds now, whichever clock is right.
+// both reports whether open is true now, whichever clock is right.
 func (c Clock) both(open func(time.Time) bool) bool {
 	return open(c.Wall) && (c.Jumped() == 0 || open(c.Steady))
 }
 
-// either reports whether open holds by one of the clocks.
+// either reports whether open is true by one of the clocks.
 func (c Clock) either(open func(time.Time) bool) bool {
 	return open(c.Wall) || c.Jumped() != 0 && open(c.Steady)
 }
@@ -45,5 +45,5 @@ func (c Clock) past(t time.Time) time.Time {
 // in is the time that d from now will be on the machine's clock.
 func (c Clock) in(d time.Duration) time.Time { return c.Wall.Add(d) }
 
-// stamp is the time as records hold it.
+// stamp is the time as records have it.
 func (c Clock) stamp() time.Time { return c.Wall.UTC().Truncate(time.Second) }

@@ -1,5 +1,5 @@
 // Package promotion decides which release every instance of an environment runs next. In come the platform's head, the
-// records that state repositories hold, the observations of clusters and the time; out come moves, and for each instance
+// records that state repositories have, the observations of clusters and the time; out come moves, and for each instance
 // that does not move the gates that are closed: which condition is unmet, who or which event opens the gate, and when it
 // opens by itself.
 //

@@ -65,7 +65,7 @@ func isProven(r *state.Release, soak time.Duration) bool {
 
 // soakOnRecord returns the soak that a record has of its own release.
 func soakOnRecord(r *state.Release) (time.Duration, bool) {
-	for at := len(r.Promotion.Proven) - 1; at >= 0; at-- { // by place: a proof is long, and this is asked of all that rests
+	for at := len(r.Promotion.Proven) - 1; at >= 0; at-- { // by index: a proof is long, and this is asked of all that rests
 		if proof := &r.Promotion.Proven[at]; proof.Digest == r.Digest {
 			soaked, err := time.ParseDuration(proof.Soaked)
 			return soaked, err == nil

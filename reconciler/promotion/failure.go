@@ -119,7 +119,7 @@ func (s follower) reject(cluster string, said Observation) {
 // A wayBack is the record that a failed rollout goes back to, or the reason why a person has to decide.
 type wayBack struct {
 	target *state.Release
-	state  string // the state commit that holds its bytes
+	state  string // the state commit that has its bytes
 	person string // the reason; empty: the rollout goes back by itself
 	gates  []Gate // of the release that cannot be resolved any more
 }

@@ -127,13 +127,13 @@ func (s follower) trim() {
 	if keys == nil {
 		return
 	}
-	left := slices.DeleteFunc(slices.Clone(rollout.Pending), func(cluster string) bool {
+	remaining := slices.DeleteFunc(slices.Clone(rollout.Pending), func(cluster string) bool {
 		key, placed := keys[cluster]
 		has, there := s.base.Clusters[cluster]
 		arrived := there && has.RenderKey == key
 		return !placed || arrived
 	})
-	if len(left) == len(rollout.Pending) {
+	if len(remaining) == len(rollout.Pending) {
 		return
 	}
 	r := s.edit()
@@ -143,7 +143,7 @@ func (s follower) trim() {
 			r.Place(cluster, has)
 		}
 	}
-	r.Await(left)
+	r.Await(remaining)
 }
 
 // finish ends a rollout that reached all its clusters, once they are healthy and the last wave has soaked. Otherwise it returns
@@ -261,10 +261,10 @@ func (s follower) followRemoval() (f followed) {
 	return f
 }
 
-// confirm ends a removal once nothing is left on any cluster that counts, and returns the gate that it waits for otherwise.
+// confirm ends a removal once nothing remains on any cluster that counts, and returns the gate that it waits for otherwise.
 func (s follower) confirm() []Gate {
 	e, need := s.Environment, s.down.soakOfRemoval(s.key)
-	var left []string
+	var remaining []string
 	soaked, counting := need, 0
 	var silent []string // are of the environment, and do not count now
 	for _, cluster := range pending(s.base) {
@@ -277,12 +277,12 @@ func (s follower) confirm() []Gate {
 		counting++
 		said := s.Observe(e.Name, s.key, cluster)
 		if said.Revision != "" || said.Health != state.Healthy || said.Soaked < need {
-			left = append(left, cluster)
+			remaining = append(remaining, cluster)
 			soaked = min(soaked, said.Soaked)
 		}
 	}
-	if len(left) > 0 {
-		g := Gate{Name: gate.Health, Reason: "is being removed from " + strings.Join(left, ", "), Opens: "pruning, confirmed"}
+	if len(remaining) > 0 {
+		g := Gate{Name: gate.Health, Reason: "is being removed from " + strings.Join(remaining, ", "), Opens: "pruning, confirmed"}
 		if need > 0 && soaked > 0 {
 			g.At = s.Now.in(need - soaked)
 		}

@@ -219,7 +219,7 @@ func (s *Standing) opens(g Gate) opener {
 // IsStep reports whether a gate that is closed is a step that all changes of the environment take.
 func (s *Standing) IsStep(g Gate) bool { return s.opens(g) == asAStep }
 
-// Keeps reports whether a gate keeps the instance, or a placement of it, as it is until more happens than that time passes.
+// Keeps reports whether a gate keeps the instance, or a placement of it, as it is until more happens than that time goes by.
 func (s *Standing) Keeps(g Gate) bool {
 	o := s.opens(g)
 	return o == byRelease || o == atTheEnd

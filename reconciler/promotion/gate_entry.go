@@ -141,12 +141,12 @@ func soakingForOthers(q *question) []Gate {
 	if p == stopped || p == rollingBack {
 		return nil
 	}
-	left := pending(r)
-	if len(left) > 0 && q.stuckWithOthers(r, current) {
+	toCome := pending(r)
+	if len(toCome) > 0 && q.stuckWithOthers(r, current) {
 		return nil // it goes no further by waiting
 	}
-	if len(left) > 0 {
-		return []Gate{{Name: gate.Rollout, Reason: "what runs here is still on its way to " + strings.Join(left, ", "), Opens: "its rollout, or its failure"}}
+	if len(toCome) > 0 {
+		return []Gate{{Name: gate.Rollout, Reason: "what runs here is still on its way to " + strings.Join(toCome, ", "), Opens: "its rollout, or its failure"}}
 	}
 	if now.counting == 0 {
 		return nil

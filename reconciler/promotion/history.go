@@ -60,7 +60,7 @@ func (h history) ran(base *state.Release) []state.Ran {
 // maxTakenBack bounds the releases that a record remembers to have been taken back.
 const maxTakenBack = 5
 
-// takenBack lists the releases that were taken back here once another release takes the place of the one that runs: with that
+// takenBack lists the releases that were taken back here once another release replaces the one that runs: with that
 // one, if it was never healthy here and the other one was.
 func (h history) takenBack(from, to *state.Release) []state.TakenBack {
 	if from == nil {

@@ -22,7 +22,7 @@ type Memory struct {
 	known           bool
 }
 
-// due returns the requests to look at: those that the head asks for, as places in it, and those that it does not ask for.
+// due returns the requests to look at: those that the head asks for, as indexes in it, and those that it does not ask for.
 func (m *Memory) due(f *facts) (heads []int, orphans []platform.RequestKey) {
 	if !m.continues(f) {
 		heads = make([]int, len(f.Head))
@@ -48,7 +48,7 @@ func (m *Memory) due(f *facts) (heads []int, orphans []platform.RequestKey) {
 		}
 	}
 	for k := range keys {
-		if at, asked := f.placeOf(k); asked {
+		if at, asked := f.indexOf(k); asked {
 			heads = append(heads, at)
 		} else if f.Releases.Of(k) != nil {
 			orphans = append(orphans, k)
@@ -100,7 +100,7 @@ func differing(before, after []*platform.Instance, visit func(platform.RequestKe
 
 func compareInstances(a, b *platform.Instance) int { return a.Request.Key.Compare(b.Request.Key) }
 
-// withResting are the instances of the head, but for those at some places, and the chosen ones instead: sorted by request.
+// withResting are the instances of the head, but for those at some indexes, and the chosen ones instead: sorted by request.
 func withResting(head []*platform.Instance, replaced []int, chosen []*platform.Instance) []*platform.Instance {
 	if len(replaced)+len(chosen) == 0 && head != nil {
 		return head

@@ -12,7 +12,7 @@ import (
 type Meter struct {
 	revision string
 	health   state.Health
-	at       time.Duration // when health was last known to hold
+	at       time.Duration // when health was last known to be so
 	outdated bool          // something happened since that nobody has looked at
 
 	soaked, ailing time.Duration
@@ -30,7 +30,7 @@ func (m *Meter) Restore(revision string, soaked time.Duration) {
 const briefly = 2 * time.Second
 
 // Outdate says that something happened that nobody has looked at yet: from now on it is not known whether the last observation
-// holds. Nothing counts until the next observation. If that comes soon and says the same, it held.
+// is still true. Nothing counts until the next observation. If that comes soon and says the same, it was.
 func (m *Meter) Outdate(now, grace time.Duration) {
 	m.count(now, grace)
 	m.outdated = true

@@ -8,7 +8,7 @@ import (
 
 // Observation is the health of one instance on a cluster, as last seen. The zero value says nothing: it is Unknown.
 //
-// Of an instance that is being removed Revision is empty: Progressing while something is left, Healthy once pruning is
+// Of an instance that is being removed Revision is empty: Progressing while something remains, Healthy once pruning is
 // confirmed.
 type Observation struct {
 	Revision string // that it is about, as Placement.Observed; about another than the recorded one it says nothing

@@ -6,14 +6,14 @@ import (
 	"transom.dev/render/state"
 )
 
-// A value of an observed output is recorded once it has stood for a while. Another value takes its place after its pace at the
+// A value of an observed output is recorded once it has stood for a while. Another value replaces it after its pace at the
 // earliest, which doubles while the value keeps changing, and only at a full minute, so that the values of an environment that
 // change make one commit a minute at most.
 const (
-	SettleTime = 30 * time.Second // for which a value stands before it is recorded
-	leastPace  = time.Minute
-	mostPace   = time.Hour
-	lookEvery  = 5 * time.Second // how exactly first values are looked at again, so that many make few passes
+	StandTime = 30 * time.Second // for which a value stands before it is recorded
+	leastPace = time.Minute
+	mostPace  = time.Hour
+	lookEvery = 5 * time.Second // how exactly first values are looked at again, so that many make few passes
 )
 
 // recordTold records the values that the objects of the instance have for its outputs, where a cluster is healthy at exactly the
@@ -48,9 +48,9 @@ func (s follower) recordValue(cluster, output string, told Told) (at time.Time) 
 		return at
 	}
 	now, pace := s.Now.Wall, ""
-	at = roundUp(now.Add(SettleTime-told.Stood), lookEvery)
+	at = roundUp(now.Add(StandTime-told.Stood), lookEvery)
 	if recorded {
-		at = now.Add(SettleTime - told.Stood)
+		at = now.Add(StandTime - told.Stood)
 		kept := paceOf(before)
 		past := before.At.Before(now) // else the machine's clock was wrong when it was recorded
 		if past && before.At.Add(kept).After(at) {
@@ -61,7 +61,7 @@ func (s follower) recordValue(cluster, output string, told Told) (at time.Time) 
 			pace = min(2*kept, mostPace).String()
 		}
 	}
-	stood := told.Stood >= SettleTime
+	stood := told.Stood >= StandTime
 	if early := at.After(now) && recorded; early || !stood {
 		return at
 	}

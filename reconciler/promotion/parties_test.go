@@ -95,7 +95,7 @@ func (w *world) answer(environment string) func(promotion.CheckSubject) promotio
 		if passes < 0 {
 			return promotion.Checked{Verdict: promotion.Fails, Message: "the error budget is used up"}
 		}
-		return promotion.Checked{Verdict: promotion.Passes, Message: "the error budget is whole", Held: min(passes, w.clock-first)}
+		return promotion.Checked{Verdict: promotion.Passes, Message: "the error budget is whole", Passed: min(passes, w.clock-first)}
 	}
 }
 
@@ -169,11 +169,11 @@ func (w *world) answerTrials() {
 		case t.Verdict == promotion.Passes:
 			t.Message = "answers 200"
 			if t.Failed = 0; was == promotion.Passes && !first {
-				t.Held += tick
+				t.Passed += tick
 			}
 		default:
 			t.Message = "answers 500"
-			if t.Held = 0; was == promotion.Fails && !first {
+			if t.Passed = 0; was == promotion.Fails && !first {
 				t.Failed += tick
 			}
 		}

@@ -19,7 +19,7 @@ import (
 //	rollingBack          the restored bytes are healthy                             settled
 //	rollingBack          the restored bytes fail                                    stopped
 //	stopped              its clusters are healthy, and an Approval came after       advancing or soaking
-//	stopped              its clusters are healthy all the same, none is left        settled
+//	stopped              its clusters are healthy all the same, none remains       settled
 //	stopped              a newer release enters                                     advancing or soaking
 //	any that runs        the removal enters                                         removing
 //	removing             pruning is confirmed on every cluster that counts          gone
@@ -29,7 +29,7 @@ type phase int
 const (
 	none        phase = iota // there is no record
 	settled                  // the release was healthy in all waves
-	advancing                // the rollout has clusters left to reach
+	advancing                // the rollout has clusters yet to reach
 	soaking                  // the rollout reached all clusters, and waits for their health and soak
 	rollingBack              // the bytes that ran before come back
 	stopped                  // the rollout goes no further by itself

@@ -94,7 +94,7 @@ func (s picker) pinnable(pin *platform.Decision) (list []Content) {
 	return list
 }
 
-// withVersion is a spec that asks for exactly one version in an environment, in place of the range that it asks for there.
+// withVersion is a spec that asks for exactly one version in an environment, instead of the range that it asks for there.
 func withVersion(spec *platform.RequestSpec, environment, version string) *platform.RequestSpec {
 	asked := *spec
 	asked.Environments = maps.Clone(spec.Environments)

@@ -11,7 +11,7 @@ import (
 
 // The values of a Standing's State.
 const (
-	Waiting     = "Waiting"     // a candidate, or an environment change, is held up by Gates
+	Waiting     = "Waiting"     // a candidate, or an environment change, waits for Gates
 	Moving      = "Moving"      // a rollout is under way, or enters with this pass
 	RollingBack = "RollingBack" // the release that ran before is coming back
 	Stopped     = "Stopped"     // a rollout goes no further by itself
@@ -43,7 +43,12 @@ type outcome struct {
 	times []time.Time // at which to ask again
 	state string      // of the Standing; empty: as it was
 
-	deadline time.Time // of the Standing
+	// Of the Standing as well, as far as they are set:
+	candidate *Content // the newest that waits
+	removal   bool
+	overtaken int
+	debts     []string
+	deadline  time.Time
 }
 
 func (o *outcome) wait(gates ...Gate)   { o.gates = append(o.gates, gates...) }
@@ -55,7 +60,7 @@ type standings struct {
 	next  time.Time
 }
 
-// of returns the Standing of a request, to be filled.
+// of returns the Standing of a request, which record and wait fill.
 func (l *standings) of(k platform.RequestKey) *Standing {
 	s := l.byKey[k]
 	if s == nil {
@@ -75,6 +80,13 @@ func (l *standings) record(k platform.RequestKey, o outcome) {
 	}
 	if o.state != "" {
 		l.of(k).State = o.state
+	}
+	if o.candidate != nil {
+		s := l.of(k)
+		s.Candidate, s.Removal, s.Overtaken = o.candidate, s.Removal || o.removal, max(s.Overtaken, o.overtaken)
+	}
+	if len(o.debts) > 0 {
+		l.of(k).Debts = o.debts
 	}
 	if !o.deadline.IsZero() {
 		l.of(k).Deadline = o.deadline

@@ -205,12 +205,12 @@ func failureOf(r *state.Release, digest string) *state.Failure {
 
 // stillSoaking is the gate of a release that an upstream runs and has not proven yet.
 func (u upstreams) stillSoaking(up *platform.Environment, r *state.Release, now condition, soak time.Duration) *Gate {
-	left := pending(r)
+	toCome := pending(r)
 	switch {
 	case now.counting == 0:
 		return &Gate{Name: gate.Health, Reason: up.Name + " has no cluster that counts: it proves nothing", Opens: "an active cluster in " + up.Name}
-	case len(left) > 0:
-		return &Gate{Name: gate.Health, Reason: "is not everywhere in " + up.Name + " yet: " + strings.Join(left, ", "), Opens: "its health in " + up.Name}
+	case len(toCome) > 0:
+		return &Gate{Name: gate.Health, Reason: "is not everywhere in " + up.Name + " yet: " + strings.Join(toCome, ", "), Opens: "its health in " + up.Name}
 	case phaseOf(r) == stopped || !now.all():
 		return &Gate{Name: gate.Health, Reason: "is not healthy everywhere in " + up.Name + " yet: " + now.why(), Opens: "its health in " + up.Name}
 	}

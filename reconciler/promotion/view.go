@@ -16,9 +16,9 @@ type View struct {
 	Lookup      Lookup
 
 	State    string        // the commit that the environment's state is at
-	Releases state.Records // that it holds
+	Releases state.Records // that it has
 
-	// Elsewhere are the releases that the other environments hold, by name. One that is missing cannot be read:
+	// Elsewhere are the releases that the other environments have, by name. One that is missing cannot be read:
 	// nothing is promoted from it, and nothing is forgotten for it.
 	Elsewhere map[string]state.Records
 
@@ -65,7 +65,7 @@ type Lookup interface {
 	// commit.
 	Later(file, commit string, others ...string) bool
 
-	// Ran returns the record that a commit of this environment's state holds of a request.
+	// Ran returns the record that a commit of this environment's state has of a request.
 	Ran(commit string, k platform.RequestKey) (*state.Release, error)
 }
 
@@ -105,14 +105,14 @@ func (v *View) withdrawn(r *state.Release) bool {
 
 // headOf returns the instance that the head asks for, or nil.
 func (v *View) headOf(k platform.RequestKey) *platform.Instance {
-	if at, asked := v.placeOf(k); asked {
+	if at, asked := v.indexOf(k); asked {
 		return v.Head[at]
 	}
 	return nil
 }
 
-// placeOf returns where the head has the instance of a request, if it asks for it.
-func (v *View) placeOf(k platform.RequestKey) (at int, asked bool) {
+// indexOf returns where the head has the instance of a request, if it asks for it.
+func (v *View) indexOf(k platform.RequestKey) (at int, asked bool) {
 	return slices.BinarySearchFunc(v.Head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
 }
 
@@ -147,7 +147,7 @@ func isWhole(base *state.Release, head *platform.Instance) bool {
 	return true
 }
 
-// orphans lists the records that the state holds and the head does not ask for, sorted.
+// orphans lists the records that the state has and the head does not ask for, sorted.
 func (v *View) orphans() []platform.RequestKey {
 	if v.Releases.Len() == v.headsWithRecord() {
 		return nil // as nearly always, which is found out without a map of all requests

@@ -59,17 +59,17 @@ func (v waves) turn(r *state.Release, moved, pending []string) (now []string, wa
 			}
 			return out
 		}
-		done, left := in(moved), in(pending)
+		done, waiting := in(moved), in(pending)
 		here := condition{}
 		if len(done) > 0 && r != nil {
 			here = v.condition(v.Environment, r, done)
 		}
-		if len(left) > 0 {
-			free := share(w.MaxConcurrent, len(done)+len(left)) - (here.counting - here.healthy)
+		if len(waiting) > 0 {
+			free := share(w.MaxConcurrent, len(done)+len(waiting)) - (here.counting - here.healthy)
 			if free <= 0 {
 				return nil, coming(w, here)
 			}
-			return left[:min(free, len(left))], nil
+			return waiting[:min(free, len(waiting))], nil
 		}
 		if g := v.unfinished(w, here, len(pending) == 0); g != nil {
 			return nil, g

@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"transom.dev/render/event"
@@ -27,6 +28,9 @@ const problemEvents = 10
 // recordProblems records which Problems came and which are mended; found says that the Board begins to watch. The caller holds the
 // lock.
 func (b *Board) recordProblems(environment string, before, after []platform.Problem, found bool) {
+	if slices.EqualFunc(before, after, platform.Problem.Same) {
+		return
+	}
 	b.recordNew(Event{Environment: environment, Kind: event.Recovered, Found: found, Message: "mended: "}, before, after)
 	b.recordNew(Event{Environment: environment, Kind: event.Problem, Found: found}, after, before)
 }
@@ -36,20 +40,20 @@ func (b *Board) recordProblems(environment string, before, after []platform.Prob
 func (b *Board) recordNew(like Event, list, other []platform.Problem) {
 	prefix := like.Message
 	like.Level = Warning
-	known := map[string]bool{}
+	known := make(map[reading]bool, len(other))
 	for _, p := range other {
 		if !p.Warning {
-			known[p.String()] = true
+			known[readingOf(p)] = true
 		}
 	}
 	n := 0
 	for _, p := range list {
-		text := p.String()
-		if p.Warning || known[text] {
+		if p.Warning || known[readingOf(p)] {
 			continue
 		}
-		known[text] = true
+		known[readingOf(p)] = true
 		if n++; n <= problemEvents {
+			text := p.String()
 			like.Request, like.About, like.Message = p.Request, text, prefix+text
 			b.record(like)
 		}
@@ -58,6 +62,16 @@ func (b *Board) recordNew(like Event, list, other []platform.Problem) {
 		like.Request, like.About, like.Message = nil, "", fmt.Sprintf("%sand %d more Problems", prefix, n-problemEvents)
 		b.record(like)
 	}
+}
+
+// A reading is how a Problem that is no warning reads: there may be very many Problems, and most of them are never written out.
+type reading struct {
+	file, field, message string
+	line, column         int
+}
+
+func readingOf(p platform.Problem) reading {
+	return reading{p.File, p.Field, p.Message, p.Line, p.Column}
 }
 
 // setSince sets since when every gate has been waited for, where promotion did not: since the first pass in which

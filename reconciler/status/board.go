@@ -14,7 +14,7 @@ import (
 // historyLength bounds the events that a Board remembers.
 const historyLength = 2000
 
-// Board holds the latest facts. The zero value is not usable; NewBoard makes one. It is safe for concurrent use and no
+// Board has the latest facts. The zero value is not usable; NewBoard makes one. It is safe for concurrent use and no
 // method blocks longer than a copy takes.
 type Board struct {
 	// Branch, if set before the Board is used, is the one that is followed of the platform repository.

@@ -33,7 +33,7 @@ func (e Environment) WithProblems(problems []platform.Problem) Environment {
 	return e
 }
 
-// with is the environment with its clusters and its place in the order of promotion.
+// with is the environment with its clusters and its position in the order of promotion.
 func (e Environment) with(clusters []Cluster, order int) Environment {
 	e.Clusters, e.Order = clusters, order
 	return e

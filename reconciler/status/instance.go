@@ -17,7 +17,7 @@ type Instance struct {
 	Release     string              `json:"release,omitempty"`
 	Commit      string              `json:"commit,omitempty"` // the platform commit that yielded the release
 	File        string              `json:"file,omitempty"`   // the request's file
-	Absent      bool                `json:"absent,omitempty"` // removed; gone once no placement is left
+	Absent      bool                `json:"absent,omitempty"` // removed; gone once no placement remains
 	Outputs     map[string]any      `json:"outputs,omitempty"`
 	Display     []platform.Shown    `json:"display,omitempty"`  // the parameters that its version marks to be shown
 	Links       []platform.Link     `json:"links,omitempty"`    // that its offering declares
@@ -75,7 +75,7 @@ func (i *Instance) keepProblems(there map[string]bool) {
 // leave says that the state names the instance no more.
 func (i *Instance) leave() { i.Absent, i.Problems = true, nil }
 
-// Without is the instance with some of its placements' objects left out. The instance itself stays as it is.
+// Without is the instance with some of its placements' objects omitted. The instance itself stays as it is.
 func (i Instance) Without(dropped func(Object) bool) Instance {
 	placements := slices.Clone(i.Placements)
 	for n := range placements {

@@ -63,7 +63,7 @@ func (p *Placement) told(rollout *Rollout) event.Kind {
 	}
 }
 
-// recordDrift records that others began to change objects which are left alone, or that none differs any more; the caller holds the
+// recordDrift records that others began to change objects which are not touched, or that none differs any more; the caller holds the
 // lock.
 func (b *Board) recordDrift(like Event, before, after []ObjectProblem) {
 	like.Level = Warning
@@ -119,7 +119,7 @@ func (b *Board) Corrected(environment string, request platform.RequestKey, clust
 	b.record(Event{Level: Warning, Environment: environment, Cluster: cluster, Request: &request, Message: what})
 }
 
-// Removed says that a cluster holds no object of an instance any more, but for adopted ones that were let go. These are
+// Removed says that a cluster has no object of an instance any more, but for adopted ones that were let go. These are
 // shown for as long as the state records the removal.
 func (b *Board) Removed(environment string, request platform.RequestKey, cluster string, letGo ...string) {
 	b.mu.Lock()

@@ -25,7 +25,7 @@ type Placement struct {
 	Stage       Stage           `json:"stage"`
 	Health      state.Health    `json:"health"`
 	Message     string          `json:"message,omitempty"`
-	Held        string          `json:"held,omitempty"` // why nothing of it is applied until a person decides; also among Problems
+	Withheld    string          `json:"held,omitempty"` // why nothing of it is applied until a person decides; also among Problems
 	Revision    string          `json:"revision,omitempty"`
 	StateCommit string          `json:"stateCommit,omitempty"`
 	Release     string          `json:"release,omitempty"` // where it is not the instance's own, as its wave is still to come
@@ -33,7 +33,7 @@ type Placement struct {
 	Objects     []Object        `json:"objects,omitempty"`
 	Problems    []ObjectProblem `json:"problems,omitempty"`
 	Images      []string        `json:"images,omitempty"`  // of its containers, sorted
-	Drift       []ObjectProblem `json:"drift,omitempty"`   // fields that others changed and that are left alone, as its environment asks
+	Drift       []ObjectProblem `json:"drift,omitempty"`   // fields that others changed and that are not touched, as its environment asks
 	Added       []Added         `json:"added,omitempty"`   // fields that somebody set by hand beside those of its objects
 	Leaving     []ObjectProblem `json:"leaving,omitempty"` // objects that are its no more and hang while they are being deleted
 	CommittedAt time.Time       `json:"committedAt,omitzero"`
@@ -122,7 +122,7 @@ func (p *Placement) remove() {
 	}
 }
 
-// without is the placement with some of its objects left out.
+// without is the placement with some of its objects omitted.
 func (p Placement) without(dropped func(Object) bool) Placement {
 	p.Objects = slices.DeleteFunc(slices.Clone(p.Objects), dropped)
 	return p

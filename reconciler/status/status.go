@@ -16,7 +16,7 @@ type Status struct {
 	Instances    []Instance    `json:"instances"`
 }
 
-// Behind names the environments that have not taken in the platform's head yet: which of its instances they will hold is not
+// Behind names the environments that have not taken in the platform's head yet: which of its instances they will have is not
 // known.
 func (s Status) Behind() []string {
 	var behind []string

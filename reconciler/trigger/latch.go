@@ -10,7 +10,7 @@ import (
 // causesKept bounds how many causes a waiting trigger remembers.
 const causesKept = 10
 
-// Latch holds at most one pending trigger. It is safe for concurrent use.
+// Latch has at most one pending trigger. It is safe for concurrent use.
 type Latch struct {
 	mu      sync.Mutex
 	causes  []string

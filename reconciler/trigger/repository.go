@@ -61,7 +61,7 @@ func Repository(ctx context.Context, dir string, fire func(cause string)) error 
 	}
 }
 
-// addBelow watches a directory and all below it but the paths to be left out.
+// addBelow watches a directory and all below it but the paths to be omitted.
 func addBelow(watcher *fsnotify.Watcher, dir string, leaveOut func(path string) bool) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {

@@ -17,17 +17,17 @@ var errGone = errors.New("nobody reads on")
 
 // A copier hands on the lines of several logs as they come.
 type copier struct {
-	mu   sync.Mutex
-	take func(api.Line) bool // false: nobody reads on; the empty line is a sign that more may come
-	most int                 // bytes
-	left int                 // of them
+	mu        sync.Mutex
+	take      func(api.Line) bool // false: nobody reads on; the empty line is a sign that more may come
+	most      int                 // bytes
+	remaining int                 // of them
 }
 
 // lineBytes is how much a line takes beside its texts.
 const lineBytes = 32
 
 func newCopier(most int, take func(api.Line) bool) *copier {
-	return &copier{take: take, most: most, left: most}
+	return &copier{take: take, most: most, remaining: most}
 }
 
 // copy writes the lines of a log, each cleaned and cut.
@@ -66,16 +66,16 @@ func (c *copier) end(why string) {
 	_ = c.write(api.Line{Error: why}) // a client that went away needs no reason
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.left = 0
+	c.remaining = 0
 }
 
 func (c *copier) write(line api.Line) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left <= 0 {
+	if c.remaining <= 0 {
 		return errGone
 	}
-	if c.left -= lineBytes + len(line.Pod) + len(line.Container) + len(line.Line) + len(line.Error); c.left <= 0 {
+	if c.remaining -= lineBytes + len(line.Pod) + len(line.Container) + len(line.Line) + len(line.Error); c.remaining <= 0 {
 		line = api.Line{Error: fmt.Sprintf("cut after %s: ask for fewer lines, or for one pod", sizeText(c.most))}
 	}
 	if !c.take(line) {

@@ -27,7 +27,7 @@ type Trace struct {
 	Request     platform.RequestKey `json:"request"`
 	Cluster     string              `json:"cluster,omitempty"`
 	State       Origin              `json:"state"`             // the commit that last wrote the manifests, and their file
-	Release     *state.Release      `json:"release,omitempty"` // as the state holds it now
+	Release     *state.Release      `json:"release,omitempty"` // as the state has it now
 	ReleaseFile string              `json:"releaseFile"`       // its path in the state repository
 
 	// Earlier is the release whose bytes these are, where the cluster's turn for Release has not come. The following fields

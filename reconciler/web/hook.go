@@ -37,7 +37,7 @@ type Hooks struct {
 type hooks struct {
 	*Hooks
 	limit  *rate.Limiter
-	bodies chan struct{} // holds a token for each call that is read
+	bodies chan struct{} // has a token for each call that is read
 }
 
 func newHooks(h *Hooks) *hooks {
@@ -50,7 +50,7 @@ func (h *hooks) take(w http.ResponseWriter, r *http.Request) error {
 		return refuse(http.StatusNotFound, "this daemon takes no hooks: start transom serve with --hook-secret FILE").
 			mendedBy("start transom serve with --hook-secret FILE")
 	}
-	// The server reads a body that is left unread, and does so within this time, too.
+	// The server reads a body that nobody reads, and does so within this time, too.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(hookTime)) // a server that has no deadlines needs none
 	addresses, err := h.read(w, r)
 	h.Counted(outcomeOf(err))

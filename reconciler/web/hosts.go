@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// answering lets only requests pass that name this machine: by a loopback name, by one of its addresses, or by one of
+// answering lets only requests through that name this machine: by a loopback name, by one of its addresses, or by one of
 // names. A page of another site that has its own name resolve to this machine could read every answer otherwise: a browser
 // takes it for that site's own. Health and metrics are asked for by any name, as monitoring does, and calls
 // of Git servers are signed and read nothing.

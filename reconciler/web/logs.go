@@ -34,19 +34,19 @@ const MostTail = 10000
 
 // Runtime shows the pods of placements, as the clusters have them now.
 type Runtime interface {
-	Pods(ctx context.Context, at api.Place) ([]api.Pod, error)
-	Happenings(ctx context.Context, at api.Place) ([]api.Happening, error)
-	ReadLog(ctx context.Context, at api.Place, l api.Log, read func(io.Reader) error) error
+	Pods(ctx context.Context, at api.Placement) ([]api.Pod, error)
+	Happenings(ctx context.Context, at api.Placement) ([]api.Happening, error)
+	ReadLog(ctx context.Context, at api.Placement, l api.Log, read func(io.Reader) error) error
 }
 
 // Parameters of a placement, and of its logs.
 type (
-	placePath struct {
+	placementPath struct {
 		instancePath
 		Cluster string `query:"cluster" doc:"The cluster; it can be left out where there is one."`
 	}
 	logParameters struct {
-		placePath
+		placementPath
 		Pod       string `query:"pod" doc:"Only this pod."`
 		Container string `query:"container" doc:"Only this container; those that prepare a pod have to be named."`
 		Tail      int    `query:"tail" minimum:"1" maximum:"10000" doc:"So many of the latest lines of each container; 200 where it is left out."`
@@ -64,19 +64,19 @@ func (p logParameters) check() error {
 	return nil
 }
 
-// places answers about placements as the clusters have them now.
-type places struct{ *server }
+// liveReader answers about placements as the clusters have them now.
+type liveReader struct{ *server }
 
 // shown are the operations about pods.
 func shown(s *server) []operation {
-	p := &places{s}
+	p := &liveReader{s}
 	const route = "/api/v1/instances/{environment}/{team}/{request}"
 	return append(shownManifests(p, route), []operation{
-		asking(route+"/pods", "The pods of a placement, where its environment says logs: true", func(r *http.Request, at placePath) ([]api.Pod, error) {
+		asking(route+"/pods", "The pods of a placement, where its environment says logs: true", func(r *http.Request, at placementPath) ([]api.Pod, error) {
 			return look(p, r, at, p.runtimePods)
 		}),
 		asking(route+"/events", "The Kubernetes Events about a placement, the latest first, where its environment says logs: true",
-			func(r *http.Request, at placePath) ([]api.Happening, error) {
+			func(r *http.Request, at placementPath) ([]api.Happening, error) {
 				return look(p, r, at, p.runtimeHappenings)
 			}),
 		{
@@ -86,16 +86,16 @@ func shown(s *server) []operation {
 	}...)
 }
 
-func (p *places) runtimePods(ctx context.Context, at api.Place) ([]api.Pod, error) {
+func (p *liveReader) runtimePods(ctx context.Context, at api.Placement) ([]api.Pod, error) {
 	return p.Runtime.Pods(ctx, at)
 }
 
-func (p *places) runtimeHappenings(ctx context.Context, at api.Place) ([]api.Happening, error) {
+func (p *liveReader) runtimeHappenings(ctx context.Context, at api.Placement) ([]api.Happening, error) {
 	return p.Runtime.Happenings(ctx, at)
 }
 
 // look asks about a placement.
-func look[T any](p *places, r *http.Request, path placePath, ask func(context.Context, api.Place) ([]T, error)) ([]T, error) {
+func look[T any](p *liveReader, r *http.Request, path placementPath, ask func(context.Context, api.Placement) ([]T, error)) ([]T, error) {
 	at, err := p.find(r.Context(), path)
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func look[T any](p *places, r *http.Request, path placePath, ask func(context.Co
 }
 
 // find finds a placement that whoever asks may look into.
-func (p *places) find(ctx context.Context, path placePath) (at api.Place, err error) {
+func (p *liveReader) find(ctx context.Context, path placementPath) (at api.Placement, err error) {
 	all := p.Board.Status()
 	if err := mayLook(access.Of(ctx), all.Platform, path); err != nil {
 		return at, err
@@ -119,11 +119,11 @@ func (p *places) find(ctx context.Context, path placePath) (at api.Place, err er
 	if p.Runtime == nil {
 		return at, refuse(http.StatusNotFound, "this daemon shows no pods").mendedBy("ask the clusters themselves")
 	}
-	return placed(all, path)
+	return placementIn(all, path)
 }
 
-// placed finds a placement of a status.
-func placed(all status.Status, path placePath) (at api.Place, err error) {
+// placementIn finds a placement of a status.
+func placementIn(all status.Status, path placementPath) (at api.Placement, err error) {
 	i := slices.IndexFunc(all.Instances, func(in status.Instance) bool {
 		return in.Environment == path.Environment && in.Request == path.key()
 	})
@@ -134,7 +134,7 @@ func placed(all status.Status, path placePath) (at api.Place, err error) {
 	for _, one := range all.Instances[i].Placements {
 		names = append(names, one.Cluster)
 		if one.Cluster == path.Cluster || path.Cluster == "" {
-			at = api.Place{Environment: path.Environment, Cluster: one.Cluster, Request: path.key(), Objects: one.Objects}
+			at = api.Placement{Environment: path.Environment, Cluster: one.Cluster, Request: path.key(), Objects: one.Objects}
 		}
 	}
 	switch {
@@ -150,7 +150,7 @@ func placed(all status.Status, path placePath) (at api.Place, err error) {
 }
 
 // mayLook refuses whoever is no developer of the team, and an environment whose file does not say that logs are shown.
-func mayLook(who access.Identity, known status.Platform, path placePath) error {
+func mayLook(who access.Identity, known status.Platform, path placementPath) error {
 	if !who.In(path.Team) {
 		return refuse(http.StatusForbidden, "%s, and logs of %s are for its developers", who, wording.Shorten(path.Team))
 	}
@@ -161,7 +161,7 @@ func mayLook(who access.Identity, known status.Platform, path placePath) error {
 }
 
 // isShown refuses an environment whose file does not say that logs are shown.
-func isShown(offers *platform.Platform, path placePath) error {
+func isShown(offers *platform.Platform, path placementPath) error {
 	if offers == nil || offers.Environments[path.Environment] == nil {
 		return refuse(http.StatusNotFound, "there is no environment %s", wording.Shorten(path.Environment))
 	}
@@ -172,12 +172,12 @@ func isShown(offers *platform.Platform, path placePath) error {
 	return nil
 }
 
-func (p *places) logs(w http.ResponseWriter, r *http.Request) error {
+func (p *liveReader) logs(w http.ResponseWriter, r *http.Request) error {
 	asked, err := readParameters[logParameters](r)
 	if err != nil {
 		return err
 	}
-	at, err := p.find(r.Context(), asked.placePath)
+	at, err := p.find(r.Context(), asked.placementPath)
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (p *places) logs(w http.ResponseWriter, r *http.Request) error {
 	var guarding sync.WaitGroup
 	guarding.Go(func() {
 		defer end()
-		p.guard(during, r, asked.placePath, copier)
+		p.guard(during, r, asked.placementPath, copier)
 	})
 	p.copyAll(during, at, logs, asked.Follow, copier)
 	end()
@@ -222,7 +222,7 @@ func (p *places) logs(w http.ResponseWriter, r *http.Request) error {
 }
 
 // copyAll copies logs until they end: one after the other, or all at once where they are followed.
-func (p *places) copyAll(ctx context.Context, at api.Place, logs []api.Log, follow bool, c *copier) {
+func (p *liveReader) copyAll(ctx context.Context, at api.Placement, logs []api.Log, follow bool, c *copier) {
 	group, ctx := errgroup.WithContext(ctx)
 	if !follow {
 		group.SetLimit(1)
@@ -241,7 +241,7 @@ func (p *places) copyAll(ctx context.Context, at api.Place, logs []api.Log, foll
 
 // guard returns once whoever reads logs may not read them any more: their token was taken back, or logs of the environment are not
 // shown any more. A log without news has empty lines meanwhile: common proxies would close the connection.
-func (p *places) guard(ctx context.Context, r *http.Request, path placePath, c *copier) {
+func (p *liveReader) guard(ctx context.Context, r *http.Request, path placementPath, c *copier) {
 	alive, again := time.NewTicker(keepAlive), time.NewTicker(admitEvery)
 	defer alive.Stop()
 	defer again.Stop()
@@ -267,7 +267,7 @@ func (p *places) guard(ctx context.Context, r *http.Request, path placePath, c *
 }
 
 // choose picks the logs that are asked for.
-func (p logParameters) choose(at api.Place, pods []api.Pod) (all []api.Log, err error) {
+func (p logParameters) choose(at api.Placement, pods []api.Pod) (all []api.Log, err error) {
 	var names, containers []string
 	for _, pod := range pods {
 		names = append(names, pod.Name)

@@ -22,18 +22,18 @@ import (
 // pods are the pods of a placement with the logs of their one container.
 type pods map[string]string
 
-func (p pods) Pods(context.Context, resource.Place) (all []resource.Pod, err error) {
+func (p pods) Pods(context.Context, resource.Placement) (all []resource.Pod, err error) {
 	for name := range p {
 		all = append(all, resource.Pod{Namespace: "store", Name: name, Phase: "Running", Containers: []resource.Container{{Name: "setup", Prepares: true}, {Name: "web", Ready: true}}})
 	}
 	return all, nil
 }
 
-func (p pods) Happenings(_ context.Context, at resource.Place) ([]resource.Happening, error) {
+func (p pods) Happenings(_ context.Context, at resource.Placement) ([]resource.Happening, error) {
 	return []resource.Happening{{Object: "Pod store/shop-web-1", Type: "Warning", Reason: "BackOff", Message: at.Cluster, Count: 3}}, nil
 }
 
-func (p pods) ReadLog(_ context.Context, _ resource.Place, l resource.Log, read func(io.Reader) error) error {
+func (p pods) ReadLog(_ context.Context, _ resource.Placement, l resource.Log, read func(io.Reader) error) error {
 	if l.Previous {
 		return errors.New("there is no previous container \x1b[31m")
 	}
@@ -110,12 +110,12 @@ func TestLogsAreBoundedAndHarmless(t *testing.T) {
 // idle are pods that print nothing, and whose cluster answers nothing else either.
 type idle struct{ pods }
 
-func (idle) Happenings(ctx context.Context, _ resource.Place) ([]resource.Happening, error) {
+func (idle) Happenings(ctx context.Context, _ resource.Placement) ([]resource.Happening, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
 
-func (idle) ReadLog(ctx context.Context, _ resource.Place, _ resource.Log, _ func(io.Reader) error) error {
+func (idle) ReadLog(ctx context.Context, _ resource.Placement, _ resource.Log, _ func(io.Reader) error) error {
 	<-ctx.Done()
 	return ctx.Err()
 }

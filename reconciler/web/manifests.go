@@ -14,23 +14,23 @@ import (
 // Manifests shows what placements are made of, and compares it.
 type Manifests interface {
 	// Desired are the manifests that a placement is to have, as a state commit has them; empty: as they are deployed.
-	Desired(ctx context.Context, at api.Place, commit string) ([]api.Manifest, error)
+	Desired(ctx context.Context, at api.Placement, commit string) ([]api.Manifest, error)
 	// Live are the objects as the cluster has them.
-	Live(ctx context.Context, at api.Place) ([]api.Manifest, error)
+	Live(ctx context.Context, at api.Placement) ([]api.Manifest, error)
 	// Compare tells what differs from one side to the other. A side is empty (as deployed), live, next, a state commit, a release of its
 	// history, or an environment with its cluster behind a slash.
-	Compare(ctx context.Context, at api.Place, from, to string) (api.Comparison, error)
+	Compare(ctx context.Context, at api.Placement, from, to string) (api.Comparison, error)
 }
 
 // Parameters of manifests and of what they are compared with.
 type (
 	manifestParameters struct {
-		placePath
+		placementPath
 		Commit string `query:"commit" doc:"As this commit of the environment's state has them; left out, as they are deployed."`
 		Live   bool   `query:"live" doc:"As the cluster has them, with every field that others set."`
 	}
 	comparisonParameters struct {
-		placePath
+		placementPath
 		With string `query:"with" doc:"What the deployed manifests are compared with. live: the cluster's objects, in the fields that the manifests set; next: the release that waits; a commit of the environment's state; or another environment, with its cluster behind a slash where it has several."`
 		From string `query:"from" doc:"In the place of with: the side to compare from, in the words of with, or the digest of one of the latest releases; left out, as deployed."`
 		To   string `query:"to" doc:"The side to compare to, in the same words; left out, as deployed."`
@@ -57,15 +57,15 @@ func (p comparisonParameters) check() error {
 }
 
 // shownManifests are the operations about manifests.
-func shownManifests(p *places, route string) []operation {
+func shownManifests(p *liveReader, route string) []operation {
 	return []operation{
 		asking(route+"/manifests", "The manifests of a placement, for developers of the team", p.listManifests),
 		asking(route+"/diff", "What differs between the manifests of a placement and something else, for developers of the team", p.compare),
 	}
 }
 
-// findPlace finds a placement of a team for one of its developers.
-func (p *places) findPlace(ctx context.Context, path placePath) (at api.Place, err error) {
+// findOwn finds a placement of a team for one of its developers.
+func (p *liveReader) findOwn(ctx context.Context, path placementPath) (at api.Placement, err error) {
 	all := p.Board.Status()
 	if who := access.Of(ctx); !who.In(path.Team) {
 		return at, refuse(http.StatusForbidden, "%s, and manifests of %s are for its developers", who, wording.Shorten(path.Team))
@@ -76,11 +76,11 @@ func (p *places) findPlace(ctx context.Context, path placePath) (at api.Place, e
 	if p.Manifests == nil {
 		return at, refuse(http.StatusNotFound, "this daemon shows no manifests").mendedBy("read the state repositories")
 	}
-	return placed(all, path)
+	return placementIn(all, path)
 }
 
-func (p *places) listManifests(r *http.Request, asked manifestParameters) ([]api.Manifest, error) {
-	at, err := p.findPlace(r.Context(), asked.placePath)
+func (p *liveReader) listManifests(r *http.Request, asked manifestParameters) ([]api.Manifest, error) {
+	at, err := p.findOwn(r.Context(), asked.placementPath)
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +92,8 @@ func (p *places) listManifests(r *http.Request, asked manifestParameters) ([]api
 	})
 }
 
-func (p *places) compare(r *http.Request, asked comparisonParameters) (c api.Comparison, err error) {
-	at, err := p.findPlace(r.Context(), asked.placePath)
+func (p *liveReader) compare(r *http.Request, asked comparisonParameters) (c api.Comparison, err error) {
+	at, err := p.findOwn(r.Context(), asked.placementPath)
 	if err != nil {
 		return c, err
 	}
@@ -105,7 +105,7 @@ func (p *places) compare(r *http.Request, asked comparisonParameters) (c api.Com
 }
 
 // question asks about a placement, as one of a bounded number of questions, within a bounded time.
-func question[A any](p *places, r *http.Request, ask func(context.Context) (A, error)) (answer A, err error) {
+func question[A any](p *liveReader, r *http.Request, ask func(context.Context) (A, error)) (answer A, err error) {
 	leave, err := p.looks.enter(r)
 	if err != nil {
 		return answer, err
@@ -123,23 +123,23 @@ func question[A any](p *places, r *http.Request, ask func(context.Context) (A, e
 }
 
 // openManifests is the manifests of a placement, or a comparison of them, for a page of the console, by the rules of the API's routes.
-func (p *places) openManifests(r *http.Request, look console.ManifestLook) (found console.Manifests, err error) {
-	path := placePath{instancePath{look.Environment, requestPath{look.Request.Team, look.Request.Name}}, look.Cluster}
+func (p *liveReader) openManifests(r *http.Request, look console.ManifestLook) (found console.Manifests, err error) {
+	path := placementPath{instancePath{look.Environment, requestPath{look.Request.Team, look.Request.Name}}, look.Cluster}
 	if look.Compares() {
-		asked := comparisonParameters{placePath: path, From: look.From, To: look.To}
+		asked := comparisonParameters{placementPath: path, From: look.From, To: look.To}
 		if err := asked.check(); err != nil {
 			return found, err
 		}
 		found.Comparison, err = p.compare(r, asked)
 	} else {
-		found.Objects, err = p.listManifests(r, manifestParameters{placePath: path, Commit: look.Commit, Live: look.Live})
+		found.Objects, err = p.listManifests(r, manifestParameters{placementPath: path, Commit: look.Commit, Live: look.Live})
 	}
-	left := pageBytes
+	remaining := pageBytes
 	for i := range found.Objects {
-		found.Objects[i].Manifest = shownText(found.Objects[i].Manifest, &left)
+		found.Objects[i].Manifest = shownText(found.Objects[i].Manifest, &remaining)
 	}
 	for i := range found.Comparison.Changes {
-		found.Comparison.Changes[i].Diff = shownText(found.Comparison.Changes[i].Diff, &left)
+		found.Comparison.Changes[i].Diff = shownText(found.Comparison.Changes[i].Diff, &remaining)
 	}
 	return found, err
 }
@@ -147,12 +147,12 @@ func (p *places) openManifests(r *http.Request, look console.ManifestLook) (foun
 // pageBytes is how many bytes of manifests a page shows.
 const pageBytes = 1 << 20
 
-// shownText makes a text one that a page may show, as long as there is room left.
-func shownText(text string, left *int) string {
+// shownText makes a text one that a page may show, as long as there is room.
+func shownText(text string, remaining *int) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		if *left -= len(line) + 1; *left < 0 {
+		if *remaining -= len(line) + 1; *remaining < 0 {
 			b.WriteString("… and more: the API has the whole of it\n")
 			break
 		}

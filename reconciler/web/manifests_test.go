@@ -19,18 +19,18 @@ import (
 // made are manifests that all have the same text, and a name.
 type made struct{ manifest, name string }
 
-func (m made) Desired(_ context.Context, at resource.Place, commit string) ([]resource.Manifest, error) {
+func (m made) Desired(_ context.Context, at resource.Placement, commit string) ([]resource.Manifest, error) {
 	if commit == "gone" {
 		return nil, fmt.Errorf("state commit %s: %w", commit, web.ErrNotFound)
 	}
 	return []resource.Manifest{{APIVersion: "v1", Kind: "ConfigMap", Namespace: at.Request.Team, Name: cmp.Or(m.name, "shop-web"), Manifest: m.manifest}}, nil
 }
 
-func (m made) Live(ctx context.Context, at resource.Place) ([]resource.Manifest, error) {
+func (m made) Live(ctx context.Context, at resource.Placement) ([]resource.Manifest, error) {
 	return m.Desired(ctx, at, "")
 }
 
-func (m made) Compare(_ context.Context, _ resource.Place, from, to string) (resource.Comparison, error) {
+func (m made) Compare(_ context.Context, _ resource.Placement, from, to string) (resource.Comparison, error) {
 	return resource.Comparison{From: cmp.Or(from, "deployed"), To: cmp.Or(to, "deployed"), Changes: []resource.Change{{Kind: "ConfigMap", Name: cmp.Or(m.name, "shop-web"), Action: "changed", Diff: "-a: 1\n+a: " + m.manifest}}}, nil
 }
 

@@ -27,7 +27,7 @@ var (
 		"How long the credential of the cluster is still good, where it says that; negative once it expired.", []string{"environment", "cluster"}, nil)
 	waiting = prometheus.NewDesc("transom_waiting",
 		"Instances that wait for a gate.", []string{"environment", "gate"}, nil)
-	held = prometheus.NewDesc("transom_placements_held",
+	withheld = prometheus.NewDesc("transom_placements_held",
 		"Instances on clusters whose state is held back: it is not proven to be Transom's, and a person decides.",
 		[]string{"environment", "cluster"}, nil)
 	leads = prometheus.NewDesc("transom_leader",
@@ -127,7 +127,7 @@ type collector struct {
 // Describe is part of prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		leads, ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, platformFrozen, forge, reconciled, waiting, held, drift, decisions, rollouts,
+		leads, ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, platformFrozen, forge, reconciled, waiting, withheld, drift, decisions, rollouts,
 	} {
 		out <- d
 	}
@@ -190,8 +190,8 @@ func count(s status.Status, gauge func(d *prometheus.Desc, value float64, labels
 	for _, in := range s.Instances {
 		for _, at := range in.Placements {
 			counts[series{placements, in.Environment, at.Cluster, string(at.Health)}]++
-			if at.Held != "" {
-				counts[series{held, in.Environment, at.Cluster, ""}]++
+			if at.Withheld != "" {
+				counts[series{withheld, in.Environment, at.Cluster, ""}]++
 			}
 			if len(at.Drift) > 0 {
 				counts[series{drift, in.Environment, at.Cluster, ""}] += len(at.Drift)

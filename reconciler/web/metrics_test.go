@@ -69,7 +69,7 @@ func TestEveryMetricIsInTheTable(t *testing.T) {
 		Environment: "prod", Request: shop, Waiting: []status.Gate{{Name: "soak"}}, Rollout: &status.Rollout{},
 		Placements: []status.Placement{{Cluster: "east", Revision: "sha256:shopeast", Health: "Unknown"}},
 	}})
-	b.Placed("prod", shop, status.Placement{Cluster: "east", Revision: "sha256:shopeast", Health: "Unknown", Held: "why", Drift: []status.ObjectProblem{{Object: "a"}}})
+	b.Placed("prod", shop, status.Placement{Cluster: "east", Revision: "sha256:shopeast", Health: "Unknown", Withheld: "why", Drift: []status.ObjectProblem{{Object: "a"}}})
 	b.ForgeTold("commit statuses", nil)
 	ages := web.Ages(func() map[string]time.Duration { return map[string]time.Duration{"prod": 0} })
 	_, body := get(t, serve(t, web.Options{Board: b, Collectors: append(figures.Collectors(), ages)}), "/metrics")

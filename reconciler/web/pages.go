@@ -18,10 +18,10 @@ func pages(s *server) *console.Console {
 		return console.Person{Name: who.Name, Role: fmt.Sprint(who.Role), Teams: who.Teams, CanLogIn: o.Access.Known(), In: who.In}
 	}}
 	if o.Runtime != nil {
-		c.See = (&places{s}).see
+		c.See = (&liveReader{s}).see
 	}
 	if o.Manifests != nil {
-		c.Open = (&places{s}).openManifests
+		c.Open = (&liveReader{s}).openManifests
 	}
 	if o.Plans != nil {
 		c.Plan = s.showPlan

@@ -24,7 +24,7 @@ const (
 	leaderAgain = "5"              // seconds after which a client that was not answered tries again
 )
 
-// relayedHeader marks a request that a standby has passed on. Nobody passes it on again.
+// relayedHeader marks a request that a standby has sent on. Nobody sends it on again.
 const relayedHeader = "Transom-Relayed"
 
 // ownPaths are answered by each replica for itself.
@@ -57,7 +57,7 @@ func relaying(o Options, next http.Handler) http.Handler {
 	})
 }
 
-// relay passes a request on to the leader, and its answer back as it comes.
+// relay sends a request on to the leader, and its answer back as it comes.
 func relay(target *url.URL, name string, transport http.RoundTripper) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {

@@ -148,7 +148,7 @@ func resources(s *server) []operation {
 	}
 }
 
-// either says whether a filter is left out or is the value.
+// either says whether a filter is omitted or is the value.
 func either[S ~string](filter, value S) bool { return filter == "" || filter == value }
 
 func (f offeringFilter) keeps(o *api.Offering) bool {

@@ -20,8 +20,8 @@ const (
 
 // see looks at a placement for a page of the console, by the rules of the API's routes about pods: the same people, the same
 // environments, the same number of questions at once.
-func (p *places) see(r *http.Request, look console.Look) (seen console.Seen, err error) {
-	path := placePath{instancePath{look.Environment, requestPath{look.Request.Team, look.Request.Name}}, look.Cluster}
+func (p *liveReader) see(r *http.Request, look console.Look) (seen console.Seen, err error) {
+	path := placementPath{instancePath{look.Environment, requestPath{look.Request.Team, look.Request.Name}}, look.Cluster}
 	at, err := p.find(r.Context(), path)
 	if err != nil {
 		return seen, err
@@ -44,7 +44,7 @@ func (p *places) see(r *http.Request, look console.Look) (seen console.Seen, err
 		seen.NoPods = wording.Clean(err.Error())
 		return seen, nil
 	}
-	asked := logParameters{placePath: path, Pod: look.Pod, Container: look.Container, Tail: min(look.Tail, seenTail), Previous: look.Previous}
+	asked := logParameters{placementPath: path, Pod: look.Pod, Container: look.Container, Tail: min(look.Tail, seenTail), Previous: look.Previous}
 	logs, err := asked.choose(at, seen.Pods)
 	if err != nil {
 		seen.NoLog = err.Error()

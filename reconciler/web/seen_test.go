@@ -69,7 +69,7 @@ func TestThePageOfPodsIsBoundedAndHarmless(t *testing.T) {
 // lost are the pods of a cluster that does not answer.
 type lost struct{ pods }
 
-func (lost) Pods(context.Context, resource.Place) ([]resource.Pod, error) {
+func (lost) Pods(context.Context, resource.Placement) ([]resource.Pod, error) {
 	return nil, errors.New("cluster east is not reachable at the moment")
 }
 
@@ -79,7 +79,7 @@ type talking struct {
 	said chan string
 }
 
-func (l talking) ReadLog(ctx context.Context, _ resource.Place, log resource.Log, read func(io.Reader) error) error {
+func (l talking) ReadLog(ctx context.Context, _ resource.Placement, log resource.Log, read func(io.Reader) error) error {
 	if !log.Follow {
 		return read(strings.NewReader("before\n"))
 	}

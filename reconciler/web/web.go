@@ -31,54 +31,54 @@ type Board interface {
 type Options struct {
 	Board Board
 
-	// Ready says why the daemon cannot be relied on yet; nil once it can. Left out, the daemon is always ready.
+	// Ready says why the daemon cannot be relied on yet; nil once it can. Omitted, the daemon is always ready.
 	Ready func() error
 
 	// Warned is how many clusters have a credential that a person must see to. Anybody may ask /readyz, which tells no more
-	// than that. Left out, there are none.
+	// than that. Omitted, there are none.
 	Warned func() int
 
-	// Includes says whether commit is head or one of its ancestors in the platform repository. Left out, a commit
+	// Includes says whether commit is head or one of its ancestors in the platform repository. Omitted, a commit
 	// includes itself only.
 	Includes func(ctx context.Context, head, commit string) (bool, error)
 
-	// Explain answers where an instance comes from. An unknown one is ErrNotFound. Left out, the API says that it
+	// Explain answers where an instance comes from. An unknown one is ErrNotFound. Omitted, the API says that it
 	// cannot be asked.
 	Explain func(ctx context.Context, q Question) (Trace, error)
 
-	// Past lists the latest commits of an environment's state that changed an instance, the newest first. Left out, the console shows none.
+	// Past lists the latest commits of an environment's state that changed an instance, the newest first. Omitted, the console shows none.
 	Past func(ctx context.Context, q Question) ([]console.Past, error)
 
-	// Runtime shows pods, their logs and Events. Left out, the API says that none are shown.
+	// Runtime shows pods, their logs and Events. Omitted, the API says that none are shown.
 	Runtime Runtime
 
-	// Manifests shows manifests and compares them. Left out, the API says that none are shown.
+	// Manifests shows manifests and compares them. Omitted, the API says that none are shown.
 	Manifests Manifests
 
-	// Plans tells what merging a branch would change. Left out, the API says that none are made.
+	// Plans tells what merging a branch would change. Omitted, the API says that none are made.
 	Plans Plans
 
-	// Docs has a Markdown file for each page below /docs/. Left out, there is none.
+	// Docs has a Markdown file for each page below /docs/. Omitted, there is none.
 	Docs fs.FS
 
 	// Hosts are names by which the console and the API are asked for beside loopback names and the machine's addresses.
 	Hosts []string
 
-	// Hooks take the calls of Git servers. Left out, there are none.
+	// Hooks take the calls of Git servers. Omitted, there are none.
 	Hooks *Hooks
 
-	// Look asks every repository whether it moved, and has a pass made over every environment. Left out, the API says that it
+	// Look asks every repository whether it moved, and has a pass made over every environment. Omitted, the API says that it
 	// cannot be asked.
 	Look func(ctx context.Context) []Looked
 
-	// Leader says which replica answers. Where that is another one, requests are passed on to it, but for health and metrics. Left out,
+	// Leader says which replica answers. Where that is another one, requests are sent on to it, but for health and metrics. Omitted,
 	// there is one process.
 	Leader func() Leader
 
-	// LeaderTLS is how the leader is reached over TLS, asked for each connection. Left out, as any server on the web.
+	// LeaderTLS is how the leader is reached over TLS, asked for each connection. Omitted, as any server on the web.
 	LeaderTLS func() *tls.Config
 
-	// Access says who asks. Left out, whoever reaches the handler may ask for everything.
+	// Access says who asks. Omitted, whoever reaches the handler may ask for everything.
 	Access *access.Guard
 
 	// Proxies are the networks of proxies in front of the handler, as access.Behind takes them.

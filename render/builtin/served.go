@@ -50,7 +50,7 @@ func Unserved(group, version, kind string) string {
 	return ""
 }
 
-// instead names the apiVersion, or the kind, to write in place of one that is not served.
+// instead names the apiVersion, or the kind, to write instead of one that is not served.
 func instead(gvk schema.GroupVersionKind, object any) string {
 	if replaceable, ok := object.(interface {
 		APILifecycleReplacement() schema.GroupVersionKind

@@ -10,7 +10,7 @@ import (
 	"github.com/google/cel-go/interpreter"
 )
 
-// budgetName is the variable that holds an evaluation's budget. No expression can name it.
+// budgetName is the variable that has an evaluation's budget. No expression can name it.
 const budgetName = "@budget"
 
 // maxWork is how many fields and items one evaluation may go through to put values together and to compare them. An API

@@ -27,11 +27,11 @@ type Expression struct {
 	reads   []BindingRead
 	guards  []string // fields of the inputs that have a value wherever it is true
 
-	At Place // for whoever compiled it to say
+	At Position // for whoever compiled it to say
 }
 
-// A Place is where an expression is written.
-type Place struct {
+// A Position is where an expression is written.
+type Position struct {
 	File, Field  string
 	Line, Column int
 }
@@ -153,7 +153,7 @@ func IsNoSuchKey(err error) bool {
 	if err == nil {
 		return false
 	}
-	// cel-go keeps the type of this error to itself; a test holds its text.
+	// cel-go keeps the type of this error to itself; a test checks its text.
 	return strings.HasPrefix(err.Error(), "no such key") || strings.HasPrefix(err.Error(), "index out of bounds")
 }
 
@@ -208,11 +208,6 @@ func nativeList(l traits.Lister) (any, error) {
 		out = append(out, v)
 	}
 	return out, nil
-}
-
-// Health compiles a health expression: CEL over the top-level fields of an object, with a boolean result.
-func Health(source string) (*Expression, error) {
-	return Compile(source, ObjectScope(), cel.BoolType)
 }
 
 // Add adds up the cost of expressions, and fails where that is too much for all of them together.

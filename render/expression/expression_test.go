@@ -9,7 +9,7 @@ import (
 )
 
 func TestHealthExpressionsReadTheObject(t *testing.T) {
-	e, err := expression.Health(`kind == "Cluster" && metadata.namespace == "a" && status.ready == spec.instances`)
+	e, err := expression.Compile(`kind == "Cluster" && metadata.namespace == "a" && status.ready == spec.instances`, expression.ObjectScope(), expression.Bool)
 	require.NoError(t, err)
 	object := map[string]any{
 		"apiVersion": "x/v1", "kind": "Cluster", "metadata": map[string]any{"namespace": "a"},
@@ -33,7 +33,7 @@ func TestMissingKeysAreToldFromOtherErrors(t *testing.T) {
 		`has(status.ready) && status.ready`:           false,
 		`status.conditions.exists(c, c.type == "R1")`: true,
 	} {
-		e, err := expression.Health(source)
+		e, err := expression.Compile(source, expression.ObjectScope(), expression.Bool)
 		require.NoError(t, err, source)
 		_, err = e.Eval(map[string]any{"metadata": map[string]any{"labels": map[string]any{}}, "spec": map[string]any{
 			"list": []any{int64(1)}, "name": "x", "pattern": "(", "conditions": []any{},
@@ -43,10 +43,10 @@ func TestMissingKeysAreToldFromOtherErrors(t *testing.T) {
 }
 
 func TestHealthMustBeBoolean(t *testing.T) {
-	_, err := expression.Health(`"yes"`)
+	_, err := expression.Compile(`"yes"`, expression.ObjectScope(), expression.Bool)
 	require.EqualError(t, err, "must result in bool, not in string")
-	_, err = expression.Health(`sttus.ready`)
+	_, err = expression.Compile(`sttus.ready`, expression.ObjectScope(), expression.Bool)
 	require.ErrorContains(t, err, `did you mean "status"?`)
-	_, err = expression.Health(`parameters.ready`)
+	_, err = expression.Compile(`parameters.ready`, expression.ObjectScope(), expression.Bool)
 	require.ErrorContains(t, err, `there is no "parameters" here`)
 }

@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/wording"
 )
 
-// compileError says the first thing that CEL found, with its place inside the expression. The tree may be nil.
+// compileError says the first thing that CEL found, with its position inside the expression. The tree may be nil.
 func (s *Scope) compileError(issues *cel.Issues, tree *cel.Ast) error {
 	first := issues.Errors()[0]
 	text := showNamespace(strings.TrimSuffix(first.Message, " (in container '')"))

@@ -12,12 +12,12 @@ import (
 	"github.com/google/cel-go/common/types/traits"
 )
 
-// Bounds of the values that an expression may make. They hold for every value on the way to its result as well.
+// Bounds of the values that an expression may make. They apply to every value on the way to its result as well.
 const (
 	MaxValue     = 1 << 20    // bytes of a text, and of a result as JSON
 	MaxItems     = 1_000_000  // of a list, and fields and items of a value in all
 	MaxTogether  = 4 << 20    // bytes of all results that are added up
-	maxPairs     = 25_000_000 // items that a function holds against each other
+	maxPairs     = 25_000_000 // items that a function compares with each other
 	maxPrecision = 1000       // decimal places of a number
 )
 
@@ -72,14 +72,14 @@ func sizedJoin(args []ref.Val) error {
 func sizedFormat(args []ref.Val) error {
 	format := textOf(args, 0)
 	for _, directive := range strings.Split(format, "%")[1:] {
-		places := 0
+		digits := 0
 		for _, c := range strings.TrimPrefix(directive, ".") {
-			if c < '0' || c > '9' || places > maxPrecision {
+			if c < '0' || c > '9' || digits > maxPrecision {
 				break
 			}
-			places = 10*places + int(c-'0')
+			digits = 10*digits + int(c-'0')
 		}
-		if err := tooMany("decimal places", int64(places), maxPrecision); err != nil {
+		if err := tooMany("decimal places", int64(digits), maxPrecision); err != nil {
 			return err
 		}
 	}
@@ -130,7 +130,7 @@ func nodesOf(value ref.Val) int64 {
 
 // A meter counts the bytes and the fields and items of values. A value that is part of another more than once counts each
 // time.
-type meter struct{ bytes, nodes int64 } // that are left
+type meter struct{ bytes, nodes int64 } // that remain
 
 func (m *meter) take(bytes, nodes int64) bool {
 	m.bytes -= bytes

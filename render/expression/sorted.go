@@ -15,7 +15,7 @@ import (
 // come out in another order each time.
 type sortedAdapter struct{ types.Adapter }
 
-// NativeToValue wraps maps, and lists because they may hold maps.
+// NativeToValue wraps maps, and lists because they may have maps.
 func (a sortedAdapter) NativeToValue(value any) ref.Val {
 	switch v := value.(type) {
 	case map[string]any:

@@ -24,8 +24,8 @@ import (
 //
 //	request.yaml      a Request; its team is "team"
 //	want.yaml         the manifest that it renders to
-//	environment.yaml  optional: an Environment in place of the platform's, of which state and clusters may be left out
-//	cluster.yaml      optional: a Cluster in place of the platform's
+//	environment.yaml  optional: an Environment instead of the platform's, of which state and clusters may be omitted
+//	cluster.yaml      optional: a Cluster instead of the platform's
 //	<name>.yaml       optional: further Requests of the team, for it to be bound to
 //
 // It is rendered in the first environment that the request names, on its first cluster, and checked against the policies that

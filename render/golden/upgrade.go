@@ -15,7 +15,7 @@ import (
 //
 // The cases of the versions before go from each version to the next: each effect of a move over several is an effect of one
 // of its steps. The cases that a version brings are new to all before it, so they come from each of those. From a minor
-// version only the newest patch counts, with its cases: whoever follows a range has passed the others or is about to, and
+// version only the newest patch counts, with its cases: whoever follows a range has taken the others or is about to, and
 // the time that it takes stays in bounds. A case that cannot be rendered with both is skipped: its request is not one
 // that moves.
 type upgrader struct {

@@ -41,8 +41,8 @@ type Comparison struct {
 	Number   float64
 }
 
-// Holds reports whether a number is as the comparison asks.
-func (c Comparison) Holds(value float64) bool {
+// IsMet reports whether a number is as the comparison asks.
+func (c Comparison) IsMet(value float64) bool {
 	switch c.Operator {
 	case "<":
 		return value < c.Number

@@ -24,7 +24,7 @@ func (r *Request) BoundTo(env string) map[string]RequestKey {
 }
 
 // At returns a Problem that stands at a field of an instance's file, for the caller to add the message. In recorded content
-// that the head has left behind no line has that field any more.
+// that the head has moved on from no line has that field any more.
 func (p *Platform) At(i *Instance, field string) Problem {
 	problem := p.fileOf(i).document("").at(field, "", "")
 	problem.Request = &i.Request.Key

@@ -40,7 +40,7 @@ type Chart struct {
 	Beside    fs.FS             // the version's other files, with a kustomization where people wrote none
 	Alone     bool              // people wrote none
 	Namespace string            // of its release, in a cluster-scoped version
-	Omit      []string          // hooks that are left out, sorted
+	Omit      []string          // hooks that are omitted, sorted
 	Hooks     bool              // it may have hooks
 
 	values any // as the chart gets them, with expressions as leaves
@@ -245,7 +245,7 @@ func (v chartValues) mismatch(at []string, t *expression.Type) string {
 	return fmt.Sprintf("results in %s, and values.schema.json of the chart wants %s", is, wanted)
 }
 
-// ChartValues evaluates the values that the instance gives to its chart. One that comes to null is left out, so that the
+// ChartValues evaluates the values that the instance gives to its chart. One that comes to null is omitted, so that the
 // chart's own default stays.
 func (i *Instance) ChartValues(in Inputs) (map[string]any, []Problem) {
 	e := chartEvaluation{instance: i, vars: in.Map()}
@@ -291,8 +291,8 @@ func (e *chartEvaluation) evaluate(value any) (any, bool) {
 	return value, true
 }
 
-// PlaceOf is the expression of version.yaml that gives the chart a value; nil: none does.
-func (c *Chart) PlaceOf(at []string) *expression.Expression {
+// ExpressionAt is the expression of version.yaml that gives the chart a value; nil: none does.
+func (c *Chart) ExpressionAt(at []string) *expression.Expression {
 	value := c.values
 	for _, step := range at {
 		if _, leaf := value.(*expression.Expression); leaf {

@@ -53,7 +53,7 @@ func TestAComparisonHolds(t *testing.T) {
 		">=": {false, true, true}, "==": {false, true, false}, "!=": {true, false, true},
 	} {
 		for i, value := range []float64{1, 2, 3} {
-			require.Equal(t, holds[i], inquiry.Comparison{Operator: operator, Number: 2}.Holds(value), "%v %s 2", value, operator)
+			require.Equal(t, holds[i], inquiry.Comparison{Operator: operator, Number: 2}.IsMet(value), "%v %s 2", value, operator)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"transom.dev/render/wording"
 )
 
-// A narrowing lists the places where the schema of a version allows fewer values than that of one before it. Within one
+// A narrowing lists the parts where the schema of a version allows fewer values than that of one before it. Within one
 // major version whoever follows the constraint "1" moves from the one to the other by a merge of somebody else.
 type narrowing struct {
 	version *Version
@@ -18,7 +18,7 @@ type narrowing struct {
 
 // narrowings compares each of an offering's versions with those before it that promise the same, from any of which a
 // range may jump to it. Allowing at least as much is transitive, so a version stands for all before it that it keeps to,
-// and mostly only the last one is left to compare with. One that narrows stands for itself, beside those whose promise it
+// and mostly only the last one remains to compare with. One that narrows stands for itself, beside those whose promise it
 // breaks: requests may have come to rely on what it brought.
 func narrowings(versions []*Version) (out []narrowing) {
 	var promised []narrowing // the newest first

@@ -31,7 +31,7 @@ const (
 // content is the resolution of one recorded release of a request in an environment. It is valid for as long as the values
 // that it was resolved with are the same: the environments with their clusters, and the offering.
 type content struct {
-	specs                        []*RequestSpec // equal ones, as several records hold it
+	specs                        []*RequestSpec // equal ones, as several records have it
 	version, versionDigest, file string
 
 	stages   *stages
@@ -208,7 +208,7 @@ func (c *content) allows(environment string) bool {
 	return err == nil && none == nil && constraint.Check(version)
 }
 
-// Released is the part of a request that a release records: a hold is read at the head and belongs to none.
+// Released is the part of a request that a release records: a Hold is read at the head and belongs to none.
 func (s *RequestSpec) Released() *RequestSpec {
 	held := false
 	for _, environment := range s.Environments {

@@ -33,7 +33,7 @@ func directory(dir string, files []*file) (fs.FS, string) {
 	}
 	fsys, err := txtar.FS(archive)
 	if err != nil {
-		// The names come from a file system, which cannot hold a file and a directory of one name.
+		// The names come from a file system, which cannot have a file and a directory of one name.
 		panic(err)
 	}
 	return fsys, "sha256:" + hex.EncodeToString(hash.Sum(nil))

@@ -28,7 +28,7 @@ func displayMark(shown *[]string) strictyaml.Mark {
 	}
 }
 
-// parameterAt is the path of a parameter, such as storage.size, by the place of its schema; empty: the schema is that of no
+// parameterAt is the path of a parameter, such as storage.size, by the path of its schema; empty: the schema is that of no
 // parameter with a name.
 func parameterAt(field string) string {
 	rest, below := strings.CutPrefix(field, "spec.parameters.")
@@ -59,7 +59,7 @@ const (
 )
 
 // Shown lists the parameters of a request that its version marks with display: true, with their values in an environment, in the
-// order of the schema. One without a value is left out.
+// order of the schema. One without a value is omitted.
 func (v *Version) Shown(spec *RequestSpec, environment string) (list []Shown) {
 	if spec == nil || len(v.Display) == 0 {
 		return nil

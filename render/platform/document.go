@@ -21,7 +21,7 @@ type document struct {
 	path     string
 	object   *strictyaml.Object // nil where the file could not be parsed
 	problems []Problem
-	source   *source // parsed once a place is asked for, where object is not set
+	source   *source // parsed once a position is asked for, where object is not set
 	opaque   bool    // part of the document's subject cannot be read, as is reported elsewhere
 
 	// the subject of every Problem of the file
@@ -48,7 +48,7 @@ func (d *document) parse(data []byte) {
 	d.addFrom(problems)
 }
 
-// read decodes the document as the one object of the given kind that belongs here, whose name its place gives. It
+// read decodes the document as the one object of the given kind that belongs here, whose name its path gives. It
 // returns false where nothing of the spec could be read.
 func read[S any](d *document, kind, name string, marks ...strictyaml.Mark) (o object[S], ok bool) {
 	if d.object == nil || !d.checkHeader(kind) {

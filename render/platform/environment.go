@@ -91,7 +91,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.decodeState(d, s)
 		e.Clusters = d.compileSelector("spec.clusters", s.Clusters)
 		if s.Namespace.Name != "" {
-			e.Namespace.Name = d.compileExpression("spec.namespace.name", "namespace", s.Namespace.Name, placeScope(), expression.String)
+			e.Namespace.Name = d.compileExpression("spec.namespace.name", "namespace", s.Namespace.Name, namespaceScope(), expression.String)
 		}
 		e.Namespace.Components = findOverlays(d, "spec.namespace.components", name, s.Namespace.Components, overlays)
 		e.Namespace.Adopt = checkAdoptable(d, "spec.namespace.adopt", s.Namespace.Adopt)
@@ -124,8 +124,8 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 	return e
 }
 
-// withhold returns the environment as one that keeps all it has.
-func (e *Environment) withhold() *Environment {
+// keepingAll returns the environment as one that keeps all it has.
+func (e *Environment) keepingAll() *Environment {
 	broken := *e
 	broken.Broken = true
 	return &broken

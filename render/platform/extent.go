@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// How much a platform repository may hold. A Git tree of a few small objects can have 10^10 paths, as a directory may be
+// How much a platform repository may have. A Git tree of a few small objects can have 10^10 paths, as a directory may be
 // there under many names: entries and bytes are counted while they are read, and reading ends where a number is reached.
 const (
 	maxEntries       = 500_000   // files and folders, in all folders of ours
@@ -29,7 +29,7 @@ func (e *extent) over(entries int, bytes int64) bool { return e.entries > entrie
 // errFolderTooLarge ends the reading of one folder. That folder is not looked into then, and everything else is.
 var errFolderTooLarge = errors.New("the folder is too large")
 
-// count adds to the extent that was read, and fails where it is more than the folder or the platform may hold.
+// count adds to the extent that was read, and fails where it is more than the folder or the platform may have.
 func (w *walker) count(entries int, bytes int64) error {
 	for _, e := range []*extent{w.whole, w.folder} {
 		if e != nil {
@@ -56,7 +56,7 @@ func countedApart(dir string) bool {
 	return strings.Count(dir, "/") == 2 && slices.Contains([]string{"offerings", "environments"}, folder)
 }
 
-// visitBoundedFolder visits a version or an overlay, and leaves none of its files behind where it holds too much.
+// visitBoundedFolder visits a version or an overlay, and leaves none of its files behind where it has too much.
 func (w *walker) visitBoundedFolder(dir string) error {
 	opaque, problems := len(w.tree.opaque), len(w.tree.problems)
 	w.folder = &extent{}

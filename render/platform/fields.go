@@ -19,7 +19,7 @@ import (
 
 const maxLabel = 63
 
-// checkName checks the name that a file's place gives.
+// checkName checks the name that a file's path gives.
 func (d *document) checkName(name string, limit int) {
 	if wrong := wrongName(name, limit); wrong != "" {
 		d.problem("metadata.name", "name", "%q %s", wording.Shorten(name), wrong)
@@ -35,7 +35,7 @@ func (d *document) compileExpression(field, name, source string, names *expressi
 	}
 	e.Name = name
 	at := d.at(field, "expression", "")
-	e.At = expression.Place{File: at.File, Field: at.Field, Line: at.Line, Column: at.Column}
+	e.At = expression.Position{File: at.File, Field: at.Field, Line: at.Line, Column: at.Column}
 	return e
 }
 

@@ -9,7 +9,7 @@ import (
 	"transom.dev/render/strictyaml"
 )
 
-// objects holds the type that each kind of a platform repository is decoded into.
+// objects has the type that each kind of a platform repository is decoded into.
 var objects = map[string]reflect.Type{
 	"Offering":                reflect.TypeFor[object[offeringSpec]](),
 	"Version":                 reflect.TypeFor[object[versionSpec]](),

@@ -235,7 +235,7 @@ type Impersonation struct {
 // namespace itself is the kind Namespace.
 type ReservedKind struct{ Namespace, Group, Kind string }
 
-// Overlay is a directory environments/<environment>/<name> that holds a Kustomize Component.
+// Overlay is a directory environments/<environment>/<name> that has a Kustomize Component.
 type Overlay struct {
 	Dir    string // environments/<environment>/<name>
 	Files  fs.FS  // rooted at Dir

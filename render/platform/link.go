@@ -103,7 +103,7 @@ func linkScope() *expression.Scope {
 }
 
 // LinksOf fills in the links of an offering for a request in an environment that runs a version with some outputs. One that needs a
-// value which is not there is left out.
+// value which is not there is omitted.
 func (o *Offering) LinksOf(k RequestKey, e *Environment, version string, spec *RequestSpec, outputs map[string]any) (links []Link) {
 	if o == nil || len(o.links) == 0 || e == nil || spec == nil {
 		return nil

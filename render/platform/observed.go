@@ -37,7 +37,7 @@ type outputSpec struct {
 	}
 }
 
-// The bounds of observed outputs: how long a value may be, and the pattern that it is held to.
+// The bounds of observed outputs: how long a value may be, and the pattern that it has to match.
 const (
 	maxObserved        = 4 << 10
 	maxObservedPattern = 1000
@@ -171,7 +171,7 @@ func (o ObservedOutput) Read(object map[string]any) (value any, fault string) {
 	return o.accept(value)
 }
 
-// accept returns a value as records hold it, or why none may hold it.
+// accept returns a value as records have it, or why none may have it.
 func (o ObservedOutput) accept(value any) (accepted any, fault string) {
 	if value == nil {
 		return nil, o.Path + " is null"

@@ -3,6 +3,7 @@ package platform
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Masterminds/semver/v3"
@@ -145,7 +146,38 @@ func (o *Offering) parameters() []string {
 
 // checkConstraint checks a semver constraint.
 func checkConstraint(d *document, field, value string) {
+	if plainNumbers(value) {
+		return
+	}
 	if _, err := semver.NewConstraint(value); value == "" || err != nil {
 		d.problem(field, "version", "%q is no version constraint; write one such as %q, %q or %q", wording.Shorten(value), "1", "~1.4", "1.4.2")
 	}
+}
+
+// plainNumbers says whether a constraint is up to three plain numbers, as nearly all are: to parse one takes several regular
+// expressions, for each of the requests of a large merge.
+func plainNumbers(constraint string) bool {
+	for range 3 {
+		number, rest, more := strings.Cut(constraint, ".")
+		if !plainNumber(number) {
+			return false
+		}
+		if !more {
+			return true
+		}
+		constraint = rest
+	}
+	return false
+}
+
+func plainNumber(text string) bool {
+	if text == "" || len(text) > 9 || text[0] == '0' && len(text) > 1 {
+		return false
+	}
+	for _, c := range []byte(text) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }

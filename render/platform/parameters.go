@@ -78,7 +78,7 @@ func depth(value map[string]any, path string) int {
 	return 0
 }
 
-// release is the digest of a request's content with a version. A hold belongs to no release.
+// release is the digest of a request's content with a version. A Hold belongs to no release.
 func release(r *Request, v *Version) string {
 	return Digest(map[string]any{
 		"team": r.Key.Team, "name": r.Key.Name, "request": r.Spec.Released(), "version": v.Number.String(), "versionDigest": v.Digest,

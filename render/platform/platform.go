@@ -23,7 +23,7 @@ type Platform struct {
 
 	Notifications map[string]*Notification
 
-	// Problems holds every Problem and Warning, sorted by file, line, column and text.
+	// Problems has every Problem and Warning, sorted by file, line, column and text.
 	Problems []Problem
 
 	parts
@@ -47,7 +47,7 @@ func (p *Platform) Request(k RequestKey) *Request { return p.teams[k.Team].reque
 func (p *Platform) Instances(environment string) []*Instance { return p.instances[environment] }
 
 // Broken says that a request is in an environment, or may be, but cannot be resolved there: the release that it has stays as
-// it is. Of a request that is neither among Instances nor Broken nothing is left in that environment.
+// it is. Of a request that is neither among Instances nor Broken nothing remains in that environment.
 func (p *Platform) Broken(environment string, k RequestKey) bool {
 	if e := p.Environments[environment]; e == nil || e.Broken {
 		return e != nil || p.tree.mayExist("environments/"+environment+".yaml")

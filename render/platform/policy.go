@@ -96,10 +96,10 @@ func groupName(group string) string {
 	return "the group " + wording.Shorten(group)
 }
 
-// Denies says whether an object that does not pass the policy is refused, or only warned of.
+// Denies says whether an object that breaks the policy is refused, or only warned of.
 func (p *Policy) Denies() bool { return p.Action == "deny" }
 
-// Judges says whether objects of an environment are held to the policy. A Broken one judges nothing.
+// Judges says whether objects of an environment are checked against the policy. A Broken one judges nothing.
 func (p *Policy) Judges(environment string) bool {
 	if p.Broken {
 		return false
@@ -107,7 +107,7 @@ func (p *Policy) Judges(environment string) bool {
 	return len(p.Environments) == 0 || slices.Contains(p.Environments, environment)
 }
 
-// Matches says whether objects of a kind are held to the policy.
+// Matches says whether objects of a kind are checked against the policy.
 func (p *Policy) Matches(group, kind string) bool {
 	if len(p.Validations) == 0 {
 		return false
@@ -115,8 +115,8 @@ func (p *Policy) Matches(group, kind string) bool {
 	return len(p.Kinds) == 0 || slices.ContainsFunc(p.Kinds, func(k Kind) bool { return k.Group == group && k.Kind == kind })
 }
 
-// Judge holds one rendered object to the policy. The variables are those of an Inputs object and object. It returns
-// the messages of the validations that the object does not pass, and a Problem for each that cannot be evaluated,
+// Judge checks one rendered object against the policy. The variables are those of an Inputs object and object. It returns
+// the messages of the validations that the object fails, and a Problem for each that cannot be evaluated,
 // which begins with the name of the object.
 //
 // The cost is in the steps that CEL counts, of which one expression may take a million. Once it is more than most nothing else is

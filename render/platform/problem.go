@@ -66,8 +66,10 @@ func (p Problem) Cleaned() Problem {
 
 // Compare orders Problems as a reader meets them: by file, line, column, environment and text.
 func (p Problem) Compare(o Problem) int {
+	if file := strings.Compare(p.File, o.File); file != 0 {
+		return file // nearly always, and there may be very many
+	}
 	return cmp.Or(
-		strings.Compare(p.File, o.File),
 		cmp.Compare(p.Line, o.Line),
 		cmp.Compare(p.Column, o.Column),
 		strings.Compare(p.Environment, o.Environment),

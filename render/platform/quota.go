@@ -96,7 +96,7 @@ func quotaScope() *expression.Scope {
 	return s
 }
 
-// Counts reports whether the requests of an offering are held to the policy's quotas.
+// Counts reports whether the requests of an offering are counted against the policy's quotas.
 func (p *Policy) Counts(offering string) bool {
 	return len(p.Offerings) == 0 || slices.Contains(p.Offerings, offering)
 }

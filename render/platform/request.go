@@ -11,11 +11,11 @@ import (
 // requestFile is a request as its file says it, before any offering or environment is looked at.
 type requestFile struct {
 	request  *Request
-	source   source // to find a field's place again
+	source   source // to find a field's position again
 	named    string // as it calls itself
 	problems []Problem
 
-	// wrong holds the environments whose overrides have a Problem: the request is broken there only.
+	// wrong has the environments whose overrides have a Problem: the request is broken there only.
 	wrong map[string]bool
 
 	sealed map[string]*file // the sealed values, by environment

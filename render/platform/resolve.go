@@ -66,7 +66,7 @@ func checkReferences(p *Platform, f *requestFile) []Problem {
 func checkNamedEnvironments(p *Platform, d *document, r *Request) {
 	for _, env := range sortedKeys(r.Spec.Environments) {
 		if p.Environments[env] == nil && !p.tree.mayExist("environments/"+env+".yaml") {
-			message := fmt.Sprintf("no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
+			message := fmt.Sprintf("no environment %q%s", wording.Shorten(env), p.tree.hint("environments/"+env, func() string { return orThereIs(env, p.Environments) }))
 			at := d.at("spec.environments."+env, "unknown-environment", message)
 			at.Field = "spec.environments"
 			d.add(at)
@@ -81,7 +81,9 @@ func checkRequested(p *Platform, d *document, r *Request) {
 	case o == nil && p.tree.mayExist("offerings/"+r.Spec.Offering):
 		d.problem("spec.offering", "broken", "offering %s has a Problem", r.Spec.Offering)
 	case o == nil:
-		d.problem("spec.offering", "unknown-offering", "no offering %q%s", wording.Shorten(r.Spec.Offering), orThereIs(r.Spec.Offering, p.Offerings))
+		name := r.Spec.Offering
+		hint := p.tree.hint("offerings/"+name, func() string { return orThereIs(name, p.Offerings) })
+		d.problem("spec.offering", "unknown-offering", "no offering %q%s", wording.Shorten(name), hint)
 	case len(o.Teams) > 0 && !slices.Contains(o.Teams, r.Key.Team):
 		d.problem("spec.offering", "team", "team %s may not request %s; it is for %s", r.Key.Team, o.Name, wording.List(o.Teams))
 	case o.Broken:

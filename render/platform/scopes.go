@@ -17,8 +17,8 @@ func inputsScope() *expression.Scope {
 	return s
 }
 
-// placeScope has the variables that the name of a namespace may depend on.
-func placeScope() *expression.Scope {
+// namespaceScope has the variables that the name of a namespace may depend on.
+func namespaceScope() *expression.Scope {
 	s := expression.NewScope()
 	s.Declare("request", s.Object("request", map[string]*expression.Type{"team": expression.String}))
 	declareEnvironment(s)

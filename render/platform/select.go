@@ -11,7 +11,7 @@ import (
 
 // selectVersion finds the version that a request means in an environment: the highest published one that matches.
 // Withdrawn versions never match, experimental ones only by their exact number. A version with a Problem matches and
-// is then not taken, because taking another in its place would be a change that nobody asked for.
+// is then not taken, because taking another instead would be a change that nobody asked for.
 func selectVersion(d *document, f *requestFile, env string, o *Offering) *Version {
 	field, want := "spec.version", f.request.Spec.Version
 	if own := f.request.Spec.Environments[env].Version; own != "" {

@@ -7,7 +7,7 @@ import (
 	"transom.dev/render/strictyaml"
 )
 
-// A source is the text of a file, from which the place of a field is found again. Most files have no Problem, and trees are large,
+// A source is the text of a file, from which the position of a field is found again. Most files have no Problem, and trees are large,
 // so that no tree is kept beside the text.
 type source struct {
 	data   []byte

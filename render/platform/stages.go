@@ -44,7 +44,7 @@ func (l *Loader) loadEnvironments(p *Platform) {
 		next[name] = made
 		p.Environments[name] = made.value
 		if p.tree.mayExist("clusters") || p.tree.incomplete("environments/"+name) {
-			p.Environments[name] = made.value.withhold()
+			p.Environments[name] = made.value.keepingAll()
 		}
 		p.Problems = append(p.Problems, made.problems...)
 	}
@@ -93,7 +93,7 @@ func (l *Loader) checkState(d *document, e *Environment, users map[StateReposito
 	}
 }
 
-// checkEnvironments finds conflicts between environments: two that would write to one place, and promotion from one that
+// checkEnvironments finds conflicts between environments: two that would write to one repository, and promotion from one that
 // does not exist or that waits for this one.
 func (l *Loader) checkEnvironments(p *Platform) {
 	users := map[StateRepository][]string{}
@@ -117,7 +117,7 @@ func (l *Loader) checkEnvironments(p *Platform) {
 		}
 		if len(d.problems) > 0 {
 			p.Problems = append(p.Problems, d.problems...)
-			p.Environments[name] = e.withhold()
+			p.Environments[name] = e.keepingAll()
 		}
 	}
 }

@@ -23,7 +23,7 @@ func underTeam(name string) string {
 	return file
 }
 
-// A stray is a file of ours at a place where it means nothing.
+// A stray is a file of ours at a path where it means nothing.
 type stray struct {
 	kind, name string
 	parts      []string // of its path, from the folder of ours that it is in or was meant to be in
@@ -39,11 +39,11 @@ func strayOf(f *file, parts []string) (s stray, ok bool) {
 	if s.name == "" || !fs.ValidPath(s.name) || strings.ContainsAny(s.name, "/*") {
 		s.name = strings.TrimSuffix(path.Base(f.path), path.Ext(f.path))
 	}
-	return s, d.object.Text("apiVersion") == APIVersion && s.place() != ""
+	return s, d.object.Text("apiVersion") == APIVersion && s.properPath() != ""
 }
 
-// place is where the file belongs, as far as its content and its path tell; empty where its kind is none of ours.
-func (s stray) place() string {
+// properPath is where the file belongs, as far as its content and its path tell; empty where its kind is none of ours.
+func (s stray) properPath() string {
 	within := func(folder, unknown string) string {
 		if s.parts[0] == folder && len(s.parts) > 2 {
 			return s.parts[1]
@@ -78,7 +78,7 @@ func (s stray) place() string {
 	return ""
 }
 
-// reportMisplaced reports a file that means nothing where it is. One of our kinds is not taken for absent from its place: moving a
+// reportMisplaced reports a file that means nothing where it is. One of our kinds is not taken for absent from its proper path: moving a
 // file must not delete a database. Nor is a request that only lost its extension, whatever else is in the file.
 func (w *walker) reportMisplaced(f *file, parts []string) {
 	s, ours := strayOf(f, parts)
@@ -93,13 +93,13 @@ func (w *walker) reportMisplaced(f *file, parts []string) {
 	case renamed:
 		w.warn(f.path, "misplaced", fmt.Sprintf("means nothing here; rename it to %s.yaml", path.Base(stem)))
 	default:
-		w.warn(f.path, "misplaced", "means nothing here; there is "+places[parts[0]])
+		w.warn(f.path, "misplaced", "means nothing here; there is "+properPaths[parts[0]])
 	}
 }
 
-// reportStray reports a file of ours at a wrong place, and keeps the placements that it stands for.
+// reportStray reports a file of ours at a wrong path, and keeps the placements that it stands for.
 func (w *walker) reportStray(f *file, s stray) {
-	right, p := s.place(), Problem{File: f.path, Rule: "misplaced"}
+	right, p := s.properPath(), Problem{File: f.path, Rule: "misplaced"}
 	if _, err := fs.Stat(w.fsys, right); err == nil {
 		p.Message = fmt.Sprintf("is %s, which means nothing here; %s is there already: delete one of them", article(s.kind), right)
 		w.tree.problems = append(w.tree.problems, p)
@@ -190,7 +190,7 @@ func (w *walker) visitForeignFolder(dir string, parts []string) error {
 	return nil
 }
 
-// checkForeignFile reports a file of ours outside our folders, unless its place is taken: then it is a copy, and an example.
+// checkForeignFile reports a file of ours outside our folders, unless its proper path is taken: then it is a copy, and an example.
 func (w *walker) checkForeignFile(name, id string, parts []string) error {
 	if !isYAML(name) {
 		return nil
@@ -204,7 +204,7 @@ func (w *walker) checkForeignFile(name, id string, parts []string) error {
 	if !ours {
 		return nil
 	}
-	if _, err := fs.Stat(w.fsys, s.place()); err == nil {
+	if _, err := fs.Stat(w.fsys, s.properPath()); err == nil {
 		return nil
 	}
 	w.reportStray(f, s)

@@ -1,6 +1,6 @@
 package platform
 
-// Transition holds an instance's parameters to the rules of its version's schema that ask for the value before, oldSelf: the
+// Transition checks an instance's parameters against the rules of its version's schema that ask for the value before, oldSelf: the
 // parameters of from, the request of the same offering that its environment runs, if any.
 func (p *Platform) Transition(i *Instance, from *RequestSpec) []Problem {
 	if from == nil {

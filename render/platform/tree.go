@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/Masterminds/semver/v3"
 
@@ -42,12 +43,25 @@ type tree struct {
 
 	notifications map[string]*file // by name
 
-	// opaque holds paths whose content cannot be known, such as a symbolic link's: everything that would be there may
+	// opaque has paths whose content cannot be known, such as a symbolic link's: everything that would be there may
 	// exist and is not to be taken for absent. One that begins with anyTeam is a request of whatever team.
 	opaque   []string
 	problems []Problem
 
 	strays map[string]string // clusters whose file is elsewhere, by name: their placements stay
+
+	hints sync.Map // ends of messages about objects that there are not, by path
+}
+
+// hint is the end of a message about an object that there is not. It is made once for each path: very many requests may make the
+// same mistake, and to compare a name with all others takes time.
+func (t *tree) hint(at string, end func() string) string {
+	if made, ok := t.hints.Load(at); ok {
+		return made.(string)
+	}
+	made := end()
+	t.hints.Store(at, made)
+	return made
 }
 
 // teamFiles is the files below requests/<team>. It is the same value in the next load if all of them are the same.
@@ -333,8 +347,8 @@ func (t *tree) overlay(environment, name string, f *file) {
 	t.overlays[environment][name] = append(t.overlays[environment][name], f)
 }
 
-// places says where the files of each folder belong.
-var places = map[string]string{
+// properPaths says where the files of each folder belong.
+var properPaths = map[string]string{
 	"clusters":      "clusters/<cluster>.yaml",
 	"decisions":     "decisions/<environment>/<name>.yaml",
 	"environments":  "environments/<environment>.yaml and environments/<environment>/<overlay>/",

@@ -75,7 +75,7 @@ func (v *Version) boundTo(d *document, s versionSpec, known offered) *Version {
 	return &bound
 }
 
-// at returns the version at the stage of its life that its offering says, where removal is the place of its last day.
+// at returns the version at the stage of its life that its offering says, where removal is the position of its last day.
 func (v *Version) at(l lifecycleSpec, removal Problem) *Version {
 	live := *v
 	live.removal = removal

@@ -17,7 +17,7 @@ type Danger string
 // The dangers that a plan cautions against.
 const (
 	Replacement Danger = "replacement" // an object would have to be deleted and created anew
-	DataLoss    Danger = "data loss"   // an object that holds data goes, or is left behind
+	DataLoss    Danger = "data loss"   // an object that has data goes, or stays behind
 	Deletion    Danger = "deletion"    // objects go
 	Renaming    Danger = "rename"      // a request goes and comes back under another name
 )
@@ -93,16 +93,16 @@ func (c Change) replacing() string {
 	return "so it is deleted, with what it owns, and created anew"
 }
 
-// removal cautions against the loss of an object and of its data. An object that applying spares is left behind instead.
+// removal cautions against the loss of an object and of its data. An object that applying spares stays behind instead.
 func (g *gathering) removal(c Change) {
 	key := platform.RequestKey{Team: c.Team, Name: c.Request}
 	switch {
 	case c.spared && (g.deletion(key) != platform.DeletionDelete || !c.prunable):
 		g.add(c, DataLoss, fmt.Sprintf("%s is left behind: nothing manages or deletes it any more", c.Object()))
 		return
-	case c.holdsData && c.claimsGo:
+	case c.hasData && c.claimsGo:
 		g.add(c, DataLoss, fmt.Sprintf("%s is deleted, and the claims of its pods with their data", c.Object()))
-	case c.holdsData:
+	case c.hasData:
 		g.add(c, DataLoss, fmt.Sprintf("%s is deleted: the claims of its pods stay with their data, but nothing uses them", c.Object()))
 	case c.spared:
 		g.add(c, DataLoss, fmt.Sprintf("%s is deleted with what is in it", c.Object()))

@@ -55,11 +55,11 @@ type Change struct {
 	Diff      string   `json:"diff,omitempty"`      // lines that begin with '-', '+' or ' ', and "@@" between distant ones
 
 	// These are for the cautions about an object that is removed or replaced.
-	holdsData bool // pods of it have claims
-	claimsGo  bool // and those are deleted with it
-	spared    bool // applying deletes it only where it is prunable
-	prunable  bool
-	remade    bool // annotated so that applying deletes it and makes it anew
+	hasData  bool // pods of it have claims
+	claimsGo bool // and those are deleted with it
+	spared   bool // applying deletes it only where it is prunable
+	prunable bool
+	remade   bool // annotated so that applying deletes it and makes it anew
 }
 
 // Object names the object that changes, as people know it: KIND NAMESPACE/NAME.
@@ -104,7 +104,7 @@ func manifestFiles(after *render.State) (files []string) {
 	return files
 }
 
-// changeOf names the placement or the namespace whose manifests a file holds, as changes of its objects do.
+// changeOf names the placement or the namespace whose manifests a file has, as changes of its objects do.
 func changeOf(file string) (in Change, ok bool) {
 	if cluster, key, ok := state.ParseManifestFile(file); ok {
 		return Change{Cluster: cluster, Team: key.Team, Request: key.Name}, true
@@ -169,7 +169,7 @@ func compare(in Change, was, is []byte, custom immutable.Lookup) ([]Change, erro
 func (c *Change) lose(id objectID, old document) {
 	if id.group == "apps" && id.kind == "StatefulSet" {
 		claims, _ := manifests.At(old.object, "spec.volumeClaimTemplates").([]any)
-		c.holdsData = len(claims) > 0
+		c.hasData = len(claims) > 0
 		c.claimsGo = manifests.At(old.object, "spec.persistentVolumeClaimRetentionPolicy.whenDeleted") == "Delete"
 	}
 	annotations := annotationsOf(old)

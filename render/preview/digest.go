@@ -16,11 +16,11 @@ func Digest(before *render.Base, after *render.State) (string, error) {
 	for k, release := range after.Releases {
 		base := before.Releases[k]
 		if base != nil && slices.ContainsFunc(after.LetGo, func(cluster string) bool { return base.Clusters[cluster].Revision != "" }) {
-			left := maps.Clone(base.Clusters)
+			remaining := maps.Clone(base.Clusters)
 			for _, cluster := range after.LetGo {
-				delete(left, cluster)
+				delete(remaining, cluster)
 			}
-			base = base.WithClusters(left)
+			base = base.WithClusters(remaining)
 		}
 		proposals = append(proposals, state.Proposal{Base: base, Next: release})
 	}

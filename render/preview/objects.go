@@ -121,7 +121,7 @@ func covered(desired, canonical, live any) any {
 	return live
 }
 
-// coveredFields is covered for the fields of an object. One without a value that the canonical form leaves out is left out by the API
+// coveredFields is covered for the fields of an object. One without a value that the canonical form leaves out is omitted by the API
 // server, too.
 func coveredFields(desired map[string]any, canonical any, live map[string]any) map[string]any {
 	part, forms := map[string]any{}, fieldsOf(canonical)
@@ -138,7 +138,7 @@ func coveredFields(desired map[string]any, canonical any, live map[string]any) m
 	return part
 }
 
-// coveredItems is covered for lists. Items with a name belong to each other by that, others by their place; items of the cluster that
+// coveredItems is covered for lists. Items with a name belong to each other by that, others by their index; items of the cluster that
 // are beyond the desired ones are shown, unless they have a name: others may own these.
 func coveredItems(desired []any, canonical any, live []any) []any {
 	part := []any{}

@@ -18,7 +18,7 @@ import (
 // everything that the platform's head yields has been promoted as far as there.
 type Preview struct {
 	// Now is the state that the environment takes without promotion. One that promotes from no other takes everything. Any
-	// other renders the releases that it has anew, as its own file, clusters and overlays are now. How fast that goes is left
+	// other renders the releases that it has anew, as its own file, clusters and overlays are now. How fast that goes is up
 	// to gates and waves, and to a rollout over many instances.
 	Now *render.State
 

@@ -10,7 +10,7 @@ import (
 )
 
 // Effects lists the effects of an upgrade from one manifest to the next one that the authors of a version should know: fields
-// that Kubernetes does not let change, objects that go, and data that goes or is left behind.
+// that Kubernetes does not let change, objects that go, and data that goes or stays behind.
 func Effects(before, after []byte, custom immutable.Lookup) ([]string, error) {
 	old, err := documents(manifests.Split(before))
 	if err != nil {
@@ -45,9 +45,9 @@ func dataOf(id objectID, d document) string {
 	var c Change
 	c.Request = id.name // of some request, not of a team's namespace
 	switch c.lose(id, d); {
-	case c.holdsData && c.claimsGo:
+	case c.hasData && c.claimsGo:
 		return " and the claims of its pods with their data"
-	case c.holdsData:
+	case c.hasData:
 		return ": the claims of its pods stay with their data, but nothing uses them"
 	case c.spared && c.prunable:
 		return " with what is in it"

@@ -20,26 +20,26 @@ import (
 // refuse cannot be told.
 func Narrowed(name string, before, after *Schema) []Mistake {
 	c := &comparison{}
-	c.compare(place{parameter: name}, before.structural, after.structural)
+	c.compare(part{parameter: name}, before.structural, after.structural)
 	return c.found
 }
 
 // A comparison is the walk over two schemas.
 type comparison struct{ found []Mistake }
 
-// A place is a part of a schema: as a field of it, and as the parameter that people write there.
-type place struct{ field, parameter string }
+// A part is one of a schema: as a field of it, and as the parameter that people write there.
+type part struct{ field, parameter string }
 
-func (p place) property(name string) place {
-	return place{fieldpath.Join(p.field, "properties."+name), p.parameter + "." + name}
+func (p part) property(name string) part {
+	return part{fieldpath.Join(p.field, "properties."+name), p.parameter + "." + name}
 }
 
-// others is the place of the properties that a schema does not name.
-func (p place) others(name string) place {
-	return place{fieldpath.Join(p.field, "additionalProperties"), p.parameter + "." + name}
+// others is the part of the properties that a schema does not name.
+func (p part) others(name string) part {
+	return part{fieldpath.Join(p.field, "additionalProperties"), p.parameter + "." + name}
 }
 
-func (c *comparison) report(p place, keyword, format string, args ...any) {
+func (c *comparison) report(p part, keyword, format string, args ...any) {
 	field := p.field
 	if keyword != "" {
 		field = fieldpath.Join(field, keyword)
@@ -47,7 +47,7 @@ func (c *comparison) report(p place, keyword, format string, args ...any) {
 	c.found = append(c.found, Mistake{Field: field, Message: p.parameter + " " + fmt.Sprintf(format, args...)})
 }
 
-func (c *comparison) compare(p place, old, new *structural.Structural) {
+func (c *comparison) compare(p part, old, new *structural.Structural) {
 	if old == nil || new == nil || old == new || !c.types(p, old, new) {
 		return
 	}
@@ -68,7 +68,7 @@ func limits(s *structural.Structural) *structural.ValueValidation {
 	return s.ValueValidation
 }
 
-func (c *comparison) types(p place, old, new *structural.Structural) bool {
+func (c *comparison) types(p part, old, new *structural.Structural) bool {
 	same := old.Type == new.Type && old.XIntOrString == new.XIntOrString
 	if same || takesType(new, old.Type) {
 		return true
@@ -112,7 +112,7 @@ func rest(s *structural.Structural) *structural.Structural {
 
 // properties compares the fields of objects. A field that the one names may be among the additional properties that the
 // other allows.
-func (c *comparison) properties(p place, old, new *structural.Structural) {
+func (c *comparison) properties(p part, old, new *structural.Structural) {
 	oldRest, newRest := rest(old), rest(new)
 	for _, name := range slices.Sorted(maps.Keys(old.Properties)) {
 		was := old.Properties[name]
@@ -141,7 +141,7 @@ func (c *comparison) properties(p place, old, new *structural.Structural) {
 }
 
 // required compares which fields must be written: a field with a default need not be.
-func (c *comparison) required(p place, old, new *structural.Structural) {
+func (c *comparison) required(p part, old, new *structural.Structural) {
 	for _, name := range slices.Sorted(slices.Values(limits(new).Required)) {
 		was, is := old.Properties[name], new.Properties[name]
 		couldBeAbsent := !required(old, name) || was.Default.Object != nil
@@ -152,8 +152,8 @@ func (c *comparison) required(p place, old, new *structural.Structural) {
 }
 
 // items compares lists.
-func (c *comparison) items(p place, old, new *structural.Structural) {
-	c.compare(place{fieldpath.Join(p.field, "items"), p.parameter + "[]"}, old.Items, new.Items)
+func (c *comparison) items(p part, old, new *structural.Structural) {
+	c.compare(part{fieldpath.Join(p.field, "items"), p.parameter + "[]"}, old.Items, new.Items)
 	kind := func(s *structural.Structural) string { return *cmp.Or(s.XListType, ptr.To("atomic")) }
 	switch {
 	case kind(new) == "atomic":
@@ -165,7 +165,7 @@ func (c *comparison) items(p place, old, new *structural.Structural) {
 }
 
 // conditions compares the schemas that are combined of others. Whether two of them allow the same values is not examined.
-func (c *comparison) conditions(p place, old, new *structural.Structural) {
+func (c *comparison) conditions(p part, old, new *structural.Structural) {
 	was, is := limits(old), limits(new)
 	if !among(was.AllOf, is.AllOf) {
 		c.report(p, "allOf", "must meet a further condition")
@@ -193,7 +193,7 @@ func among(all, some []structural.NestedValueValidation) bool {
 }
 
 // values compares the constraints that the two put on single values.
-func (c *comparison) values(p place, old, new *structural.ValueValidation) {
+func (c *comparison) values(p part, old, new *structural.ValueValidation) {
 	if new.Pattern != "" && new.Pattern != old.Pattern {
 		c.report(p, "pattern", "has another pattern, %s", new.Pattern)
 	}
@@ -219,7 +219,7 @@ func (c *comparison) values(p place, old, new *structural.ValueValidation) {
 }
 
 // bound reports a limit that allows less: a lower one (sign 1) that rose, or an upper one (sign -1) that fell.
-func bound[N int64 | float64](c *comparison, p place, name string, old, new *N, sign N, exclusive bool) {
+func bound[N int64 | float64](c *comparison, p part, name string, old, new *N, sign N, exclusive bool) {
 	switch {
 	case new == nil:
 	case old == nil:
@@ -231,7 +231,7 @@ func bound[N int64 | float64](c *comparison, p place, name string, old, new *N, 
 	}
 }
 
-func (c *comparison) enum(p place, old, new []structural.JSON) {
+func (c *comparison) enum(p part, old, new []structural.JSON) {
 	if len(new) == 0 {
 		return
 	}

@@ -74,7 +74,7 @@ func newSchema(props *apiextensions.JSONSchemaProps) (*Schema, error) {
 // schemaRoot is where the schema stands in the definition that checkSchema makes around it.
 const schemaRoot = "spec.validation.openAPIV3Schema.properties[parameters]"
 
-// checkSchema holds the schema to all that an API server asks of a CustomResourceDefinition, by having the API
+// checkSchema checks the schema against all that an API server asks of a CustomResourceDefinition, by having the API
 // server's own code look at one.
 func checkSchema(props *apiextensions.JSONSchemaProps) []Mistake {
 	crd := &apiextensions.CustomResourceDefinition{

@@ -45,7 +45,7 @@ func (s *Schema) fill(value map[string]any) (out map[string]any, ok bool) {
 	return out, true
 }
 
-// Transition holds a value to the rules that ask for the value before it, oldSelf. A value before that has other types than the
+// Transition checks a value against the rules that ask for the value before it, oldSelf. A value before that has other types than the
 // schema says now, or that would come to too much, was no step before this one.
 func (s *Schema) Transition(before, value map[string]any) (wrong []Mistake) {
 	if s.rules == nil {

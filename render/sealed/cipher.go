@@ -21,7 +21,7 @@ var ciphertext = regexp.MustCompile(`^ENC\[AES256_GCM,data:([A-Za-z0-9+/=]+),iv:
 
 var errDamaged = errors.New("it is not as it was sealed")
 
-// encrypt seals a text; the path of its field is sealed with it, so that values cannot change places.
+// encrypt seals a text; the path of its field is sealed with it, so that values cannot be exchanged.
 func encrypt(key []byte, text, path string) string {
 	nonce := make([]byte, nonceSize)
 	_, _ = rand.Read(nonce) // it never fails

@@ -15,7 +15,7 @@ const (
 	AnnotationPrune        = "transom.dev/prune"         // whether the applier may delete the object
 	AnnotationPruneOrder   = "transom.dev/prune-order"   // PruneFirst, or nothing
 	AnnotationReplace      = "transom.dev/replace"       // "true": the applier may delete the object to make it anew
-	AnnotationStep         = "transom.dev/step"          // the object's place in the order in which an instance is applied
+	AnnotationStep         = "transom.dev/step"          // the object's position in the order in which an instance is applied
 	AnnotationGenerate     = "transom.dev/generate"      // on a Secret: what its values are
 	AnnotationGenerateKeys = "transom.dev/generate-keys" // on a Secret: the keys that get a generated value
 	AnnotationSealed       = "transom.dev/sealed"        // on a Secret: the keys whose values a request gives

@@ -13,7 +13,7 @@ const (
 	ClustersDir = "clusters" // clusters/<cluster>/<team>/<request>.yaml and clusters/<cluster>/<team>/_namespace.yaml
 )
 
-// namespaceFile holds the manifests of a team's namespace. No request has its name, because a request's begins with a letter.
+// namespaceFile has the manifests of a team's namespace. No request has its name, because a request's begins with a letter.
 const namespaceFile = "_namespace.yaml"
 
 // Top lists the names at the top of a state repository, sorted.
@@ -24,8 +24,11 @@ func ReleaseFile(k platform.RequestKey) string {
 	return ReleasesDir + "/" + k.Team + "/" + k.Name + ".yaml"
 }
 
-// ClusterDir is the directory that holds all manifests of a cluster.
+// ClusterDir is the directory that has all manifests of a cluster.
 func ClusterDir(cluster string) string { return ClustersDir + "/" + cluster }
+
+// IsBelowClusters reports whether a path is below the directory of all clusters: a manifest of a request or of a namespace.
+func IsBelowClusters(file string) bool { return strings.HasPrefix(file, ClustersDir+"/") }
 
 // ManifestFile is the path of a request's manifests for a cluster.
 func ManifestFile(cluster string, k platform.RequestKey) string {

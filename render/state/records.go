@@ -7,7 +7,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Records are the Release files that a state holds, by request. A value is never changed, so several goroutines may keep it: With
+// Records are the Release files that a state has, by request. A value is never changed, so several goroutines may keep it: With
 // makes the next value, which shares the teams without a change. So the difference between two values is found in the teams that
 // they do not share. The zero value has no record.
 type Records struct{ teams map[string]*teamRecords }

@@ -37,7 +37,7 @@ type Release struct {
 	Adopt    bool                      `json:"adopt,omitempty"`
 
 	// Installed is the release that the instance had first here, with which the hooks of its chart's installation run. It is empty
-	// where no chart with hooks was there then. While no release was healthy here, each takes the place of the one before it, and
+	// where no chart with hooks was there then. While no release was healthy here, each replaces the one before it, and
 	// InstalledAgain says so.
 	Installed      string `json:"installed,omitempty"`
 	InstalledAgain bool   `json:"installedAgain,omitempty"`
@@ -143,7 +143,7 @@ type Proof struct {
 	At            time.Time             `json:"at"`
 }
 
-// Ran is a release that was healthy here in all waves, and the state commit that holds its records and bytes.
+// Ran is a release that was healthy here in all waves, and the state commit that has its records and bytes.
 type Ran struct {
 	Digest  string `json:"digest"`
 	Version string `json:"version"`
@@ -155,14 +155,14 @@ type Ran struct {
 type Left struct {
 	Release string `json:"release"`
 	Commit  string `json:"commit"`          // the platform commit that yielded it
-	State   string `json:"state,omitempty"` // the state commit that held its bytes when it was left
+	State   string `json:"state,omitempty"` // the state commit that had its bytes when it was left
 }
 
 // TakenBack is a release that had not come to be healthy here when one that was healthy before took its place again, because
 // a person reverted its merge.
 type TakenBack struct {
 	Release string `json:"release"`
-	State   string `json:"state"` // the state commit that held its bytes
+	State   string `json:"state"` // the state commit that had its bytes
 }
 
 // Failure is a render key that failed here and is not taken again by itself.
@@ -174,7 +174,7 @@ type Failure struct {
 	Group     string    `json:"group,omitempty"`
 	Object    string    `json:"object,omitempty"`
 	Message   string    `json:"message"`
-	State     string    `json:"state,omitempty"` // the state commit that held its bytes, if the cluster had them
+	State     string    `json:"state,omitempty"` // the state commit that had its bytes, if the cluster had them
 	At        time.Time `json:"at"`
 	Approvals []string  `json:"approvals,omitempty"` // digests of the Approvals that admitted it: a later one readmits it once
 }

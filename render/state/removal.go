@@ -9,7 +9,7 @@ func (r *Release) RemovalDigest() string {
 	})
 }
 
-// NeverPruned reports whether the applier does not delete objects of a kind by itself, because they may hold data that cannot
+// NeverPruned reports whether the applier does not delete objects of a kind by itself, because they may have data that cannot
 // be made again.
 func NeverPruned(group, kind string) bool {
 	switch kind {

@@ -3,7 +3,6 @@ package strictyaml
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -90,8 +89,8 @@ func (d *decoder) decodeStruct(n, at *yaml.Node, field string, out reflect.Value
 	if !d.checkKind(n, at, field, yaml.MappingNode, "an object") {
 		return
 	}
-	fields := fieldsOf(out.Type())
-	set := map[string]bool{}
+	shape := shapeOf(out.Type())
+	set := make(map[string]bool, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		name := fieldpath.Join(field, key.Value)
@@ -99,40 +98,39 @@ func (d *decoder) decodeStruct(n, at *yaml.Node, field string, out reflect.Value
 			d.setMark(m, value, key, field)
 			continue
 		}
-		index, known := fields[key.Value]
+		index, known := shape.fields[key.Value]
 		if !known {
-			d.report(key, name, "unknown-field", "unknown field"+wording.Suggest(key.Value, slices.Sorted(maps.Keys(fields))))
+			d.report(key, name, "unknown-field", "unknown field"+wording.Suggest(key.Value, shape.names))
 			continue
 		}
 		set[key.Value] = true
-		if d.misstatedDuration(out.Type().Field(index), value, key, name) {
+		if f := shape.types[index]; f.isDuration && d.misstatedDuration(value, key, name) {
 			continue
 		}
 		d.decodeValue(value, key, name, out.Field(index))
-		d.checkOneOf(out.Type().Field(index), key, name, out.Field(index))
+		d.checkOneOf(shape.types[index].oneOf, key, name, out.Field(index))
 	}
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if out.Type().Field(fields[name]).Tag.Get("decode") == "required" && !set[name] {
+	for _, name := range shape.required {
+		if !set[name] {
 			d.report(at, fieldpath.Join(field, name), "required", "is required")
 		}
 	}
 }
 
 // misstatedDuration reports a number where a duration is wanted: quotes alone would not make it one.
-func (d *decoder) misstatedDuration(f reflect.StructField, n, at *yaml.Node, field string) bool {
-	if f.Tag.Get("is") != "duration" || n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" {
+func (d *decoder) misstatedDuration(n, at *yaml.Node, field string) bool {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" {
 		return false
 	}
 	d.report(at, field, "type", fmt.Sprintf("must be a duration such as 30m or 1h30m, not %s; write its unit, as in %ss or %sm", describe(n), n.Value, n.Value))
 	return true
 }
 
-func (d *decoder) checkOneOf(f reflect.StructField, at *yaml.Node, field string, out reflect.Value) {
-	tag := f.Tag.Get("oneof")
-	if tag == "" || out.String() == "" {
+func (d *decoder) checkOneOf(known []string, at *yaml.Node, field string, out reflect.Value) {
+	if len(known) == 0 || out.String() == "" {
 		return
 	}
-	if known := strings.Split(tag, "|"); !slices.Contains(known, out.String()) {
+	if !slices.Contains(known, out.String()) {
 		d.report(at, field, "value", fmt.Sprintf("must be one of %s, not %q", wording.List(known), wording.Shorten(out.String()))+wording.Suggest(out.String(), known))
 	}
 }
@@ -223,12 +221,8 @@ func (d *decoder) decodeGeneric(n, at *yaml.Node, field string) any {
 }
 
 func (d *decoder) decodeScalar(n, at *yaml.Node, field string, out reflect.Value) {
-	want := map[reflect.Kind]string{
-		reflect.String: "a string", reflect.Bool: "a boolean", reflect.Int: "an integer", reflect.Int64: "an integer",
-		reflect.Float64: "a number",
-	}[out.Kind()]
 	if n.Kind != yaml.ScalarNode {
-		d.report(at, field, "type", fmt.Sprintf("must be %s, not %s", want, describe(n)))
+		d.report(at, field, "type", fmt.Sprintf("must be %s, not %s", wanted(out.Kind()), describe(n)))
 		return
 	}
 	v, wrong := scalar(n)
@@ -262,7 +256,23 @@ func (d *decoder) decodeScalar(n, at *yaml.Node, field string, out reflect.Value
 		d.report(at, field, "value", wrong)
 		return
 	}
-	d.report(at, field, "type", fmt.Sprintf("must be %s, not %s%s", want, describe(n), remedy(n, v, out.Kind())))
+	d.report(at, field, "type", fmt.Sprintf("must be %s, not %s%s", wanted(out.Kind()), describe(n), remedy(n, v, out.Kind())))
+}
+
+// wanted names the values that a Go value of a kind takes.
+func wanted(kind reflect.Kind) string {
+	switch kind {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "a boolean"
+	case reflect.Int, reflect.Int64:
+		return "an integer"
+	case reflect.Float64:
+		return "a number"
+	default:
+		return ""
+	}
 }
 
 // remedy says how to write a scalar so that it has the type that is wanted.
@@ -281,21 +291,4 @@ func remedy(n *yaml.Node, v any, want reflect.Kind) string {
 		}
 	}
 	return ""
-}
-
-// fieldsOf maps the names of a struct's fields to their index.
-func fieldsOf(t reflect.Type) map[string]int {
-	fields := make(map[string]int, t.NumField())
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "-" || !f.IsExported() {
-			continue
-		}
-		if name == "" {
-			name = strings.ToLower(f.Name[:1]) + f.Name[1:]
-		}
-		fields[name] = i
-	}
-	return fields
 }

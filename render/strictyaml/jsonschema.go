@@ -1,10 +1,7 @@
 package strictyaml
 
 import (
-	"maps"
 	"reflect"
-	"slices"
-	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 )
@@ -77,19 +74,16 @@ func (s *schemer) schemaOfSpecial(t reflect.Type, path string) map[string]any {
 }
 
 func (s *schemer) schemaOfStruct(t reflect.Type, path string) map[string]any {
-	properties, required := map[string]any{}, []any{}
-	fields := fieldsOf(t)
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		f, at := t.Field(fields[name]), path+"."+name
-		schema := s.schemaOf(f.Type, at)
-		if values := f.Tag.Get("oneof"); values != "" {
-			schema["enum"] = anyOf(strings.Split(values, "|"))
+	properties := map[string]any{}
+	shape := shapeOf(t)
+	for _, name := range shape.names {
+		index, at := shape.fields[name], path+"."+name
+		schema := s.schemaOf(t.Field(index).Type, at)
+		if values := shape.types[index].oneOf; len(values) > 0 {
+			schema["enum"] = anyOf(values)
 		}
 		if about := s.descriptions[at]; about != "" {
 			schema["description"] = about
-		}
-		if f.Tag.Get("decode") == "required" {
-			required = append(required, name)
 		}
 		properties[name] = schema
 	}
@@ -99,8 +93,8 @@ func (s *schemer) schemaOfStruct(t reflect.Type, path string) map[string]any {
 		}
 	}
 	out := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
-	if len(required) > 0 {
-		out["required"] = required
+	if len(shape.required) > 0 {
+		out["required"] = anyOf(shape.required)
 	}
 	return out
 }

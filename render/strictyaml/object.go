@@ -13,7 +13,7 @@ import (
 // An Object is the one object of a file, as its tree of nodes. The nil Object has no fields.
 type Object struct{ root *yaml.Node }
 
-// Parse scans a file that holds one object. It returns either the Object or the Problems of the file.
+// Parse scans a file that has one object. It returns either the Object or the Problems of the file.
 func Parse(data []byte) (*Object, []Problem) {
 	documents, wrong := Scan(data, Options{})
 	switch {

@@ -154,7 +154,7 @@ func sameShape(a, b *yaml.Node) bool {
 	return a.Kind == b.Kind && slices.EqualFunc(a.Content, b.Content, sameShape)
 }
 
-// emptyDocument says whether a document holds nothing at all, as one of only comments does.
+// emptyDocument says whether a document has nothing at all, as one of only comments does.
 func emptyDocument(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 && n.Anchor == ""
 }

@@ -12,7 +12,7 @@ const MaxMessage = 2048
 
 // Clean makes text from outside one that a terminal, a log and a page may show: control characters, terminal escapes and
 // marks that reverse the direction of writing become U+FFFD, but for line breaks and tabs, and text that is longer than
-// MaxMessage is cut, with the number of bytes that are left out.
+// MaxMessage is cut, with the number of bytes that are omitted.
 func Clean(text string) string {
 	if len(text) > MaxMessage {
 		end := MaxMessage - 64

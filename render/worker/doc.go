@@ -12,7 +12,7 @@
 //
 // A worker has an empty environment, no descriptors but three pipes and no way to open more, so that it starts no program
 // and opens no connection; where the kernel allows it, it has no network either. On Linux, the kernel enforces the limits
-// (RLIMIT_DATA, RLIMIT_CPU). Elsewhere only the garbage collector's limit and the wall clock are left. A worker ends with
+// (RLIMIT_DATA, RLIMIT_CPU). Elsewhere only the garbage collector's limit and the wall clock remain. A worker ends with
 // the process that started it, because its standard input does.
 //
 // Main makes a binary one that has workers. Where it was not called, as in most tests, jobs run in this process.

@@ -21,7 +21,7 @@ const memoryLimit = 512 << 20
 // outOfTime is the exit code of a worker that used up its processor time: that of a shell whose command met that signal.
 const outOfTime = 128 + 24
 
-// replaced is how much processor time a worker uses before another takes its place.
+// replaced is how much processor time a worker uses before another replaces it.
 const replaced = 300 * time.Second
 
 // Limits are the bounds of one run of a job.

@@ -53,7 +53,7 @@ func (p *pool) suspect(subject string) bool {
 	return false
 }
 
-// soon does a job if a short run is enough for it. Otherwise it is left to the background, where jobs go at once that
+// soon does a job if a short run is enough for it. Otherwise it goes to the background, where jobs go at once that
 // share their subject with one that is there.
 func (p *pool) soon(j kustomize.Job, ready func()) ([]*yaml.Node, error) {
 	key, err := keyOf(j)

@@ -20,7 +20,7 @@ import (
 // The bounds of the file of access.
 const (
 	mostBytes   = 1 << 20
-	mostHolders = 1000
+	mostEntries = 1000
 	mostGrants  = 1000
 )
 
@@ -41,9 +41,9 @@ const (
 //	oidc:                                    # people, in a browser
 //	  issuer: https://login.acme.example
 //	  clientID: transom
-//	  clientSecretFile: client-secret        # left out: a public client
+//	  clientSecretFile: client-secret        # omitted: a public client
 //	  url: https://transom.acme.example      # of the console; the issuer sends people back to its /login/callback
-//	  caFile: ca.pem                         # left out: the system's
+//	  caFile: ca.pem                         # omitted: the system's
 //	  scopes: [groups]                       # beside openid, profile and email
 //	  groupsClaim: groups
 //	  roles:
@@ -54,9 +54,9 @@ const (
 // Files are relative to it. A session key is 32 bytes in base64, one a line: the first one seals, all open. Without keyFile the
 // daemon makes a key when it starts, so that everybody logs in again after a restart.
 type settings struct {
-	Tokens     []*holder   `yaml:"tokens"`
-	Kubernetes *kubernetes `yaml:"kubernetes"`
-	OIDC       *issuer     `yaml:"oidc"`
+	Tokens     []*tokenEntry `yaml:"tokens"`
+	Kubernetes *kubernetes   `yaml:"kubernetes"`
+	OIDC       *issuer       `yaml:"oidc"`
 	Session    struct {
 		KeyFile  string        `yaml:"keyFile"`
 		Lifetime time.Duration `yaml:"lifetime"`
@@ -169,8 +169,8 @@ func (s *settings) load(dir string, secret func(file string) ([]byte, error)) er
 }
 
 func (s *settings) loadTokens() error {
-	if len(s.Tokens) > mostHolders {
-		return fmt.Errorf("tokens: %d are more than %d", len(s.Tokens), mostHolders)
+	if len(s.Tokens) > mostEntries {
+		return fmt.Errorf("tokens: %d are more than %d", len(s.Tokens), mostEntries)
 	}
 	for i, h := range s.Tokens {
 		if h == nil {
@@ -179,7 +179,7 @@ func (s *settings) loadTokens() error {
 		if err := h.check(); err != nil {
 			return fmt.Errorf("tokens[%d] %q: %w", i, h.Name, err)
 		}
-		if slices.ContainsFunc(s.Tokens[:i], func(o *holder) bool { return o.Name == h.Name || o.digest == h.digest }) {
+		if slices.ContainsFunc(s.Tokens[:i], func(o *tokenEntry) bool { return o.Name == h.Name || o.digest == h.digest }) {
 			return fmt.Errorf("tokens[%d] %q: an entry before it has this name or token", i, h.Name)
 		}
 	}

@@ -21,19 +21,19 @@ type Reviewer interface {
 
 // Options say how a Guard knows people.
 type Options struct {
-	// File is the file of access. Left out, nobody can log in.
+	// File is the file of access. Omitted, nobody can log in.
 	File string
 
 	// Unknown is the role of who shows no credentials; Anybody has to log in.
 	Unknown Role
 
-	// Reviews asks the cluster that the daemon runs in. Left out, the file of access may not speak of Kubernetes.
+	// Reviews asks the cluster that the daemon runs in. Omitted, the file of access may not speak of Kubernetes.
 	Reviews Reviewer
 
-	// ReadSecret reads a file that nobody else may read. Left out, it is os.ReadFile.
+	// ReadSecret reads a file that nobody else may read. Omitted, it is os.ReadFile.
 	ReadSecret func(file string) ([]byte, error)
 
-	// Now is the time. Left out, it is time.Now.
+	// Now is the time. Omitted, it is time.Now.
 	Now func() time.Time
 }
 
@@ -135,13 +135,13 @@ func (g *Guard) identify(r *http.Request) (Identity, error) {
 	return Identity{Role: g.unknown}, nil
 }
 
-// bearer finds the holder of a token. A client that failed too often is answered without asking anybody else.
+// bearer finds the tokenEntry of a token. A client that failed too often is answered without asking anybody else.
 func (g *Guard) bearer(r *http.Request, s *settings, token string) (Identity, error) {
-	if h := holderOf(s.Tokens, token); h != nil {
+	if h := entryOf(s.Tokens, token); h != nil {
 		return h.identity(), nil
 	}
 	if s.Kubernetes != nil && !strings.HasPrefix(token, tokenPrefix) {
-		user, known, err := g.reviews.ask(r.Context(), token, s.Kubernetes.Audience, func() bool { return g.failures.left(r) })
+		user, known, err := g.reviews.ask(r.Context(), token, s.Kubernetes.Audience, func() bool { return g.failures.mayFail(r) })
 		if err != nil {
 			return Identity{}, err
 		}

@@ -31,8 +31,8 @@ func newFailures() *failures { return &failures{clients: lru.New(mostClients)} }
 // add counts a failed login, and says whether the client may go on.
 func (f *failures) add(r *http.Request) bool { return f.counted(f.of(r).Allow(), &f.failed) }
 
-// left says whether a client may fail once more. Where it may not, that counts as a login that was refused.
-func (f *failures) left(r *http.Request) bool { return f.counted(f.of(r).Tokens() >= 1, nil) }
+// mayFail says whether a client may fail once more. Where it may not, that counts as a login that was refused.
+func (f *failures) mayFail(r *http.Request) bool { return f.counted(f.of(r).Tokens() >= 1, nil) }
 
 // counted counts a login: one that is limited was not even tried.
 func (f *failures) counted(may bool, tried *atomic.Uint64) bool {

@@ -68,7 +68,7 @@ func (g *Guard) Callback(w http.ResponseWriter, r *http.Request) {
 		subtle.ConstantTimeCompare([]byte(r.FormValue("state")), []byte(l.State)) == 1
 	dropCookie(w, loginCookie)
 	switch {
-	case !g.failures.left(r):
+	case !g.failures.mayFail(r):
 		writePage(w, http.StatusTooManyRequests, tooMany().Error(), again)
 		return
 	case !ours:
@@ -104,7 +104,7 @@ func (g *Guard) exchange(ctx context.Context, o *issuer, l login, code string) (
 	return person, groups, nil
 }
 
-// LoginByToken begins a session of the holder of a token.
+// LoginByToken begins a session of the tokenEntry of a token.
 func (g *Guard) LoginByToken(w http.ResponseWriter, r *http.Request) {
 	s := g.settings()
 	if s == nil {
@@ -112,7 +112,7 @@ func (g *Guard) LoginByToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, mostForm)
-	h := holderOf(s.Tokens, strings.TrimSpace(r.PostFormValue("token")))
+	h := entryOf(s.Tokens, strings.TrimSpace(r.PostFormValue("token")))
 	if h == nil {
 		code, message := http.StatusUnauthorized, "This token is not known here."
 		if !g.failures.add(r) {

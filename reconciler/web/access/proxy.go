@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Behind lets requests pass that come through a proxy in one of the networks, under the address and the host that the proxy says.
+// Behind lets requests through that come through a proxy in one of the networks, under the address and the host that the proxy says.
 // Without TLS, others could send their tokens in the clear: they are refused, but for this machine's own and for the paths that are
 // open. Without networks nobody is asked for a proxy, and nobody's word is taken for one's.
 func Behind(networks []netip.Prefix, open func(path string) bool, next http.Handler) http.Handler {

@@ -24,7 +24,7 @@ const (
 // mostCookie is how long a cookie may be: browsers keep 4 KiB.
 const mostCookie = 4000
 
-// A session is the content of the cookie of somebody who logged in. It holds no role: the role of its groups is looked up
+// A session is the content of the cookie of somebody who logged in. It has no role: the role of its groups is looked up
 // again for each request.
 type session struct {
 	ID      string    `json:"i"`

@@ -23,8 +23,8 @@ func NewToken() (token, digest string) {
 	return token, hex.EncodeToString(sum[:])
 }
 
-// A holder is a token in the file of access.
-type holder struct {
+// A tokenEntry is a token in the file of access.
+type tokenEntry struct {
 	Name   string `yaml:"name"`
 	Role   Role   `yaml:"role"`
 	Team   string `yaml:"team"`
@@ -34,7 +34,7 @@ type holder struct {
 }
 
 // check decodes the digest. Its errors never quote it: somebody may have written the token itself.
-func (h *holder) check() error {
+func (h *tokenEntry) check() error {
 	if h.Name == "" {
 		return fmt.Errorf("name is missing")
 	}
@@ -46,7 +46,7 @@ func (h *holder) check() error {
 	return checkRole(h.Role, h.Team)
 }
 
-func (h *holder) identity() Identity {
+func (h *tokenEntry) identity() Identity {
 	who := Identity{Name: h.Name, Role: h.Role}
 	if h.Team != "" {
 		who.Teams = []string{h.Team}
@@ -54,13 +54,13 @@ func (h *holder) identity() Identity {
 	return who
 }
 
-// holderOf finds the holder of a token. It compares with every entry, whatever it finds.
-func holderOf(holders []*holder, token string) (found *holder) {
+// entryOf finds the tokenEntry of a token. It compares with every entry, whatever it finds.
+func entryOf(entries []*tokenEntry, token string) (found *tokenEntry) {
 	if !strings.HasPrefix(token, tokenPrefix) {
 		return nil
 	}
 	digest := sha256.Sum256([]byte(token))
-	for _, h := range holders {
+	for _, h := range entries {
 		if subtle.ConstantTimeCompare(h.digest[:], digest[:]) == 1 {
 			found = h
 		}

@@ -91,7 +91,7 @@ func Clusters(s status.Status) []Cluster {
 // Problem is a mistake in the platform repository, with its remedy.
 type Problem struct{ platform.Problem }
 
-// ID is its place and its text. Fields on one line may have the same mistake.
+// ID is its position and its text. Fields on one line may have the same mistake.
 func (p Problem) ID() string {
 	about := ""
 	if p.Request != nil {
@@ -131,7 +131,7 @@ func Problems(s status.Status) []Problem {
 	return sorted(all)
 }
 
-// Drift is a field of ours that somebody else changed, and that is left alone, or a field that somebody set by hand beside those of
+// Drift is a field of ours that somebody else changed, and that is not touched, or a field that somebody set by hand beside those of
 // the manifest.
 type Drift struct {
 	Environment string              `json:"environment"`
@@ -141,7 +141,7 @@ type Drift struct {
 	Added *status.Added `json:"added,omitempty"` // the field that was set by hand; absent: it is one of the manifest
 }
 
-// ID is its place.
+// ID is its position.
 func (d Drift) ID() string {
 	return strings.Join([]string{d.Environment, d.Request.String(), d.Cluster, d.Object, d.Message}, "/")
 }
@@ -170,7 +170,7 @@ type Debt struct {
 	status.Decision
 }
 
-// ID is its place.
+// ID is its position.
 func (d Debt) ID() string { return d.Environment + "/" + d.File + "/" + d.About }
 
 // Debts lists the decisions in force of all environments.

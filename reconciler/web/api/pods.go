@@ -7,8 +7,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Place is an instance on a cluster, with its objects.
-type Place struct {
+// A Placement is an instance on a cluster, with its objects.
+type Placement struct {
 	Environment string
 	Cluster     string
 	Request     platform.RequestKey

@@ -66,25 +66,25 @@ type Options struct {
 	Board  Board
 	Person func(r *http.Request) Person
 
-	// Origin leads from an instance to the person who asked for it, and History lists its latest commits. Left out, or where they fail,
+	// Origin leads from an instance to the person who asked for it, and History lists its latest commits. Omitted, or where they fail,
 	// the pages say so.
 	Origin  func(ctx context.Context, environment string, request platform.RequestKey) ([]Rung, error)
 	History func(ctx context.Context, environment string, request platform.RequestKey) ([]Past, error)
 
 	// See looks at the pods of a placement for whoever asks. An error is one page that says why they see none; its method Code, if it
-	// has one, gives the status of the answer. Left out, no page shows pods.
+	// has one, gives the status of the answer. Omitted, no page shows pods.
 	See func(r *http.Request, l Look) (Seen, error)
 
-	// Open shows manifests, or compares them, for whoever asks, like See. Left out, no page shows manifests.
+	// Open shows manifests, or compares them, for whoever asks, like See. Omitted, no page shows manifests.
 	Open func(r *http.Request, l ManifestLook) (Manifests, error)
 
-	// Plan is the plan of a branch for whoever asks, like See; with an empty one, the branches. Left out, there is no such page.
+	// Plan is the plan of a branch for whoever asks, like See; with an empty one, the branches. Omitted, there is no such page.
 	Plan func(r *http.Request, branch string) (PlanOfBranch, error)
 
-	// Leader is the name of the replica that answers. Left out, there is one process.
+	// Leader is the name of the replica that answers. Omitted, there is one process.
 	Leader func() string
 
-	// Now is the time. Left out, it is time.Now.
+	// Now is the time. Omitted, it is time.Now.
 	Now func() time.Time
 }
 

@@ -231,7 +231,7 @@ func (f *formPage) checkNames(m *model) {
 	}
 }
 
-// checkValues holds the values to the schema of the version, and tells each mistake at its field.
+// checkValues checks the values against the schema of the version, and tells each mistake at its field.
 func (f *formPage) checkValues(values map[string]any) {
 	if f.Version.Parameters == nil {
 		return

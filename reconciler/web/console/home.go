@@ -82,7 +82,7 @@ func (c *Console) home(r *http.Request, m *model) (*view, error) {
 	return &view{"home", "Home", "home", page}, nil
 }
 
-// cut shortens a list of tasks and returns how many it left out.
+// cut shortens a list of tasks and returns how many it omitted.
 func cut(list *[]task) int {
 	slices.SortStableFunc(*list, func(a, b task) int { return cmp.Or(a.Verdict.rank()-b.Verdict.rank(), a.Since.Compare(b.Since)) })
 	more := max(len(*list)-mostListed, 0)

@@ -30,7 +30,7 @@ type Seen struct {
 	NoPods     string
 	Events     []api.Happening
 	NoEvents   string
-	MoreEvents int // that are left out
+	MoreEvents int // that are omitted
 	Log        []api.Line
 	NoLog      string
 }
@@ -49,7 +49,7 @@ type podsPage struct {
 	Follow     string // the address at the API of the lines to come; empty: there are none to come
 }
 
-// podsPace is how many seconds pass between two looks of a page that nobody asked for: a cluster is asked each time.
+// podsPace is how many seconds lie between two looks of a page that nobody asked for: a cluster is asked each time.
 const podsPace = 5
 
 // Pace is how many seconds a browser waits before it asks for the page again by itself.

@@ -19,34 +19,34 @@ const gitTime = 3 * time.Second
 
 // A requestPage is one request: its way through the environments, and all that is known of it in one of them.
 type requestPage struct {
-	Key       platform.RequestKey
-	Offering  string
-	File      string
-	Pipeline  *pipeline
-	Row       *row
-	In        *status.Instance
-	Env       *status.Environment
-	Verdict   verdict
-	Word      string
-	Why       string
-	Refused   string // why another release than the one that runs does not come by itself any more
-	Places    []place
-	Outputs   []output
-	Commands  []string
-	Promote   string // the command that opens the gate that waits for a person
-	Failures  []status.Failure
-	Proof     string
-	Origin    []Rung
-	NoOrigin  string
-	History   []Past
-	NoHistory string
-	Bound     []platform.RequestKey // that are bound to it
-	Pods      bool                  // whoever looks may see its pods
-	Manifests bool                  // and its manifests
+	Key        platform.RequestKey
+	Offering   string
+	File       string
+	Pipeline   *pipeline
+	Row        *row
+	In         *status.Instance
+	Env        *status.Environment
+	Verdict    verdict
+	Word       string
+	Why        string
+	Refused    string // why another release than the one that runs does not come by itself any more
+	Placements []placementView
+	Outputs    []output
+	Commands   []string
+	Promote    string // the command that opens the gate that waits for a person
+	Failures   []status.Failure
+	Proof      string
+	Origin     []Rung
+	NoOrigin   string
+	History    []Past
+	NoHistory  string
+	Bound      []platform.RequestKey // that are bound to it
+	Pods       bool                  // whoever looks may see its pods
+	Manifests  bool                  // and its manifests
 }
 
-// A place is a placement of the page's instance.
-type place struct {
+// A placementView is a placement of the page's instance.
+type placementView struct {
 	*status.Placement
 	Wave    string
 	Verdict verdict
@@ -121,11 +121,11 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 	}
 	for i := range in.Placements {
 		p := &in.Placements[i]
-		one := placeOf(in.Instance, p, waves[p.Cluster])
+		one := viewOf(in.Instance, p, waves[p.Cluster])
 		if one.Verdict.rank() < page.Verdict.rank() {
 			page.Verdict, page.Why = one.Verdict, reason(in.Instance, p)
 		}
-		page.Places = append(page.Places, one)
+		page.Placements = append(page.Placements, one)
 	}
 	page.Word = string(page.Verdict)
 	if page.Verdict != rejected {
@@ -152,9 +152,9 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 // opensByPerson says whether an Approval opens a gate.
 func opensByPerson(g status.Gate) bool { return g.Name == gate.Approval || g.Name == gate.Rejected }
 
-func placeOf(in *status.Instance, p *status.Placement, wave string) place {
+func viewOf(in *status.Instance, p *status.Placement, wave string) placementView {
 	v := verdictOf(in, p)
-	one := place{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != healthy || len(p.Added)+len(p.Leaving) > 0}
+	one := placementView{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != healthy || len(p.Added)+len(p.Leaving) > 0}
 	order := []status.Stage{status.Rendered, status.Committed, status.Applied, status.Healthy}
 	times := []time.Time{in.MergedAt, p.CommittedAt, p.AppliedAt, p.HealthyAt}
 	names := []string{"Merged", string(status.Committed), string(status.Applied), string(status.Healthy)}
@@ -175,8 +175,8 @@ func placeOf(in *status.Instance, p *status.Placement, wave string) place {
 	return one
 }
 
-// refused says which release was rejected here, the one that would come next or the one that was rolled back; empty: none. What runs
-// may be well at the same time.
+// refused says which release was rejected here, the one that would come next or the one that was rolled back; empty: none. The one that
+// runs may be well at the same time.
 func refused(in *status.Instance) string {
 	if i := slices.IndexFunc(in.Waiting, func(g status.Gate) bool { return g.Name == gate.Rejected }); i >= 0 {
 		next := "the next release"

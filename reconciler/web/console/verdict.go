@@ -27,7 +27,7 @@ var verdicts = []verdict{
 	problem, verdict(state.Failed), rejected, verdict(state.Unknown), verdict(state.Progressing), waiting, verdict(state.Suspended), healthy,
 }
 
-// rank is the place of a verdict among all; 0 is the worst.
+// rank is the position of a verdict among all; 0 is the worst.
 func (v verdict) rank() int {
 	if i := slices.Index(verdicts, v); i >= 0 {
 		return i

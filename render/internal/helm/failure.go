@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	// place is a template with a line, as errors of templates name it. Text that tpl executes has no file of its own.
-	place    = regexp.MustCompile(`(?:^|template: |error at \()([^ :()\n]+):(\d+)(?::(\d+))?`)
+	// position is a template with a line, as errors of templates name it. Text that tpl executes has no file of its own.
+	position = regexp.MustCompile(`(?:^|template: |error at \()([^ :()\n]+):(\d+)(?::(\d+))?`)
 	executed = regexp.MustCompile(`at <([^\n]*?)>:\s+`)
 	called   = regexp.MustCompile(`^error calling (\w+):\s+`)
 	ended    = regexp.MustCompile(`^(?:execution|parse) error at \([^)]*\): `)
@@ -24,7 +24,7 @@ const ofTpl = "gotpl" // the name that Helm gives to text that tpl executes
 func failure(chart string, err error) error {
 	text := strings.TrimSpace(err.Error())
 	at := ""
-	for _, m := range place.FindAllStringSubmatch(text, -1) {
+	for _, m := range position.FindAllStringSubmatch(text, -1) {
 		if m[1] == ofTpl {
 			continue
 		}
@@ -57,7 +57,7 @@ func shorten(expression string) string {
 	return expression
 }
 
-// schemaFailure is an error of holding values to the schemas of the charts, as "values.schema.json: /POINTER: MESSAGE; …".
+// schemaFailure is an error of checking values against the schemas of the charts, as "values.schema.json: /POINTER: MESSAGE; …".
 func schemaFailure(err error) error {
 	var found []string
 	prefix, charts := "", 0

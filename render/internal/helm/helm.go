@@ -147,7 +147,7 @@ func vendored(c *chart.Chart) error {
 }
 
 // renderValues returns the data that a chart's templates are executed with, and leaves out the dependencies that the values disable. It
-// changes the chart. Where fits reports true, Helm does not hold the values to the chart's schemas again.
+// changes the chart. Where fits reports true, Helm does not check the values against the chart's schemas again.
 func renderValues(c *chart.Chart, call Call, fits func(*chart.Chart, map[string]any) bool) (common.Values, error) {
 	capabilities, err := capabilitiesOf(call)
 	if err != nil {

@@ -30,7 +30,7 @@ const (
 	mostWeight = hookStep - 1
 )
 
-// objects returns the documents of a printed text without those that are left out, each hook with its step.
+// objects returns the documents of a printed text without those that are omitted, each hook with its step.
 func (h Hooks) objects(file, text string) (string, error) {
 	kept := documents(text)
 	if !strings.Contains(text, annotationHook) {
@@ -89,7 +89,7 @@ func (h Hooks) object(text string) (string, error) {
 	return string(changed), err
 }
 
-// A moment is when a hook runs: before all other objects, or after them. Zero: it is left out.
+// A moment is when a hook runs: before all other objects, or after them. Zero: it is omitted.
 type moment int
 
 const (

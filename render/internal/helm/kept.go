@@ -137,7 +137,7 @@ func (k *keptChart) print(c *chart.Chart, call Call) (map[string]string, error) 
 	return execute(c, values)
 }
 
-// fits reports whether values pass the schemas of a chart and its dependencies, which are compiled once. Where it reports false,
+// fits reports whether values fit the schemas of a chart and its dependencies, which are compiled once. Where it reports false,
 // Helm says why.
 func (k *keptChart) fits(c *chart.Chart, values map[string]any) bool {
 	if len(c.Schema) > 0 {

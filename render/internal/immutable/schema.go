@@ -8,7 +8,7 @@ import (
 )
 
 // InSchema finds the fields that the rules of a CustomResourceDefinition's schema fix, sorted: those with a rule that a
-// field equals its old value. Items of lists are left out: which of them was which one before is not known here.
+// field equals its old value. Items of lists are omitted: which of them was which one before is not known here.
 func InSchema(schema map[string]any) []Field { return inSchema(nil, schema) }
 
 func inSchema(steps []string, schema map[string]any) (fields []Field) {

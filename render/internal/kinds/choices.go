@@ -12,7 +12,7 @@ import (
 )
 
 // choices are the fields that take one of a few words, by the type that has them. The schema says only that they are text, and the API
-// server refuses any other word. Fields that later versions of Kubernetes gave more words are left out.
+// server refuses any other word. Fields that later versions of Kubernetes gave more words are omitted.
 var choices = map[string]map[string][]string{
 	"io.k8s.api.core.v1.Container":                                  {"imagePullPolicy": pullPolicies, "terminationMessagePolicy": messagePolicies},
 	"io.k8s.api.core.v1.EphemeralContainer":                         {"imagePullPolicy": pullPolicies, "terminationMessagePolicy": messagePolicies},
@@ -47,7 +47,7 @@ const (
 	jobSpec     = "io.k8s.api.batch.v1.JobSpec"
 )
 
-// words holds the fields of a map to the words that they take, and to what else the API server asks of their text.
+// words checks the fields of a map against the words that they take, and against what else the API server asks of their text.
 func (w *walker) words(n *yaml.Node, of string) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i].Value, n.Content[i+1]
@@ -81,7 +81,7 @@ func meant(word string, known []string) string {
 	return wording.Suggest(word, known)
 }
 
-// schedule says why a CronJob cannot run by a schedule; empty if it can. A time zone in it is left to the API server, which refuses that
+// schedule says why a CronJob cannot run by a schedule; empty if it can. A time zone in it is for the API server to judge, which refuses that
 // of a new CronJob and accepts it of one that runs.
 func schedule(text string) string {
 	if _, err := cron.ParseStandard(text); err != nil {

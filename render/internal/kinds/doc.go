@@ -1,4 +1,4 @@
-// Package kinds holds rendered objects to the schema that Kubernetes has of its own kinds: which fields there are, of which
+// Package kinds checks rendered objects against the schema that Kubernetes has of its own kinds: which fields there are, of which
 // type, and by which of them the entries of a list are told apart, as the API server's server-side apply does. It goes by
 // the schema that client-go brings along, and by lists of the words that some fields take.
 //

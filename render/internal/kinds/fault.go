@@ -20,7 +20,7 @@ type Fault struct {
 type Step struct {
 	Name  string
 	Index int               // of an entry
-	Keys  map[string]string // the fields that tell an entry from the others; nil: its place does
+	Keys  map[string]string // the fields that tell an entry from the others; nil: its index does
 	entry bool
 }
 

@@ -20,7 +20,7 @@ var scalars = map[schema.Scalar]string{
 	schema.Untyped: "a scalar",
 }
 
-// scalar holds a value to its type. The schema tells no integers from other numbers, and none of Kubernetes' own fields is
+// scalar checks a value against its type. The schema tells no integers from other numbers, and none of Kubernetes' own fields is
 // another number.
 func (w *walker) scalar(n *yaml.Node, want schema.Scalar) {
 	tag := n.ShortTag()

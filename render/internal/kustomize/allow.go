@@ -46,7 +46,7 @@ var refusedFields = map[string]string{
 	"vars":                        "is deprecated; \"kustomize edit fix --vars\" makes replacements of them",
 }
 
-// fields holds the keys at the top of a kustomization to the allow-list, exactly: Kustomize itself would take
+// fields checks the keys at the top of a kustomization against the allow-list, exactly: Kustomize itself would take
 // `RESOURCES` for `resources`.
 func (g *guard) fields(name string, root *yaml.Node) {
 	for i := 0; i < len(root.Content); i += 2 {
@@ -91,7 +91,7 @@ func (g *guard) strictly(name string, root *yaml.Node, into any) bool {
 	return len(mistakes) == 0
 }
 
-// misfit reports a decoding error at the place that it names, such as `unknown field "patches[0].PATH"`.
+// misfit reports a decoding error at the field that it names, such as `unknown field "patches[0].PATH"`.
 func (g *guard) misfit(name string, root *yaml.Node, mistake error) {
 	field, rule, message := "", "type", strings.TrimPrefix(mistake.Error(), "json: ")
 	var wrong *stdjson.UnmarshalTypeError

@@ -48,7 +48,7 @@ func (s *Skeleton) Coerced(inputs map[string]any) ([]platform.Problem, error) {
 			rule, message = "coercion", t.coerces(value)
 		}
 		if message != "" {
-			p := t.write.place
+			p := t.write.position
 			p.Rule, p.Message = rule, message
 			problems = append(problems, p)
 		}
@@ -196,7 +196,7 @@ func sameAfterwards(value, written *yaml.Node) bool {
 // Every YAML library on the way escapes the characters that it must, but Kustomize prints an object by writing it as JSON,
 // and sigs.k8s.io/yaml reads that JSON with a YAML parser. Go's JSON escapes U+2028 and U+2029, and neither U+0085, which
 // inside quotes is a line break to that parser, folded to a space, nor DEL, the other C1 controls and U+FFFE, at which it
-// fails. No style and no tag reaches that place. To escape them ourselves there, or to exchange a stand-in afterwards,
+// fails. No style and no tag reaches that text. To escape them ourselves there, or to exchange a stand-in afterwards,
 // would carry them; but then the committed bytes are not those that "kustomize build" makes of the wrapper, and whoever
 // compares the two finds them different for good. So such text is refused, whole.
 func readable(text string) bool {

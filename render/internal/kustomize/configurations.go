@@ -15,7 +15,7 @@ import (
 	"transom.dev/render/strictyaml"
 )
 
-// A transformerConfig is a file of configurations: the fields, beside those that Kustomize knows, that hold names of other objects,
+// A transformerConfig is a file of configurations: the fields, beside those that Kustomize knows, that have names of other objects,
 // namespaces and images. Kustomize uses it for the kustomization that lists it and for all that list that one, up to the wrapper. It
 // has the parts that the guard allows.
 type transformerConfig struct {
@@ -41,7 +41,7 @@ func (c *transformerConfig) specs() []types.FieldSpec {
 }
 
 // insteadOf says, for each part of a configuration that is refused, which allowed field of a kustomization does the same. Such a part
-// would hold for the wrapper as well, which gives all objects their prefix and the labels of their owner.
+// would apply to the wrapper as well, which gives all objects their prefix and the labels of their owner.
 var insteadOf = map[string]string{
 	"namePrefix":                fieldSpecsOf("PrefixTransformer"),
 	"nameSuffix":                fieldSpecsOf("SuffixTransformer"),
@@ -101,7 +101,7 @@ func (g *guard) configurations(k *kustomization, field, entry string) {
 	}
 }
 
-// fieldSpec refuses a field that holds, or leads to, the identity of objects: their metadata, labels and selectors are the wrapper's.
+// fieldSpec refuses a field that has, or leads to, the identity of objects: their metadata, labels and selectors are the wrapper's.
 func (g *guard) fieldSpec(file string, root *yaml.Node, spec types.FieldSpec) {
 	steps := strings.Split(spec.Path, "/")
 	identifies := func(step string) bool {
@@ -117,7 +117,7 @@ func (g *guard) fieldSpec(file string, root *yaml.Node, spec types.FieldSpec) {
 	}
 }
 
-// configuration reads a file of configurations that the guard has passed; one that cannot be read is empty.
+// configuration reads a file of configurations that the guard has accepted; one that cannot be read is empty.
 func (s *sources) configuration(name string) (c transformerConfig) {
 	_, content, err := ReadIn(s.trees, name)
 	if err != nil {
@@ -139,7 +139,7 @@ func (e *estimate) configure(dir string, k *types.Kustomization) {
 	}
 }
 
-// configured counts the fields that configurations say to hold names, once for each time that they are said to.
+// configured counts the fields that configurations say to have names, once for each time that they are said to.
 func (e *estimate) configured(acc *accumulation) (count int64) {
 	for _, spec := range e.named {
 		steps := strings.Split(strings.ReplaceAll(spec.Path, "[]", ""), "/")

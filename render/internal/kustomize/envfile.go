@@ -13,7 +13,7 @@ import (
 )
 
 // EnvFiles warns of lines without a value in the env files that the kustomizations of a tree make ConfigMaps of. Kustomize
-// takes them for empty values; other tools read the environment there. The tree has passed Guard.
+// takes them for empty values; other tools read the environment there. The tree was accepted by Guard.
 func EnvFiles(t Tree) (warnings []platform.Problem) {
 	var files []string
 	_ = fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {

@@ -15,8 +15,8 @@ type estimate struct {
 	failure *Failure // the first limit that was exceeded
 
 	looks, walks, copies, replaced, steps int64
-	named                                 []types.FieldSpec // fields that configurations say to hold names
-	images                                int64             // how often an image is held against another
+	named                                 []types.FieldSpec // fields that configurations say to have names
+	images                                int64             // how often an image is compared with another
 	reads                                 map[reading]int64 // how often the inputs' values are written
 	merges                                map[string]int64  // how often patches merge lists of the inputs
 }
@@ -46,7 +46,7 @@ type item struct {
 
 // A writing is a value that a change has put into an object: at a path, or as a patch that looks like the object.
 type writing struct {
-	path  []string // nil: anywhere
+	route // without steps: anywhere
 	patch *yaml.Node
 	bytes int64
 	reads map[reading]int64 // in it, and how often
@@ -139,7 +139,7 @@ func (e *estimate) change(dir string, k *types.Kustomization, acc *accumulation)
 	e.plainly(dir, k, acc)
 	for _, r := range k.Replacements {
 		for _, one := range e.sources.replacements(dir, r) {
-			e.replacement(one, acc)
+			e.replacement(dir, one, acc)
 		}
 	}
 	e.fail(dir, limitWalks.exceeded(e.walks))
@@ -173,7 +173,7 @@ func (i *item) wrote(w writing) {
 		return
 	}
 	all := &i.writes[most-1]
-	all.path, all.patch, all.bytes = nil, nil, plus(all.bytes, w.bytes)
+	all.route, all.patch, all.bytes = route{}, nil, plus(all.bytes, w.bytes)
 	sum := map[reading]int64{}
 	for _, reads := range []map[reading]int64{all.reads, w.reads} {
 		for r, n := range reads {

@@ -81,7 +81,7 @@ func (e *estimate) merge(patch *yaml.Node, acc *accumulation, takes func(*item) 
 	}
 }
 
-// lists counts the work of merging the lists of a patch: Kustomize holds each item against all others.
+// lists counts the work of merging the lists of a patch: Kustomize compares each item with all others.
 func (e *estimate) lists(patch *yaml.Node, at []string, i *item) {
 	if patch = resolved(patch); patch == nil || e.walks > limitWalks.most {
 		return
@@ -92,8 +92,8 @@ func (e *estimate) lists(patch *yaml.Node, at []string, i *item) {
 			e.lists(patch.Content[n+1], slices.Concat(at, []string{patch.Content[n].Value}), i)
 		}
 	case yaml.SequenceNode:
-		const dear = 10 // fields that are walked over in the time that two items are held against each other
-		items, from := i.itemsAt(at)
+		const dear = 10 // fields that are walked over in the time that two items are compared
+		items, from := i.itemsAt(i.routeOf(at))
 		items = plus(items, int64(len(patch.Content)))
 		e.walks = plus(e.walks, times(dear, times(items, items)))
 		for source := range from {
@@ -126,7 +126,7 @@ func (e *estimate) operations(patch *yaml.Node, acc *accumulation, takes func(*i
 }
 
 func (e *estimate) operation(o *yaml.Node, i *item, acc *accumulation, copied *int64) {
-	op, at, value := resolved(Lookup(o, "op")), steps(Lookup(o, "path")), Lookup(o, "value")
+	op, at, value := resolved(Lookup(o, "op")), route{steps: steps(Lookup(o, "path"))}, Lookup(o, "value")
 	if op == nil {
 		return
 	}
@@ -135,18 +135,18 @@ func (e *estimate) operation(o *yaml.Node, i *item, acc *accumulation, copied *i
 		nodes, bytes := countNodes(value)
 		acc.grow(i, nodes, bytes)
 		i.counts.add(countFields(value))
-		i.wrote(writing{path: at, bytes: bytes})
+		i.wrote(writing{route: at, bytes: bytes})
 	case "copy":
 		e.copies = plus(e.copies, 1)
-		from := steps(Lookup(o, "from"))
+		from := route{steps: steps(Lookup(o, "from"))}
 		bytes := max(0, min(i.sizeAt(from), copySizeLimit-*copied))
 		*copied += bytes
 		acc.grow(i, bytes/2, bytes)
 		i.counts.add(i.counts)
-		i.wrote(writing{path: at, bytes: bytes, reads: i.readsAt(from)})
+		i.wrote(writing{route: at, bytes: bytes, reads: i.readsAt(from)})
 	case "move":
-		from := steps(Lookup(o, "from"))
-		i.wrote(writing{path: at, bytes: i.sizeAt(from), reads: i.readsAt(from)})
+		from := route{steps: steps(Lookup(o, "from"))}
+		i.wrote(writing{route: at, bytes: i.sizeAt(from), reads: i.readsAt(from)})
 	}
 }
 
@@ -155,7 +155,11 @@ func steps(pointer *yaml.Node) []string {
 	if pointer = resolved(pointer); pointer == nil {
 		return nil
 	}
-	return strings.Split(strings.TrimPrefix(pointer.Value, "/"), "/")
+	all := strings.Split(strings.TrimPrefix(pointer.Value, "/"), "/")
+	for n, step := range all {
+		all[n] = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+	}
+	return all
 }
 
 // overdone reports whether what was counted is too much already, so that counting on would be, too.

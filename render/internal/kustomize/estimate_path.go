@@ -8,13 +8,13 @@ import (
 )
 
 // sizeAt bounds the bytes of the values that are at a path of an object by now.
-func (i *item) sizeAt(at []string) int64 {
+func (i *item) sizeAt(at route) int64 {
 	size := sizeOf(i.nodesAt(i.root, at))
 	for _, w := range i.writes {
 		switch {
 		case w.patch != nil:
 			size = plus(size, sizeOf(i.nodesAt(w.patch, at)))
-		case overlap(w.path, at):
+		case w.meets(at):
 			size = plus(size, w.bytes)
 		}
 	}
@@ -22,10 +22,10 @@ func (i *item) sizeAt(at []string) int64 {
 }
 
 // readsAt are the parts of the inputs that are at a path of an object by now.
-func (i *item) readsAt(at []string) map[reading]int64 {
+func (i *item) readsAt(at route) map[reading]int64 {
 	var reads map[reading]int64
 	for _, w := range i.writes {
-		if w.patch != nil || len(w.reads) == 0 || !overlap(w.path, at) {
+		if w.patch != nil || len(w.reads) == 0 || !w.meets(at) {
 			continue
 		}
 		if reads == nil {
@@ -38,31 +38,9 @@ func (i *item) readsAt(at []string) map[reading]int64 {
 	return reads
 }
 
-// fieldsAt counts the fields at a path of an object by now, and says in which parts of the inputs there are more.
-func (i *item) fieldsAt(at []string) (count int64, over []string) {
-	count = int64(len(i.nodesAt(i.root, at)))
-	several := false
-	for _, step := range at {
-		several = several || step == "*" || strings.HasPrefix(step, "[")
-	}
-	for _, w := range i.writes {
-		switch {
-		case !several:
-		case w.patch != nil:
-			count = plus(count, int64(len(i.nodesAt(w.patch, at))))
-		case overlap(w.path, at):
-			count = plus(count, w.bytes/2)
-			for r := range w.reads {
-				over = append(over, r.source)
-			}
-		}
-	}
-	return max(count, 1), over
-}
-
 // itemsAt counts the items of the lists at a path of an object by now, but for those that come from the inputs: it says
 // which part of the inputs each is of.
-func (i *item) itemsAt(at []string) (count int64, from map[string]bool) {
+func (i *item) itemsAt(at route) (count int64, from map[string]bool) {
 	for _, n := range i.nodesAt(i.root, at) {
 		count = plus(count, int64(len(n.Content)))
 	}
@@ -72,7 +50,7 @@ func (i *item) itemsAt(at []string) (count int64, from map[string]bool) {
 			for _, n := range i.nodesAt(w.patch, at) {
 				count = plus(count, int64(len(n.Content)))
 			}
-		case overlap(w.path, at) && len(w.path) <= len(at):
+		case w.meets(at) && len(w.steps) <= len(at.steps):
 			count = plus(count, w.bytes/4)
 			for r := range w.reads {
 				if from == nil {
@@ -93,15 +71,17 @@ func sizeOf(nodes []*yaml.Node) (size int64) {
 	return size
 }
 
-// nodesAt are the nodes at a path, in which a step may be a key, an index, * or [key=value].
-func (i *item) nodesAt(n *yaml.Node, at []string) []*yaml.Node {
+// nodesAt are the nodes at a path, whose steps may each be a key, an index, * or [key=value].
+func (i *item) nodesAt(n *yaml.Node, at route) []*yaml.Node { return i.nodesFrom(n, at, 0) }
+
+func (i *item) nodesFrom(n *yaml.Node, at route, step int) []*yaml.Node {
 	n = resolved(n)
 	switch {
 	case n == nil:
 		return nil
-	case len(at) == 0 && n.Kind == 0:
+	case len(at.steps) == step && n.Kind == 0:
 		return nil
-	case len(at) == 0:
+	case len(at.steps) == step:
 		return []*yaml.Node{n}
 	}
 	var found []*yaml.Node
@@ -109,13 +89,13 @@ func (i *item) nodesAt(n *yaml.Node, at []string) []*yaml.Node {
 	for index, c := range n.Content {
 		switch n.Kind {
 		case yaml.MappingNode:
-			meant := at[0] == "*" || c.Value == at[0]
+			meant := at.steps[step] == "*" || c.Value == at.steps[step]
 			if meant && index%2 == 0 {
-				found = append(found, i.nodesAt(n.Content[index+1], at[1:])...)
+				found = append(found, i.nodesFrom(n.Content[index+1], at, step+1)...)
 			}
 		case yaml.SequenceNode:
-			if means(at[0], index, c) {
-				found = append(found, i.nodesAt(c, at[1:])...)
+			if at.means(step, index, c) {
+				found = append(found, i.nodesFrom(c, at, step+1)...)
 			}
 		}
 	}
@@ -123,18 +103,14 @@ func (i *item) nodesAt(n *yaml.Node, at []string) []*yaml.Node {
 }
 
 // means says whether a step of a path leads to an element of a list.
-func means(step string, index int, element *yaml.Node) bool {
-	if strings.HasPrefix(step, "[") && has(element, step) {
+func (p route) means(step, index int, element *yaml.Node) bool {
+	switch f := p.filters[step]; {
+	case p.steps[step] == "*":
 		return true
+	case f != nil:
+		return f.means(element)
 	}
-	return step == "*" || step == strconv.Itoa(index)
-}
-
-// has says whether an element of a list is one that [key=value] means.
-func has(element *yaml.Node, filter string) bool {
-	key, value, _ := strings.Cut(strings.Trim(filter, "[]"), "=")
-	field := resolved(Lookup(resolved(element), key))
-	return field == nil || field.Value == value
+	return p.steps[step] == strconv.Itoa(index)
 }
 
 // overlap says whether one of two paths may lead to or into the other; nil leads everywhere.

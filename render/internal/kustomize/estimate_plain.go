@@ -80,7 +80,7 @@ func transformed(d *yaml.Node) types.Label {
 // labels counts the fields that labels are written to. Each of them is looked for among those that are there.
 func (e *estimate) labels(dir string, k *types.Kustomization, acc *accumulation) {
 	var pairs int64 // so far
-	known := map[placed]int64{}
+	known := map[itemPath]int64{}
 	for _, l := range e.sources.labels(dir, k) {
 		if len(l.Pairs) == 0 {
 			continue
@@ -112,8 +112,8 @@ func (e *estimate) labels(dir string, k *types.Kustomization, acc *accumulation)
 
 // countAt counts the fields of an object that a path leads to, one where none is there yet. Known is the number of each object and
 // path, which many labels may share.
-func (i *item) countAt(path string, known map[placed]int64) int64 {
-	at := placed{i, path}
+func (i *item) countAt(path string, known map[itemPath]int64) int64 {
+	at := itemPath{i, path}
 	count, counted := known[at]
 	if !counted {
 		steps := strings.Split(strings.ReplaceAll(path, "[]", ""), "/")
@@ -131,8 +131,8 @@ func (i *item) countAt(path string, known map[placed]int64) int64 {
 	return count
 }
 
-// A placed is a path in an object.
-type placed struct {
+// An itemPath is a path in an item of an object.
+type itemPath struct {
 	item *item
 	path string
 }

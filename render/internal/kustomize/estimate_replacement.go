@@ -6,11 +6,13 @@ import (
 
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/utils"
+
+	"transom.dev/render/internal/pattern"
 )
 
 // replacement makes one replacement: the value it copies may be as large as those that other replacements have written
 // there.
-func (e *estimate) replacement(r types.Replacement, acc *accumulation) {
+func (e *estimate) replacement(dir string, r types.Replacement, acc *accumulation) {
 	bytes, reads := e.value(r, acc)
 	for _, target := range r.Targets {
 		if target == nil || target.Select == nil {
@@ -26,7 +28,14 @@ func (e *estimate) replacement(r types.Replacement, acc *accumulation) {
 				continue
 			}
 			for _, path := range paths {
-				e.write(i, acc, utils.SmarterPathSplitter(path, "."), bytes, reads)
+				if e.failure != nil || e.walks > limitWalks.most {
+					return
+				}
+				before := i.looked
+				at := i.routeOf(utils.SmarterPathSplitter(path, "."))
+				e.filtering(dir, i, at)
+				e.write(i, acc, at, bytes, reads)
+				e.walks = plus(e.walks, plus(i.looked-before, int64(len(i.writes))))
 			}
 		}
 	}
@@ -53,8 +62,10 @@ func (e *estimate) value(r types.Replacement, acc *accumulation) (bytes int64, r
 		if !isKind || !isNamed {
 			continue
 		}
-		bytes = max(bytes, i.sizeAt(at))
-		for of, n := range i.readsAt(at) {
+		before, from := i.looked, i.routeOf(at)
+		bytes = max(bytes, i.sizeAt(from))
+		e.walks = plus(e.walks, plus(i.looked-before, int64(len(i.writes))))
+		for of, n := range i.readsAt(from) {
 			if reads == nil {
 				reads = map[reading]int64{}
 			}
@@ -65,23 +76,18 @@ func (e *estimate) value(r types.Replacement, acc *accumulation) (bytes int64, r
 }
 
 // write writes a value to all fields at a path of an object.
-func (e *estimate) write(i *item, acc *accumulation, at []string, bytes int64, reads map[reading]int64) {
-	if e.walks > limitWalks.most {
-		return
-	}
-	before := i.looked
+func (e *estimate) write(i *item, acc *accumulation, at route, bytes int64, reads map[reading]int64) {
 	fields, over := i.fieldsAt(at)
 	written := times(fields, bytes)
 	e.replaced = plus(e.replaced, written)
-	e.walks = plus(e.walks, plus(int64(len(at)), fields))
-	for n := 1; n < len(at); n++ { // inside of text, which is parsed and printed for it
-		if inside := i.nodesAt(i.root, at[:n]); len(inside) == 1 && len(inside[0].Content) == 0 {
+	e.walks = plus(e.walks, plus(int64(len(at.steps)), fields))
+	for n := 1; n < len(at.steps); n++ { // inside of text, which is parsed and printed for it
+		if inside := i.nodesAt(i.root, route{at.steps[:n], at.filters}); len(inside) == 1 && len(inside[0].Content) == 0 {
 			e.walks = plus(e.walks, int64(len(inside[0].Value)))
 		}
 	}
-	e.walks = plus(e.walks, i.looked-before)
 	acc.grow(i, written/2, written)
-	w := writing{path: at, bytes: written}
+	w := writing{route: at, bytes: written}
 	slices.Sort(over)
 	for of, n := range reads {
 		if w.reads == nil {
@@ -104,5 +110,19 @@ func (e *estimate) write(i *item, acc *accumulation, at []string, bytes int64, r
 	}
 }
 
-// fieldSeparator stands between the steps of a path in the inputs; keys may hold dots and slashes.
+// filtering counts the work of comparing elements with the filters of a path: each element's field is printed, and the
+// pattern is compiled, every time.
+func (e *estimate) filtering(dir string, i *item, p route) {
+	const dear = 400 // fields that are walked over in the time of one element
+	for n, f := range p.filters {
+		patterned := pattern.Steps(f.value)
+		e.fail(dir, limitPattern.exceeded(patterned))
+		elements := int64(len(i.nodesAt(i.root, route{append(append([]string{}, p.steps[:n]...), "*"), p.filters})))
+		e.walks = plus(e.walks, times(dear, elements))
+		e.steps = plus(e.steps, times(patterned, times(elements, int64(10+len(f.value)))))
+	}
+	e.fail(dir, limitSteps.exceeded(e.steps))
+}
+
+// fieldSeparator stands between the steps of a path in the inputs; keys may have dots and slashes.
 const fieldSeparator = "\x00"

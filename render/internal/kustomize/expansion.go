@@ -49,7 +49,7 @@ func (e expansion) exceeded() string {
 	return ""
 }
 
-// sources are the files of a build, each read and parsed once. The trees have passed Guard, or are passing it.
+// sources are the files of a build, each read and parsed once. The trees were accepted by Guard, or are before it.
 type sources struct {
 	trees          []Tree
 	kustomizations map[string]*types.Kustomization // by directory
@@ -122,13 +122,13 @@ func (s *sources) file(name string) *source {
 	return known
 }
 
-// text parses the text of a field of a kustomization, which is known by its place.
-func (s *sources) text(place, text string) *source {
-	if known, read := s.files[place]; read {
+// text parses the text of a field of a kustomization, which is known by the path of that field.
+func (s *sources) text(field, text string) *source {
+	if known, read := s.files[field]; read {
 		return known
 	}
-	s.files[place] = &source{size: int64(len(text)), documents: scanned([]byte(text))}
-	return s.files[place]
+	s.files[field] = &source{size: int64(len(text)), documents: scanned([]byte(text))}
+	return s.files[field]
 }
 
 // scanned are the documents of a file or text; none where it cannot be parsed.

@@ -6,7 +6,7 @@ type formerNames struct {
 	ends    map[string]nameEnds // by name
 }
 
-// nameEnds says of each place in a name whether the text before it, or from it on, is made of affixes alone.
+// nameEnds says of each position in a name whether the text before it, or from it on, is made of affixes alone.
 type nameEnds struct{ lead, tail []bool }
 
 func newFormerNames(affixes []string) *formerNames {

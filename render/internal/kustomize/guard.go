@@ -18,13 +18,13 @@ import (
 // KustomizationFile is the one name that a kustomization may have.
 const KustomizationFile = "kustomization.yaml"
 
-// testsDir holds the golden cases of a version: it is no part of the version's digest, so no build may read it.
+// testsDir has the golden cases of a version: it is no part of the version's digest, so no build may read it.
 const testsDir = "tests"
 
 // MaxObjects is how many objects one build may have. The time that Kustomize takes grows with their square.
 const MaxObjects = 1000
 
-// Guard returns whatever in the tree must not reach Kustomize: every kustomization that a build may come to is held to an
+// Guard returns whatever in the tree must not reach Kustomize: every kustomization that a build may come to is checked against an
 // allow-list of fields and to local paths inside the tree, and every file that Kustomize would parse is scanned first. An empty
 // result means that a build of the tree reads nothing else, whatever the kustomizations say.
 func Guard(t Tree) []platform.Problem {
@@ -197,7 +197,7 @@ func (g *guard) scan(name string, allow strictyaml.Options) []*yaml.Node {
 	return documents
 }
 
-// keys reports a mapping of so many keys that Kustomize, which looks each up among all, takes long. Aliases are left alone:
+// keys reports a mapping of so many keys that Kustomize, which looks each up among all, takes long. Aliases are not counted:
 // the nodes they stand for are in the file.
 func (g *guard) keys(name string, n *yaml.Node) {
 	if n.Kind == yaml.MappingNode {
@@ -226,8 +226,8 @@ func (g *guard) identity(name string, root *yaml.Node, apiVersion, kind string) 
 		g.report(name, Lookup(root, "kind"), "kind", "kind", "is %q; write Component or Kustomization", kind)
 		return
 	}
-	mayBeLeftOut := apiVersion == "" && kind != "Component"
-	if apiVersion != want && !mayBeLeftOut {
+	isOptional := apiVersion == "" && kind != "Component"
+	if apiVersion != want && !isOptional {
 		g.report(name, Lookup(root, "apiVersion"), "apiVersion", "api-version", "is %q; write %s", apiVersion, want)
 	}
 }
@@ -242,7 +242,7 @@ func (g *guard) isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// maxReported is how many Problems of one file are reported: more help nobody, and each takes looking up its place.
+// maxReported is how many Problems of one file are reported: more help nobody, and each takes looking up its position.
 const maxReported = 50
 
 func (g *guard) report(name string, n *yaml.Node, field, rule, format string, args ...any) {

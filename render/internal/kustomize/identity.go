@@ -82,7 +82,7 @@ func (w *Wrapper) Identify(m Objects) (*Identity, error) {
 	if unnamed && len(w.Unscaled) == 0 && !slices.ContainsFunc(views, scales) {
 		return &Identity{}, nil
 	}
-	return w.place(views, w.choose(views, asIs))
+	return w.assign(views, w.choose(views, asIs))
 }
 
 // ViewsOf looks at all objects, which have the prefix by now.
@@ -97,7 +97,7 @@ func ViewsOf(m Objects, prefix string) Views {
 	return views
 }
 
-// A choice says where the identity goes into one object, and whether its replicas are left to others.
+// A choice says where the identity goes into one object, and whether its replicas are for others to set.
 type choice struct {
 	template  bool
 	selectors []bool
@@ -172,8 +172,8 @@ func selectsIdentity(of *view, s *selector, views []*view, choices []choice, rea
 // A spot is a field of all objects of a kind that the identity may go into.
 type spot struct{ group, version, kind, path string }
 
-// place says how the identity gets to where it was chosen to go.
-func (w *Wrapper) place(views []*view, choices []choice) (*Identity, error) {
+// assign says how the identity gets into the fields that were chosen.
+func (w *Wrapper) assign(views []*view, choices []choice) (*Identity, error) {
 	var spots []spot
 	chosen, some := map[spot][]int{}, map[spot]bool{}
 	paths := map[spot]map[int][][]string{}
@@ -238,7 +238,7 @@ func wordOf(choices []choice) string {
 	return string(word)
 }
 
-// fieldPath is a path as Kustomize's field specifications have it, with [] for any place in a list.
+// fieldPath is a path as Kustomize's field specifications have it, with [] for any index of a list.
 func fieldPath(path []string) string {
 	out := ""
 	for _, step := range path {
@@ -268,7 +268,7 @@ func targetOf(n int, views []*view, former *formerNames) (target types.Selector,
 	}}, alone
 }
 
-// Of is the identity of another instance that goes to the same places.
+// Of is the identity of another instance that goes to the same fields.
 func (id *Identity) Of(pairs map[string]string) *Identity {
 	other := *id
 	other.pairs = pairs

@@ -9,8 +9,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Decode reads a kustomization, with the fields that Kustomize deprecated and many published bases still have as those that took
-// their place: bases, patchesStrategicMerge and patchesJson6902. The patches are in the order in which Kustomize applies the three
+// Decode reads a kustomization, with the fields that Kustomize deprecated and many published bases still have as those that
+// replaced them: bases, patchesStrategicMerge and patchesJson6902. The patches are in the order in which Kustomize applies the three
 // fields, which is not that of `kustomize edit fix`. It is for looking at a kustomization, not for building it: see decodeForBuild.
 func Decode(content []byte) (*types.Kustomization, error) {
 	k, err := decodeForBuild(content)

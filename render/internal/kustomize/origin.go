@@ -88,7 +88,7 @@ func describeSource(id resid.ResId) string {
 }
 
 // judge checks a value of an object against the field that it is written to: Kustomize writes nothing of a map or list into a
-// scalar, and a scalar in place of a map or list. Among scalars it converts, and people use it for that.
+// scalar, and a scalar instead of a map or list. Among scalars it converts, and people use it for that.
 func (a *analysis) judge(t target, from origin) {
 	if from.inputs || from.value == nil {
 		return
@@ -120,7 +120,7 @@ func (a *analysis) judge(t target, from origin) {
 	}
 }
 
-// RuleStructure is the rule of Problems about maps and lists that are written into text, and text in place of those, where
+// RuleStructure is the rule of Problems about maps and lists that are written into text, and text instead of those, where
 // values do not come from the inputs, or go into a new label or annotation. It is newer than versions that run.
 const RuleStructure = "structure"
 

@@ -14,7 +14,7 @@ import (
 // A targeted patch is one that says by a selector which objects it is for, and so can be for none in silence.
 type targetedPatch struct {
 	*types.Selector
-	place platform.Problem // where it stands
+	position platform.Problem // where it stands
 }
 
 // patchesOf lists the targeted patches of a version's component and of the components that it lists.
@@ -57,14 +57,14 @@ func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targeted
 		if p.Target == nil {
 			continue
 		}
-		place := platform.Problem{File: file, Field: field("patches", i-merged)}
+		position := platform.Problem{File: file, Field: field("patches", i-merged)}
 		if last := i - len(k.Patches); last >= 0 {
-			place.Field = field("patchesJson6902", last)
+			position.Field = field("patchesJson6902", last)
 		}
-		if n := Lookup(root.Content[0], splitField(place.Field)...); n != nil {
-			place.Line, place.Column = n.Line, n.Column
+		if n := Lookup(root.Content[0], splitField(position.Field)...); n != nil {
+			position.Line, position.Column = n.Line, n.Column
 		}
-		patches = append(patches, targetedPatch{p.Target, place})
+		patches = append(patches, targetedPatch{p.Target, position})
 	}
 	return patches, nil
 }
@@ -75,7 +75,7 @@ func (a *analysis) checkPatches(patches []targetedPatch, components []string) er
 	var before Objects
 	for _, p := range patches {
 		if matchesInputs(p.Selector) {
-			a.report(p.place, "inputs", fmt.Sprintf("the target %s "+matchesInputsToo, describe(p.Selector)))
+			a.report(p.position, "inputs", fmt.Sprintf("the target %s "+matchesInputsToo, describe(p.Selector)))
 			continue
 		}
 		found, err := selected(&types.TargetSelector{Select: p.Selector}, a.stage, a.affixes)
@@ -89,9 +89,9 @@ func (a *analysis) checkPatches(patches []targetedPatch, components []string) er
 		}
 		switch {
 		case err != nil:
-			a.report(p.place, "target", err.Error())
+			a.report(p.position, "target", err.Error())
 		case len(found) == 0:
-			a.report(p.place, "no-target", fmt.Sprintf("the target %s matches no object", describe(p.Selector)))
+			a.report(p.position, "no-target", fmt.Sprintf("the target %s matches no object", describe(p.Selector)))
 		}
 	}
 	return nil
@@ -104,9 +104,9 @@ func matchesInputs(s *types.Selector) bool {
 	return s.LabelSelector == "" && s.AnnotationSelector == "" && SelectsInputs(s)
 }
 
-func (a *analysis) report(place platform.Problem, rule, message string) {
-	place.Rule, place.Message = rule, message
-	a.Problems = append(a.Problems, place)
+func (a *analysis) report(position platform.Problem, rule, message string) {
+	position.Rule, position.Message = rule, message
+	a.Problems = append(a.Problems, position)
 }
 
 // unpatched builds a stage without any patch.

@@ -23,7 +23,7 @@ func Lookup(n *yaml.Node, path ...string) *yaml.Node {
 	return n
 }
 
-// lookupKey returns the key, not the value, at the end of a path: the place that an editor should show.
+// lookupKey returns the key, not the value, at the end of a path: the position that an editor should show.
 func lookupKey(n *yaml.Node, path []string) *yaml.Node {
 	var key *yaml.Node
 	for _, step := range path {

@@ -11,7 +11,7 @@ import (
 type Read struct {
 	Component string           // the directory of the wrapper's component that it is written in
 	Source    []string         // the path in the inputs
-	Place     platform.Problem // where the replacement stands
+	Position  platform.Problem // where the replacement stands
 
 	target target
 }
@@ -22,7 +22,7 @@ func (s *Skeleton) Reads() []Read {
 	var reads []Read
 	for _, t := range s.targets {
 		if !t.write.overlay {
-			reads = append(reads, Read{t.write.component, t.source, t.write.place, t})
+			reads = append(reads, Read{t.write.component, t.source, t.write.position, t})
 		}
 	}
 	return reads

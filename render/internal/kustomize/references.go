@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// references counts the fields of all objects that may name another object. Kustomize holds each of them against every
+// references counts the fields of all objects that may name another object. Kustomize compares each of them with every
 // object of the build, to find the one whose name a prefix has changed.
 func (a *accumulation) references() (count int64) {
 	for _, i := range a.items {

@@ -18,7 +18,7 @@ type write struct {
 	types.Replacement
 	overlay   bool
 	component string           // of the wrapper that it is written in, or in a component of that
-	place     platform.Problem // where it stands
+	position  platform.Problem // where it stands
 }
 
 // replacementsOf lists the replacements of a component and of the components that it lists, in the order in which
@@ -55,16 +55,16 @@ func replacementsBelow(trees []Tree, dir string, visited map[string]bool) ([]*wr
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	for i, r := range k.Replacements {
-		place := platform.Problem{File: file, Field: field("replacements", i)}
-		if n := Lookup(root.Content[0], splitField(place.Field)...); n != nil {
-			place.Line, place.Column = n.Line, n.Column
+		position := platform.Problem{File: file, Field: field("replacements", i)}
+		if n := Lookup(root.Content[0], splitField(position.Field)...); n != nil {
+			position.Line, position.Column = n.Line, n.Column
 		}
 		list, err := ReadReplacements(trees, dir, r)
 		if err != nil {
 			return nil, err
 		}
 		for _, one := range list {
-			writes = append(writes, &write{Replacement: one, overlay: t.Overlay, place: place})
+			writes = append(writes, &write{Replacement: one, overlay: t.Overlay, position: position})
 		}
 	}
 	return writes, nil

@@ -14,7 +14,7 @@ type Replicas struct {
 	KeepReplicas bool            // all objects have theirs, as before the third renderer
 }
 
-// A scaling is a view of the fields that decide whether the replicas of an object are left to others. Names are whole.
+// A scaling is a view of the fields that decide whether the replicas of an object are for others to set. Names are whole.
 type scaling struct {
 	group, kind, namespace, name string
 
@@ -47,7 +47,7 @@ func (s *scaling) rewrite(by func(text string) string, scaling bool) {
 	}
 }
 
-// scaled says who scales each object whose replicas the render leaves to others: the place of a Scaler of the render, or -1
+// scaled says who scales each object whose replicas the render leaves to others: the index of a Scaler of the render, or -1
 // for the version itself. The views' texts are taken as read returns them.
 func (r Replicas) scaled(views []*view, read func(string) string) map[int]int {
 	scaled := map[int]int{}
@@ -95,13 +95,13 @@ func (w *Wrapper) patch(id *Identity, paths map[int][][]string, views []*view, c
 	return nil
 }
 
-// A Scaled is an object whose replicas are left to others.
+// A Scaled is an object whose replicas are for others to set.
 type Scaled struct {
-	Object int    // its place among the objects
+	Object int    // its index among the objects
 	By     string // KIND NAME of the object that scales it; empty: the version leaves its replicas to others
 }
 
-// Scaled finds the built objects whose replicas are left to others: those that have none any more.
+// Scaled finds the built objects whose replicas are for others to set: those that have none any more.
 func (r Replicas) Scaled(objects []*yaml.Node) (all []Scaled) {
 	if r.KeepReplicas {
 		return nil

@@ -17,7 +17,7 @@ import (
 )
 
 // A Skeleton is the analysis of a wrapper's components before any input is written into them and before the wrapper
-// overwrites names and namespaces in silence. It depends on no input, so it holds for every instance of a version
+// overwrites names and namespaces in silence. It depends on no input, so it serves every instance of a version
 // with the same components and overlays.
 type Skeleton struct {
 	Objects  []Object
@@ -37,7 +37,7 @@ type analysis struct {
 	writes  []filled // by any replacement up to now
 }
 
-// An Object is one object of a skeleton, with the place that it comes from.
+// An Object is one object of a skeleton, with the position that it comes from.
 type Object struct {
 	APIVersion, Kind, Namespace, Name string
 
@@ -50,7 +50,7 @@ type Object struct {
 // A Subject is a ServiceAccount that a binding names.
 type Subject struct{ Namespace, Name string }
 
-// Analyse builds the skeleton of a wrapper, whose trees have passed Guard. Only its trees and components count. It fails
+// Analyse builds the skeleton of a wrapper, whose trees were accepted by Guard. Only its trees and components count. It fails
 // where they come to more than the limits together, before anything is built.
 func Analyse(w Wrapper) (*Skeleton, error) {
 	burden, err := estimateBuild(w.Trees, w.Components)
@@ -237,7 +237,7 @@ func subjects(object *kyaml.RNode) []Subject {
 	return found
 }
 
-// ReadIn reads a file of whichever tree holds it, by its path in the platform repository.
+// ReadIn reads a file of whichever tree has it, by its path in the platform repository.
 func ReadIn(trees []Tree, name string) (Tree, []byte, error) {
 	for _, t := range trees {
 		inside, ok := below(t.Dir, name)

@@ -52,7 +52,7 @@ func (a *analysis) match(w *write) {
 	}
 }
 
-func (a *analysis) problem(w *write, rule, message string) { a.report(w.place, rule, message) }
+func (a *analysis) problem(w *write, rule, message string) { a.report(w.position, rule, message) }
 
 func describe(s *types.Selector) string {
 	var parts []string

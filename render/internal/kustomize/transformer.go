@@ -65,7 +65,7 @@ func (g *guard) transformer(k *kustomization, field, entry string) {
 	}
 }
 
-// configuration holds the configuration of a transformer to the allowed kinds and fields.
+// configuration checks the configuration of a transformer against the allowed kinds and fields.
 func (g *guard) configuration(k *kustomization, field, file string, d *yaml.Node) {
 	refuse := func(format string, args ...any) {
 		g.reportField(k, field, "transformer", "%s: "+format, append([]any{file}, args...)...)

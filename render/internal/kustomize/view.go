@@ -12,7 +12,7 @@ import (
 )
 
 // A view is all of an object that decides where the identity goes, its labels and selectors as they are written, and whether
-// its replicas are left to others.
+// its replicas are for others to set.
 type view struct {
 	group, version, kind string
 	name                 string // before the wrapper's prefix; filled where it matters
@@ -29,7 +29,7 @@ type view struct {
 
 // A selector is one of an object's selectors.
 type selector struct {
-	path  []string // to the labels in it; numbers are places in lists
+	path  []string // to the labels in it; numbers are indexes of lists
 	aim   aim      // at the kind of objects it selects
 	fixed bool     // it never gets the identity
 	any   string   // "true" where it looks into every namespace
@@ -213,10 +213,10 @@ func (s *selector) selects(labels map[string]string, read func(string) string) b
 			return false
 		}
 	}
-	return !slices.ContainsFunc(s.expressions, func(e expression) bool { return !e.holds(labels, read) })
+	return !slices.ContainsFunc(s.expressions, func(e expression) bool { return !e.matches(labels, read) })
 }
 
-func (e *expression) holds(labels map[string]string, read func(string) string) bool {
+func (e *expression) matches(labels map[string]string, read func(string) string) bool {
 	has, there := labels[read(e.key)]
 	listed := there && slices.ContainsFunc(e.values, func(value string) bool { return read(value) == read(has) })
 	switch read(e.operator) {
@@ -236,7 +236,7 @@ func asIs(text string) string { return text }
 
 // An Idle is a selector that selects nothing of its render.
 type Idle struct {
-	Object int    // its place among the objects
+	Object int    // its index among the objects
 	Field  string // such as spec.selector
 	Of     string // the kind of objects it ought to select
 }

@@ -16,7 +16,7 @@ const Dir = "wrapper"
 
 const inputsFile = "inputs.yaml"
 
-// A Tree is a directory of the platform repository that a build may read. Its files must have passed Guard.
+// A Tree is a directory of the platform repository that a build may read. Its files must have been accepted by Guard.
 type Tree struct {
 	Dir    string // in the platform repository, such as offerings/postgres/1.5.0
 	Files  fs.FS  // rooted at Dir
@@ -56,7 +56,7 @@ type Wrapper struct {
 }
 
 // Files returns the wrapper's own files, by their name below Dir. Plain Kustomize makes of them the bytes that Build
-// returns. Where the components do not build, nothing is known of selectors, and the identity is left out.
+// returns. Where the components do not build, nothing is known of selectors, and the identity is omitted.
 func (w Wrapper) Files() (map[string][]byte, error) {
 	k := w.kustomization()
 	result, err := Accumulate(w)

@@ -10,14 +10,14 @@ import (
 
 // Written tells where a replacement stands that writes a field of an object of the skeleton, or something around that field,
 // and the path of the value in the inputs.
-func (s *Skeleton) Written(object int, path []string) (place platform.Problem, source string, ok bool) {
+func (s *Skeleton) Written(object int, path []string) (position platform.Problem, source string, ok bool) {
 	name := s.Objects[object].Kind + " " + s.Objects[object].Name
 	for _, t := range s.targets {
 		if steps := utils.SmarterPathSplitter(t.path, "."); t.object == name && covers(steps, path) && s.mayWrite(object, steps, path) {
-			place, source, ok = t.write.place, strings.Join(t.source, "."), true // the last one that writes is seen
+			position, source, ok = t.write.position, strings.Join(t.source, "."), true // the last one that writes is seen
 		}
 	}
-	return place, source, ok
+	return position, source, ok
 }
 
 // mayWrite reports whether no key of a field path, such as [name=app], tells that it leads to another entry of a list than a field

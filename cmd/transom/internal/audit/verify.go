@@ -242,7 +242,7 @@ func (v *Verifier) followed(ctx context.Context, commit string, base *render.Bas
 		at = parent(info)
 	}
 	if base.Fleet.Platform == "" {
-		return "", fmt.Errorf("neither a trailer %s nor fleet.yaml says which platform commit it came from: is it a state repository?", state.TrailerPlatformCommit)
+		return "", fmt.Errorf("neither a trailer %s nor %s says which platform commit it came from: is it a state repository?", state.TrailerPlatformCommit, state.FleetFile)
 	}
 	return base.Fleet.Platform, nil
 }

@@ -37,7 +37,7 @@ type Quota struct {
 	Message string `json:"message"`
 }
 
-// A Validation is an expression that holds for every object, and the message of a Problem where it does not.
+// A Validation is an expression that is true for every object, and the message of a Problem where it does not.
 type Validation struct {
 	Expression string `json:"expression"`
 	Message    string `json:"message"`

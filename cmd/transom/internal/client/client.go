@@ -40,7 +40,7 @@ type Client struct {
 	CA        string // file with the authorities that are trusted beside the system's
 }
 
-// A Selection is the subject of a question. A field that is left out narrows nothing.
+// A Selection is the subject of a question. A field that is omitted narrows nothing.
 type Selection struct {
 	Team, Request, Environment, Cluster string
 

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/render/state"
 )
 
 // deletedDeployment is the object that the checks delete by hand.
@@ -126,7 +127,8 @@ func (i *inspector) trace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, want := range []string{"clusters/prod-eu-1/search/results.yaml", "releases/search/results.yaml", "requests/search/results.yaml:"} {
+	request := deletedDeployment.request()
+	for _, want := range []string{state.ManifestFile("prod-eu-1", request), state.ReleaseFile(request), "requests/" + request.String() + ".yaml:"} {
 		if !strings.Contains(text, want) {
 			return fmt.Errorf("it does not lead to %s:\n%s", want, text)
 		}

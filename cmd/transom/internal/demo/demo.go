@@ -24,10 +24,10 @@ import (
 // A Demo is a platform to run, and the way to run it.
 type Demo struct {
 	Check   bool          // look at everything, unattended, and end
-	Dir     string        // to keep everything in, empty or new; left out, a temporary one
-	Example string        // the platform; left out, examples/acme
-	Sandbox string        // the binary; left out, the one beside this binary
-	Listen  string        // address of the console; left out, the usual one or any that is free
+	Dir     string        // to keep everything in, empty or new; omitted, a temporary one
+	Example string        // the platform; omitted, examples/acme
+	Sandbox string        // the binary; omitted, the one beside this binary
+	Listen  string        // address of the console; omitted, the usual one or any that is free
 	Timeout time.Duration // how long check waits for any one thing
 
 	// run executes a command line of Transom: the daemon, and questions to it.
@@ -139,12 +139,12 @@ func findExample(given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
-	places := []string{"."}
+	roots := []string{"."}
 	if binary, err := os.Executable(); err == nil {
-		places = append(places, filepath.Join(filepath.Dir(binary), ".."))
+		roots = append(roots, filepath.Join(filepath.Dir(binary), ".."))
 	}
-	for _, place := range places {
-		dir := filepath.Join(place, "examples", "acme")
+	for _, root := range roots {
+		dir := filepath.Join(root, "examples", "acme")
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {
 			return dir, nil
 		}

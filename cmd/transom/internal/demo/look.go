@@ -122,7 +122,7 @@ func (i *inspector) standing(s status.Status) (lines []string) {
 
 // sameBytes makes sure that a cluster's state is the one of before the bad version: the last change undid the one before.
 func (i *inspector) sameBytes(ctx context.Context, cluster string) error {
-	file := fmt.Sprintf("clusters/%s/%s.yaml", cluster, told[0].request())
+	file := state.ManifestFile(cluster, told[0].request())
 	commits, err := i.repos.git(ctx, i.prod(), "log", "-3", "--format=%H", "main", "--", file)
 	if err != nil {
 		return err

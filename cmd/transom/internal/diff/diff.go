@@ -21,7 +21,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// A Diff holds the changes of a version against another.
+// A Diff has the changes of a version against another.
 type Diff struct {
 	From     string             `json:"from"`
 	To       string             `json:"to"`
@@ -123,7 +123,7 @@ func (d *Diff) compare(r *render.Renderer, p *platform.Platform, u catalog.Insta
 	return nil
 }
 
-// add records the Problems that are not recorded yet; Warnings are left out.
+// add records the Problems that are not recorded yet; Warnings are omitted.
 func (d *Diff) add(problems []platform.Problem) {
 	for _, problem := range problems {
 		if !problem.Warning && !slices.ContainsFunc(d.Problems, problem.Same) {

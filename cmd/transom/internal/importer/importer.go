@@ -2,7 +2,7 @@
 //
 // Its input is a cluster and the name of a namespace; its output are manifests without the fields that the API server and
 // controllers add, and a list of the objects that no version can have. Defaults are known by dry runs: the API server is
-// asked, in a dry run, how an object would be without a field, and a field that comes back as it was is left out. The
+// asked, in a dry run, how an object would be without a field, and a field that comes back as it was is omitted. The
 // package writes nothing to the cluster, and reads no value of a Secret.
 package importer
 
@@ -37,16 +37,16 @@ const (
 // Found is the content of a namespace.
 type Found struct {
 	Objects []*unstructured.Unstructured // sorted by kind and name
-	Left    []Left                       // sorted
+	Omitted []Omission                   // sorted
 }
 
-// Left is an object that is not part of the version, or not as it could be, and why.
-type Left struct {
+// Omission is an object that is not part of the version, or not as it could be, and why.
+type Omission struct {
 	Object string `json:"object"` // KIND NAME
 	Reason string `json:"reason"`
 }
 
-func (l Left) String() string { return l.Object + ": " + l.Reason }
+func (l Omission) String() string { return l.Object + ": " + l.Reason }
 
 // Read reads a namespace. A selector by labels narrows it; empty: all objects.
 func Read(ctx context.Context, config *rest.Config, namespace, selector string) (*Found, error) {
@@ -81,7 +81,7 @@ func Read(ctx context.Context, config *rest.Config, namespace, selector string) 
 	}
 	r.found.leaveScaling()
 	slices.SortFunc(r.found.Objects, func(a, b *unstructured.Unstructured) int { return cmp.Compare(title(a), title(b)) })
-	slices.SortFunc(r.found.Left, func(a, b Left) int { return cmp.Compare(a.String(), b.String()) })
+	slices.SortFunc(r.found.Omitted, func(a, b Omission) int { return cmp.Compare(a.String(), b.String()) })
 	return r.found, nil
 }
 
@@ -201,7 +201,7 @@ func (r *reader) read(ctx context.Context, l listed) error {
 }
 
 func (r *reader) leave(object, reason string, args ...any) {
-	r.found.Left = append(r.found.Left, Left{object, fmt.Sprintf(reason, args...)})
+	r.found.Omitted = append(r.found.Omitted, Omission{object, fmt.Sprintf(reason, args...)})
 }
 
 // nothing is the error of a namespace without an object to import.
@@ -210,9 +210,9 @@ func (r *reader) nothing() error {
 	if r.selector != "" {
 		text += " with the labels " + r.selector
 	}
-	for i, l := range r.found.Left {
+	for i, l := range r.found.Omitted {
 		if i == 10 {
-			text += fmt.Sprintf("\n  and %d more", len(r.found.Left)-i)
+			text += fmt.Sprintf("\n  and %d more", len(r.found.Omitted)-i)
 			break
 		}
 		text += "\n  " + l.String()

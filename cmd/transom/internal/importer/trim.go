@@ -30,7 +30,7 @@ func trim(ctx context.Context, objects dynamic.ResourceInterface, live *unstruct
 	if err != nil {
 		return whole, err
 	}
-	// A field may have stayed for another that was left out beside it: with its own type, a Service has other defaults.
+	// A field may have stayed for another that was omitted beside it: with its own type, a Service has other defaults.
 	for _, at := range kept {
 		if _, err := t.leaveOut(ctx, []Path{at}); err != nil {
 			return whole, err
@@ -172,7 +172,7 @@ func IsBookkeeping(annotation string) bool {
 	}, prefix)
 }
 
-// candidates are the fields that may be left out: those that have a default, and those that kubectl's memory of the file does
+// candidates are the fields that may be omitted: those that have a default, and those that kubectl's memory of the file does
 // not have.
 func candidates(live *unstructured.Unstructured) []Path {
 	paths := expand(live.Object, defaults(live.GetKind()))

@@ -15,7 +15,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// RightsFile is the place in a platform repository for the rights that were last applied to the clusters, as "transom install --rights"
+// RightsFile is the path in a platform repository of the rights that were last applied to the clusters, as "transom install --rights"
 // prints them.
 const RightsFile = "rights.yaml"
 

@@ -20,7 +20,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// A forecast holds the passes that the daemon would make over the environments: with the platform, and with the one that is
+// A forecast has the passes that the daemon would make over the environments: with the platform, and with the one that is
 // merged already.
 type forecast struct {
 	platform *platform.Platform
@@ -182,7 +182,7 @@ func (m *merged) brings(c preview.Change) bool {
 
 // namespaceIn is the last content that a file of a team's namespace comes to; nil: it does not change.
 func namespaceIn(f *reconciler.Foreseen, file string) (content []byte) {
-	for _, state := range []*render.State{f.Now, f.Promoted, f.Held} {
+	for _, state := range []*render.State{f.Now, f.Promoted, f.Blocked} {
 		if changed, ok := state.Changes[file]; ok {
 			content = changed
 		}

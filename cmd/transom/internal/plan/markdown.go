@@ -18,7 +18,7 @@ const (
 )
 
 // Markdown is the plan as one comment of a pull request: the important lines first, and the differences folded. Differences
-// that do not fit are left out, and the comment says so. Files is the address below which the files of the plan are shown, to
+// that do not fit are omitted, and the comment says so. Files is the address below which the files of the plan are shown, to
 // which its Problems lead then; it may be empty.
 func (p *Plan) Markdown(files string) string {
 	head, foot := p.markdownHead(files), p.markdownFoot()
@@ -35,11 +35,11 @@ func (p *Plan) Markdown(files string) string {
 		body.add(b, p.Promoted.share(b.environment), p.Promoted.of(b.environment).steps())
 	}
 	body.close()
-	if len(p.Held.Changes) > 0 {
+	if len(p.Blocked.Changes) > 0 {
 		body.text.WriteString("**Held back:**\n\n")
 	}
-	for _, b := range folded(blocks(p.Held.Changes)) {
-		body.add(b, p.Held.share(b.environment), p.Held.of(b.environment).steps())
+	for _, b := range folded(blocks(p.Blocked.Changes)) {
+		body.add(b, p.Blocked.share(b.environment), p.Blocked.of(b.environment).steps())
 	}
 	body.close()
 	return head + body.text.String() + body.cut() + foot
@@ -67,7 +67,7 @@ func (p *Plan) markdownHead(files string) string {
 			head.line("- **caution:** " + quote(caution(e.Name, c)))
 		}
 	}
-	for _, e := range p.Held.Environments {
+	for _, e := range p.Blocked.Environments {
 		for _, c := range e.Cautions {
 			head.line("- **caution,** once it is not held any more: " + quote(caution(e.Name, c)))
 		}
@@ -179,12 +179,12 @@ type folder struct {
 }
 
 // add writes a block, in a section of its environment.
-func (f *folder) add(b *changeBlock, share string, passes []string) {
+func (f *folder) add(b *changeBlock, share string, steps []string) {
 	open := ""
 	if b.environment != f.environment {
 		open = fmt.Sprintf("<details><summary><b>%s</b>%s</summary>\n\n", quote(b.environment), quote(share))
-		if len(passes) > 0 {
-			open += quote(strings.Join(passes, "; ")) + "\n\n"
+		if len(steps) > 0 {
+			open += quote(strings.Join(steps, "; ")) + "\n\n"
 		}
 		if f.environment != "" {
 			open = "</details>\n\n" + open

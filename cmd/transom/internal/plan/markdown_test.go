@@ -67,7 +67,7 @@ func TestMarkdownQuotesNamesAndReasons(t *testing.T) {
 	evil := "/close @acme/admins #12 !3 <img src=x onerror=y> [x](https://evil.example) **b** `c` www.evil.example _u_ | ~label &4\n/merge"
 	p := large(1, 1, 1)
 	p.Base, p.Notes = evil, []string{evil}
-	p.Environments[0].Name, p.Environments[0].Passes = evil, []string{evil}
+	p.Environments[0].Name, p.Environments[0].Steps = evil, []string{evil}
 	p.Environments[0].Cautions[0].Message = evil
 	p.Changes[0].Environment, p.Changes[0].Team, p.Changes[0].Cluster, p.Changes[0].Name = evil, evil, evil, evil
 	p.Problems = []platform.Problem{{File: "requests/a (b)/@x.yaml", Line: 6, Column: 3, Message: evil}, {Message: evil}}

@@ -1,6 +1,6 @@
 // Package plan lists the changes that merging a platform would make: on every cluster, at once and once promoted.
 //
-// In come a directory with a platform and the states of its environments, or renderings in their place; out comes a Plan,
+// In come a directory with a platform and the states of its environments, or renderings instead of those; out comes a Plan,
 // which prints as text, as one comment of a pull request, or as JSON. It writes nothing.
 package plan
 
@@ -23,7 +23,7 @@ type Plan struct {
 	Environments []Environment      `json:"environments"`
 	Changes      []preview.Change   `json:"changes"`
 	Promoted     Stage              `json:"promoted"`        // the changes downstream, on top of those at once
-	Held         Stage              `json:"held"`            // changes that wait until a person or another release lets them
+	Blocked      Stage              `json:"held"`            // changes that wait until a person or another release lets them
 	OnTheirWay   Stage              `json:"onTheirWay"`      // changes that come without this merge, merged before it
 	States       states.States      `json:"states"`          // at which environments somebody looked
 	Decisions    []Decision         `json:"decisions"`       // that are merged, changed or removed
@@ -44,7 +44,7 @@ type Environment struct {
 	Name     string              `json:"name"`
 	LetGo    bool                `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
 	Digest   string              `json:"digest,omitempty"` // names the changes of its placements
-	Passes   []string            `json:"passes,omitempty"` // the steps that its changes pass on their way in
+	Steps    []string            `json:"passes,omitempty"` // the steps that its changes pass on their way in
 	Leaves   []preview.Departure `json:"leaves,omitempty"` // clusters that its requests leave last
 	Changing int                 `json:"changing"`         // requests whose objects change
 	Requests int                 `json:"requests"`         // that it has, before or after
@@ -74,7 +74,7 @@ func Make(ctx context.Context, dir string, with Against, ask func(context.Contex
 	result := &Plan{
 		Base: base.name, Notes: slices.Concat([]string{}, base.notes, unknown(base.rendered, p)), Changes: []preview.Change{},
 		States:   base.states,
-		Promoted: noStage(), Held: noStage(), OnTheirWay: noStage(), Decisions: []Decision{}, Waits: []Wait{},
+		Promoted: noStage(), Blocked: noStage(), OnTheirWay: noStage(), Decisions: []Decision{}, Waits: []Wait{},
 		Platform: p, After: map[string]*render.Base{},
 	}
 	all, err := makeForecast(ctx, &r, dir, p, base)
@@ -106,7 +106,7 @@ func Make(ctx context.Context, dir string, with Against, ask func(context.Contex
 	return result, err
 }
 
-// add records the changes of one environment: at once, once promoted, and once nothing holds it any more.
+// add records the changes of one environment: at once, once promoted, and once nothing blocks it any more.
 func (p *Plan) add(all *forecast, name string) error {
 	e, to := all.platform.Environments[name], all.of[name]
 	p.After[name] = to.Last
@@ -116,7 +116,7 @@ func (p *Plan) add(all *forecast, name string) error {
 	}
 	merged, now := all.merged(name), p.now()
 	apart, err := now.add(Environment{
-		Name: name, Digest: digest, Passes: all.passes(e, false, to.Before, to.Now, merged.requests),
+		Name: name, Digest: digest, Steps: all.stepsInto(e, false, to.Before, to.Now, merged.requests),
 		Leaves: all.leaves(to.Before, to.Now, merged.requests),
 	}, to.Before, to.Now, merged)
 	if err != nil {
@@ -129,11 +129,11 @@ func (p *Plan) add(all *forecast, name string) error {
 	}
 	waits := all.waits(name, merged.requests)
 	p.Waits = append(p.Waits, waits...)
-	held, err := p.Held.add(Environment{Name: name, Passes: holdLines(waits)}, to.Later, to.Held, merged)
+	blocked, err := p.Blocked.add(Environment{Name: name, Steps: keptLines(waits)}, to.Later, to.Blocked, merged)
 	if err != nil {
 		return err
 	}
-	if apart = slices.Concat(apart, later, held); len(apart) > 0 {
+	if apart = slices.Concat(apart, later, blocked); len(apart) > 0 {
 		p.OnTheirWay.Changes = append(p.OnTheirWay.Changes, apart...)
 		p.OnTheirWay.Environments = append(p.OnTheirWay.Environments, Environment{
 			Name: name, OnTheirWay: merged.requests, Stuck: all.stuck(name, merged.requests), Changing: changing(apart), Requests: requestsOf(to.Before, to.Now),
@@ -154,7 +154,7 @@ func (p *Plan) addPromoted(all *forecast, name string, merged *merged) (apart []
 			"the platform commit that was accepted last is not in this clone", name))
 	}
 	return p.Promoted.add(Environment{
-		Name: name, Passes: all.passes(e, true, to.Entered, to.Promoted, merged.requests),
+		Name: name, Steps: all.stepsInto(e, true, to.Entered, to.Promoted, merged.requests),
 		Leaves:     all.leaves(to.Entered, to.Promoted, merged.requests),
 		OnTheirWay: merged.requests, Unproven: all.unproven(name, merged.requests),
 	}, to.Entered, to.Promoted, merged)
@@ -189,5 +189,5 @@ func requestsOf(before *render.Base, after *render.State) int {
 
 // Empty says whether merging changes nothing: not at once, not once promoted, and no decision has an effect.
 func (p *Plan) Empty() bool {
-	return p.now().empty() && p.Promoted.empty() && p.Held.empty() && !slices.ContainsFunc(p.Decisions, Decision.hasEffect)
+	return p.now().empty() && p.Promoted.empty() && p.Blocked.empty() && !slices.ContainsFunc(p.Decisions, Decision.hasEffect)
 }

@@ -20,8 +20,8 @@ type Unproven struct {
 	Release string `json:"release"`
 }
 
-// passes lists the gates and waves between a change and its environment, in the order in which the change meets them.
-func (o *forecast) passes(e *platform.Environment, promoted bool, before *render.Base, after *render.State, leave []platform.RequestKey) (steps []string) {
+// stepsInto lists the gates and waves between a change and its environment, in the order in which the change meets them.
+func (o *forecast) stepsInto(e *platform.Environment, promoted bool, before *render.Base, after *render.State, leave []platform.RequestKey) (steps []string) {
 	if promoted {
 		step := "once healthy in " + strings.Join(e.PromotesFrom, " and ")
 		if e.Gates.Soak > 0 && !o.skipsSoak(e.Name, before, after, leave) {

@@ -41,7 +41,7 @@ func quote(text string) string {
 	return out.String()
 }
 
-// isWord says whether a word, in quotes or not, begins at a place of a text.
+// isWord says whether a word, in quotes or not, begins at a position of a text.
 func isWord(runes []rune, at int) bool {
 	return at < len(runes) && (unicode.IsLetter(runes[at]) || unicode.IsDigit(runes[at]) || runes[at] == '"')
 }
@@ -65,13 +65,13 @@ func linked(p platform.Problem, files string) string {
 	if p.File == "" || !strings.HasPrefix(text, p.File) {
 		return "- " + quote(text)
 	}
-	place, address := p.File, files
+	position, address := p.File, files
 	for part := range strings.SplitSeq(p.File, "/") {
 		address += "/" + url.PathEscape(part)
 	}
 	if p.Line > 0 {
-		place, address = fmt.Sprintf("%s:%d", p.File, p.Line), fmt.Sprintf("%s#L%d", address, p.Line)
+		position, address = fmt.Sprintf("%s:%d", p.File, p.Line), fmt.Sprintf("%s#L%d", address, p.Line)
 	}
-	rest, _ := strings.CutPrefix(text, place)
-	return fmt.Sprintf("- [%s](%s)%s", quote(place), strings.NewReplacer("(", "%28", ")", "%29").Replace(address), quote(rest))
+	rest, _ := strings.CutPrefix(text, position)
+	return fmt.Sprintf("- [%s](%s)%s", quote(position), strings.NewReplacer("(", "%28", ")", "%29").Replace(address), quote(rest))
 }

@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/preview"
 )
 
-// A Stage holds the changes of a merge at once, or those that follow once promoted, or once let go on.
+// A Stage has the changes of a merge at once, or those that follow once promoted, or once let go on.
 type Stage struct {
 	Environments []Environment    `json:"environments"`
 	Changes      []preview.Change `json:"changes"`
@@ -78,7 +78,7 @@ func (p Stage) of(environment string) (e Environment) {
 }
 
 // steps lists the gates and waves between the changes and their environment, and the clusters that requests leave last.
-func (e Environment) steps() []string { return slices.Concat(e.Passes, e.departureLines()) }
+func (e Environment) steps() []string { return slices.Concat(e.Steps, e.departureLines()) }
 
 // share says how many of an environment's requests change.
 func (p Stage) share(environment string) string {

@@ -27,9 +27,9 @@ func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
 		fmt.Fprintln(w, paint.Bold("once promoted:"))
 		p.Promoted.text(w, paint, verbose)
 	}
-	if len(p.Held.Changes) > 0 {
-		fmt.Fprintln(w, paint.Bold(heldHeading))
-		p.Held.text(w, paint, verbose)
+	if len(p.Blocked.Changes) > 0 {
+		fmt.Fprintln(w, paint.Bold(blockedHeading))
+		p.Blocked.text(w, paint, verbose)
 	}
 	p.attention(w, paint)
 	p.adoptions(w, paint)
@@ -54,17 +54,17 @@ func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
 	fmt.Fprintf(w, "compared with %s: %s\n", p.Base, p.counts())
 }
 
-// heldHeading is the heading of the changes that gates hold back.
-const heldHeading = "held back:"
+// blockedHeading is the heading of the changes that gates keep back.
+const blockedHeading = "held back:"
 
-// counts counts in one line the changes at once, those once promoted, and those that are held back.
+// counts counts in one line the changes at once, those once promoted, and those that are kept back.
 func (p *Plan) counts() string {
 	text := p.now().counts()
 	if len(p.Promoted.Changes) > 0 {
 		text += "; once promoted " + p.Promoted.counts()
 	}
-	if len(p.Held.Changes) > 0 {
-		text += "; held back " + p.Held.counts()
+	if len(p.Blocked.Changes) > 0 {
+		text += "; held back " + p.Blocked.counts()
 	}
 	return text
 }
@@ -87,8 +87,8 @@ func (p *Plan) waiting() (lines []string) {
 		}
 	}
 	for _, w := range p.Waits {
-		told := slices.ContainsFunc(p.Held.Changes, func(c preview.Change) bool { return c.Environment == w.Environment })
-		if !w.steps && !(w.holds && told) {
+		told := slices.ContainsFunc(p.Blocked.Changes, func(c preview.Change) bool { return c.Environment == w.Environment })
+		if !w.steps && !(w.keeps && told) {
 			lines = append(lines, "waits in "+w.Environment+": "+w.line())
 		}
 	}
@@ -149,7 +149,7 @@ func (p *Plan) attention(w io.Writer, paint terminal.Paint) {
 			fmt.Fprintln(w, paint.Red("caution: ")+caution(e.Name, c))
 		}
 	}
-	for _, e := range p.Held.Environments {
+	for _, e := range p.Blocked.Environments {
 		for _, c := range e.Cautions {
 			fmt.Fprintln(w, paint.Yellow("caution, once it is not held any more: ")+caution(e.Name, c))
 		}

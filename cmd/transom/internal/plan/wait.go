@@ -20,7 +20,7 @@ type Wait struct {
 	At          *time.Time            `json:"at,omitempty"` // when it opens by itself
 
 	steps bool // all changes of the environment meet the gate
-	holds bool // the gate keeps requests as they are: it is printed with the changes that it holds
+	keeps bool // the gate keeps requests as they are: it is printed with their changes
 }
 
 // waits are those of an environment, without those of requests whose change was merged before.
@@ -61,14 +61,14 @@ func newWait(e *platform.Environment, s *promotion.Standing, g promotion.Gate) W
 	if !g.At.IsZero() {
 		w.At = &g.At
 	}
-	w.steps, w.holds = s.IsStep(g), s.Keeps(g)
+	w.steps, w.keeps = s.IsStep(g), s.Keeps(g)
 	return w
 }
 
-// holdLines are the lines about the gates that hold requests of an environment back.
-func holdLines(waits []Wait) (lines []string) {
+// keptLines are the lines about the gates that keep requests of an environment as they are.
+func keptLines(waits []Wait) (lines []string) {
 	for _, w := range waits {
-		if w.holds {
+		if w.keeps {
 			lines = append(lines, w.line())
 		}
 	}

@@ -37,8 +37,8 @@ const (
 // ErrMoved says that a branch is not at the commit that was named.
 var ErrMoved = errors.New("it moved meanwhile")
 
-// A hindrance is something about the commits of a branch that lets no plan be made, however often it is tried. It is told in
-// place of the plan.
+// A hindrance is something about the commits of a branch that lets no plan be made, however often it is tried. It is told instead
+// of the plan.
 type hindrance string
 
 func (h hindrance) Error() string { return string(h) }

@@ -18,17 +18,17 @@ import (
 	"transom.dev/render/state"
 )
 
-// A Leftover is the file of decisions that decide nothing any more.
-type Leftover struct {
+// A Obsolete is the file of decisions that decide nothing any more.
+type Obsolete struct {
 	File   string        `json:"file"`
 	Kind   decision.Kind `json:"kind"`
 	Reason string        `json:"reason"`
 }
 
-// Leftovers lists the files of a platform that may go, sorted: Approvals that all Release files record as used, and decisions that have
+// Find lists the files of a platform that may go, sorted: Approvals that all Release files record as used, and decisions that have
 // ended. An Approval of many things goes when each of them is used.
-func Leftovers(p *platform.Platform, running states.States, now time.Time) []Leftover {
-	all := []Leftover{}
+func Find(p *platform.Platform, running states.States, now time.Time) []Obsolete {
+	all := []Obsolete{}
 	byFile := map[string][]*platform.Decision{}
 	for _, d := range p.Decisions {
 		byFile[d.File] = append(byFile[d.File], d)
@@ -36,20 +36,20 @@ func Leftovers(p *platform.Platform, running states.States, now time.Time) []Lef
 	for file, decisions := range byFile {
 		reason := ""
 		for _, d := range decisions {
-			if reason = leftover(p, running, d, now); reason == "" {
+			if reason = obsolete(p, running, d, now); reason == "" {
 				break
 			}
 		}
 		if reason != "" {
-			all = append(all, Leftover{file, decisions[0].Kind, reason})
+			all = append(all, Obsolete{file, decisions[0].Kind, reason})
 		}
 	}
-	slices.SortFunc(all, func(a, b Leftover) int { return strings.Compare(a.File, b.File) })
+	slices.SortFunc(all, func(a, b Obsolete) int { return strings.Compare(a.File, b.File) })
 	return all
 }
 
-// leftover is why a decision decides nothing any more; empty if it may.
-func leftover(p *platform.Platform, running states.States, d *platform.Decision, now time.Time) string {
+// obsolete is why a decision decides nothing any more; empty if it may.
+func obsolete(p *platform.Platform, running states.States, d *platform.Decision, now time.Time) string {
 	base := running.Base(d.Environment)
 	switch {
 	case d.Broken:

@@ -64,7 +64,7 @@ func TestUsedApprovalsAndEndedDecisionsMayGo(t *testing.T) {
 	p.Decisions = append(p.Decisions, &platform.Decision{Kind: "Approval", File: "decisions/dev/unread.yaml", Environment: "dev", Request: &one, Release: "sha256:one"})
 
 	found := map[string]string{}
-	for _, l := range tidy.Leftovers(p, states.States{
+	for _, l := range tidy.Find(p, states.States{
 		{Environment: "prod", Looked: true, Base: base}, {Environment: "staging", Looked: true, Base: before}, {Environment: "dev"},
 	}, now) {
 		found[l.File] = l.Reason

@@ -57,7 +57,7 @@ var shownAt = map[string]seen{
 	"Instance.Rejected": {"below it", "cell, detail"}, "Instance.Proven": {"below it, opened", "detail"}, "Instance.Debts": {"below it", "detail"},
 
 	"Placement.Cluster": {"leaf", "column"}, "Placement.Stage": {"leaf", "steps"}, "Placement.Health": {"leaf", "cell"}, "Placement.Message": {"leaf", "title, detail"},
-	"Placement.Held": {"- also among its Problems", "- also among its Problems"}, "Placement.Revision": {machine, machine},
+	"Placement.Withheld": {"- also among its Problems", "- also among its Problems"}, "Placement.Revision": {machine, machine},
 	"Placement.StateCommit": {explain, "- the history of the request"}, "Placement.Release": {"leaf", "- its version"}, "Placement.Version": {"leaf", "cell"},
 	"Placement.Objects": {"below it", "detail"}, "Placement.Problems": {"below it", "cell, detail"}, "Placement.Images": {"branch", "cell, detail"},
 	"Placement.Drift": {"below it", "detail"}, "Placement.CommittedAt": {explain, "steps"}, "Placement.AppliedAt": {explain, "steps"}, "Placement.HealthyAt": {"leaf", "steps"},

@@ -68,7 +68,7 @@ func failing(ago func(time.Duration) time.Time) status.Instance {
 		Debts:    []string{"decisions/prod/pin.yaml: an audit"},
 		Placements: []status.Placement{
 			{
-				Cluster: "one", Stage: status.Applied, Health: state.Failed, Message: "it failed", Held: "nobody proved it", Revision: "r1", StateCommit: "77de09f000",
+				Cluster: "one", Stage: status.Applied, Health: state.Failed, Message: "it failed", Withheld: "nobody proved it", Revision: "r1", StateCommit: "77de09f000",
 				Images: []string{"registry.example.com/shop:1.1"}, CommittedAt: ago(time.Hour), AppliedAt: ago(time.Hour),
 				Objects:  []status.Object{{Group: "apps", Kind: "Deployment", Namespace: "payments", Name: "shop", Health: state.Failed, Message: "ErrImagePull"}},
 				Problems: []status.ObjectProblem{{Object: "ConfigMap payments/shop", Message: "is refused"}},

@@ -35,7 +35,7 @@ func Running(p *platform.Platform, o *platform.Offering, running states.States) 
 	return all
 }
 
-// putRunning puts the versions that a request runs in an environment in the place of the one that it resolves to there.
+// putRunning puts the versions that a request runs in an environment instead of the one that it resolves to there.
 func putRunning(all []catalog.Instance, key platform.RequestKey, environment string, versions []string) []catalog.Instance {
 	n := slices.IndexFunc(all, func(i catalog.Instance) bool { return i.Request == key && i.Environment == environment })
 	if n < 0 {

@@ -7,10 +7,10 @@ import "transom.dev/render/platform"
 func Apart(problems, before []platform.Problem) (fresh, known []platform.Problem) {
 	were := map[string]bool{}
 	for _, problem := range before {
-		were[withoutPlace(problem)] = true
+		were[withoutPosition(problem)] = true
 	}
 	for _, problem := range problems {
-		if were[withoutPlace(problem)] {
+		if were[withoutPosition(problem)] {
 			known = append(known, problem)
 		} else {
 			fresh = append(fresh, problem)
@@ -19,7 +19,7 @@ func Apart(problems, before []platform.Problem) (fresh, known []platform.Problem
 	return fresh, known
 }
 
-func withoutPlace(p platform.Problem) string {
+func withoutPosition(p platform.Problem) string {
 	p.Line, p.Column = 0, 0
 	return p.String()
 }

@@ -91,7 +91,7 @@ func OpenRevision(dir, revision string) (*gitrepo.Snapshot, error) {
 	return checkout.At(revision)
 }
 
-// LoadRevision loads the platform that a directory held at a revision of the clone that it lies in.
+// LoadRevision loads the platform that a directory had at a revision of the clone that it lies in.
 func LoadRevision(dir, revision string) (*platform.Platform, error) {
 	snapshot, err := OpenRevision(dir, revision)
 	if err != nil {
@@ -123,7 +123,7 @@ func RenderFresh(p *platform.Platform) (map[string]*render.State, error) {
 func Environments(p *platform.Platform) []string { return slices.Clone(p.Graph.Order()) }
 
 // Mistakes gathers every Problem and Warning of a platform and of its rendering, each once, sorted. One mistake of an
-// offering shows in every environment, so two Problems with the same text and place are one.
+// offering shows in every environment, so two Problems with the same text and position are one.
 func Mistakes(p *platform.Platform, states map[string]*render.State) (problems, warnings []platform.Problem) {
 	var r render.Renderer
 	all := slices.Concat(p.Problems, p.IdlePins(), r.Versions(p))

@@ -24,13 +24,13 @@ func (f *facts) class(input string) class {
 		if rest != "" && !strings.HasPrefix(rest, fieldSeparator) {
 			continue
 		}
-		place := w.field + rest
-		list, key := splitLast(place)
-		c.compared = c.compared || f.sequences[list] || f.sequences[place] || refers(place)
-		c.parsed = c.parsed || f.writesBelow(place)
+		field := w.field + rest
+		list, key := splitLast(field)
+		c.compared = c.compared || f.sequences[list] || f.sequences[field] || refers(field)
+		c.parsed = c.parsed || f.writesBelow(field)
 		for _, filter := range f.filters {
 			ofField := filter.list == list && filter.field == key
-			ofItems := filter.list == place && filter.field == ""
+			ofItems := filter.list == field && filter.field == ""
 			if ofField || ofItems {
 				c.matched = append(c.matched, filter.value)
 			}
@@ -41,9 +41,9 @@ func (f *facts) class(input string) class {
 
 // refers reports whether Kustomize reads the field to tell objects apart: the namespace beside a name, and the subjects and
 // role of a binding.
-func refers(place string) bool {
-	first, _, _ := strings.Cut(place, fieldSeparator)
-	_, last := splitLast(place)
+func refers(field string) bool {
+	first, _, _ := strings.Cut(field, fieldSeparator)
+	_, last := splitLast(field)
 	return last == "namespace" || first == "subjects" || first == "roleRef"
 }
 
@@ -54,11 +54,11 @@ func splitLast(field string) (parent, last string) {
 	return "", field
 }
 
-func (f *facts) writesBelow(place string) bool {
-	return slices.ContainsFunc(f.writes, func(w writePath) bool { return strings.HasPrefix(w.field, place+fieldSeparator) })
+func (f *facts) writesBelow(field string) bool {
+	return slices.ContainsFunc(f.writes, func(w writePath) bool { return strings.HasPrefix(w.field, field+fieldSeparator) })
 }
 
-// copies returns an error if a replacement copies from one object to a place of another at which Kustomize compares:
+// copies returns an error if a replacement copies from one object to a field of another that Kustomize compares:
 // the values there may be anybody's.
 func (f *facts) copies() error {
 	for _, w := range f.writes {
@@ -72,10 +72,10 @@ func (f *facts) copies() error {
 	return nil
 }
 
-func (f *facts) looksInto(place string) bool {
-	parent, _ := splitLast(place)
+func (f *facts) looksInto(field string) bool {
+	parent, _ := splitLast(field)
 	into := func(list string) bool {
-		return list == place || list == parent || strings.HasPrefix(list, place+fieldSeparator)
+		return list == field || list == parent || strings.HasPrefix(list, field+fieldSeparator)
 	}
 	for list := range f.sequences {
 		if into(list) {

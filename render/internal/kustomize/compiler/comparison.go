@@ -77,7 +77,7 @@ func (c *comparison) differs(path []any) error {
 	return unproven("%s: %s depends on values by more than copying", c.object, strings.Join(steps, "."))
 }
 
-// compare returns the object with a token in place of each gap.
+// compare returns the object with a token instead of each gap.
 func (c *comparison) compare(v [probes]any, path []any) (any, error) {
 	switch first := v[0].(type) {
 	case map[string]any:
@@ -220,7 +220,7 @@ func join(parts []part, m markers) string {
 	return text
 }
 
-// token is a plain word that no object holds, which marks a gap in printed text.
+// token is a plain word that no object has, which marks a gap in printed text.
 func token(gap int) string { return fmt.Sprintf("zqgap%05dqz", gap) }
 
 // document prints the object with tokens and cuts it at them.
@@ -267,9 +267,9 @@ func (c *comparison) scalars(d *document) (found bool) {
 		if n == nil {
 			found = false
 		}
-		// A patch by way of JSON settles the type of a scalar, which may have been open before.
-		settled := !c.rewritten || len(g.parts) <= 1
-		if n == nil || n.Tag != kyaml.NodeTagString || !settled {
+		// A patch by way of JSON fixes the type of a scalar, which may have been open before.
+		fixed := !c.rewritten || len(g.parts) <= 1
+		if n == nil || n.Tag != kyaml.NodeTagString || !fixed {
 			g.open = true
 		}
 	}

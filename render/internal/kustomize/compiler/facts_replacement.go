@@ -128,7 +128,7 @@ func (f *facts) write(file, p string, w writePath) error {
 	return nil
 }
 
-// fieldSeparator stands between the keys of a field path; keys may hold dots and slashes.
+// fieldSeparator stands between the keys of a field path; keys may have dots and slashes.
 const fieldSeparator = "\x00"
 
 func joinField(field, key string) string {

@@ -65,7 +65,7 @@ func (s *shape) allowed(text string) string {
 	}, text)
 }
 
-// probe is the wrapper with markers in place of the values.
+// probe is the wrapper with markers instead of the values.
 func (s *shape) probe(m markers) (kustomize.Wrapper, error) {
 	w := *s.wrapper
 	w.Prefix, w.Namespace = m[0], m[1]

@@ -53,7 +53,7 @@ type compiled struct {
 	why      error
 }
 
-// Compile prepares building instances like the wrapper, whose trees have passed Guard.
+// Compile prepares building instances like the wrapper, whose trees were accepted by Guard.
 func Compile(w kustomize.Wrapper) *Program {
 	p := &Program{labels: slices.Sorted(maps.Keys(w.Labels))}
 	p.entries.Store(&map[string]*entry{})
@@ -178,7 +178,7 @@ func (p *Program) variant(t *template, s *shape, first bool) (*template, error) 
 	return t, why
 }
 
-// entry finds the place of a shape's template, or nil where there are too many.
+// entry finds the entry of a shape's template, or nil where there are too many.
 func (p *Program) entry(key []byte) *entry {
 	if e := (*p.entries.Load())[string(key)]; e != nil {
 		return e
@@ -227,7 +227,7 @@ func unbuilt(why string, err error) error {
 	return unproven("%s: %v", why, err)
 }
 
-// compile makes the template of a shape, and holds it against the plain build of its instance.
+// compile makes the template of a shape, and compares it with the plain build of its instance.
 func (s *shape) compile() (*template, error) {
 	real, err := kustomize.Accumulate(*s.wrapper)
 	if err != nil {

@@ -26,7 +26,7 @@ const (
 	maxBools  = 1<<probes - 2
 )
 
-// maxInt is the largest number that JSON, which some patches pass values through, is sure to keep.
+// maxInt is the largest number that JSON, which some patches send values through, is sure to keep.
 const maxInt = 1 << 53
 
 // A value is one scalar of an instance that its template has gaps for.
@@ -50,7 +50,7 @@ type shape struct {
 }
 
 // shape takes a wrapper apart. The error is the reason that keeps this instance from being built by template. With markers,
-// the shape's inputs become those that replacements read, with markers in place of the values.
+// the shape's inputs become those that replacements read, with markers instead of the values.
 func (p *Program) shape(w *kustomize.Wrapper, m markers) (*shape, error) {
 	s := &shape{program: p, wrapper: w, markers: m, key: make([]byte, 0, 64), values: make([]value, 0, 16)}
 	if err := s.frame(); err != nil {
@@ -70,7 +70,7 @@ func (p *Program) shape(w *kustomize.Wrapper, m markers) (*shape, error) {
 		}
 		s.key = append(s.key, ';')
 		if m != nil {
-			s.inputs = place(s.inputs, root.path, marked)
+			s.inputs = setPath(s.inputs, root.path, marked)
 		}
 	}
 	return s, nil
@@ -126,7 +126,7 @@ func (s *shape) frame() error {
 	return nil
 }
 
-// add adds one value of the inputs, whose place is the field. It returns the value, with markers where there are any.
+// add adds one value of the inputs, whose path is the field. It returns the value, with markers where there are any.
 func (s *shape) add(field string, v any) (any, error) {
 	switch v := v.(type) {
 	case nil:
@@ -346,8 +346,8 @@ func find(v any, path []string) (any, bool) {
 	return v, true
 }
 
-// place puts a value at a path into a tree of maps and lists.
-func place(at any, path []string, v any) any {
+// setPath puts a value at a path into a tree of maps and lists.
+func setPath(at any, path []string, v any) any {
 	if len(path) == 0 {
 		return v
 	}
@@ -355,6 +355,6 @@ func place(at any, path []string, v any) any {
 	if !ok {
 		m = map[string]any{}
 	}
-	m[path[0]] = place(m[path[0]], path[1:], v)
+	m[path[0]] = setPath(m[path[0]], path[1:], v)
 	return m
 }

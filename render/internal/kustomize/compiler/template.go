@@ -108,7 +108,7 @@ func (d *document) print(out []byte, p *Program, values []value) ([]byte, error)
 }
 
 // fits reports whether all values can be printed straight into the gaps. The error says that one of them may mean
-// something to Kustomize at its place.
+// something to Kustomize where it stands.
 func (d *document) fits(f *facts, values []value) (straight bool, err error) {
 	straight = true
 	for i := range d.gaps {

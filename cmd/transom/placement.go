@@ -7,15 +7,15 @@ import (
 	"transom.dev/render/platform"
 )
 
-// placeFlags adds the flags that name a placement beside TEAM/REQUEST.
-func placeFlags(cmd *cobra.Command, c *client.Client, about *client.Selection) {
+// placementFlags adds the flags that name a placement beside TEAM/REQUEST.
+func placementFlags(cmd *cobra.Command, c *client.Client, about *client.Selection) {
 	cmd.Flags().StringVarP(&about.Environment, "environment", "e", "", "the environment (required)")
 	cmd.Flags().StringVar(&about.Cluster, "cluster", "", "the cluster, where the request is on several")
 	serverFlag(cmd, c)
 }
 
-// readPlace reads the argument TEAM/REQUEST.
-func readPlace(about *client.Selection, arg string) error {
+// readRequestKey reads the argument TEAM/REQUEST.
+func readRequestKey(about *client.Selection, arg string) error {
 	key, err := platform.ParseRequestKey(arg)
 	if err != nil {
 		return misuse("%v", err)
@@ -26,7 +26,7 @@ func readPlace(about *client.Selection, arg string) error {
 
 // readPlacement reads the argument TEAM/REQUEST of a command that needs an environment.
 func readPlacement(about *client.Selection, arg string) error {
-	if err := readPlace(about, arg); err != nil {
+	if err := readRequestKey(about, arg); err != nil {
 		return err
 	}
 	if about.Environment == "" {

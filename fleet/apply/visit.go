@@ -8,33 +8,33 @@ import (
 	"time"
 )
 
-// Apply makes one pass over an instance. An error means that the cluster could not be asked: nothing may be concluded
+// Apply makes one visit of an instance. An error means that the cluster could not be asked: nothing may be concluded
 // about the instance, and the caller tries again with backoff; of the Result only Refusal counts then. The faults that a person must mend are in Result.Problems.
 func (c *Cluster) Apply(ctx context.Context, in Instance) (Result, error) {
-	return c.pass(ctx, in, mode{write: true, rehearse: true})
+	return c.visit(ctx, in, mode{write: true, rehearse: true})
 }
 
 // Observe is Apply without any write, for clusters that are paused.
 func (c *Cluster) Observe(ctx context.Context, in Instance) (Result, error) {
-	return c.pass(ctx, in, mode{})
+	return c.visit(ctx, in, mode{})
 }
 
 // Rehearse is Observe that also finds the effects of adopting: the API server is asked about every object of the instance, as
 // a dry run, and nothing is written.
 func (c *Cluster) Rehearse(ctx context.Context, in Instance) (Result, error) {
-	return c.pass(ctx, in, mode{rehearse: true})
+	return c.visit(ctx, in, mode{rehearse: true})
 }
 
 // Look is Apply as far as that gets without a request to the cluster: to the end where everything is as it shall be,
 // because watches have told so. It is quick however busy the cluster is. Where anything is to be asked or done it fails
 // with ErrRequests; then nothing was done, and nothing is known of how the instance is.
 func (c *Cluster) Look(ctx context.Context, in Instance) (Result, error) {
-	return c.pass(context.WithValue(ctx, looking{}, true), in, mode{write: true, rehearse: true})
+	return c.visit(context.WithValue(ctx, looking{}, true), in, mode{write: true, rehearse: true})
 }
 
-func (c *Cluster) pass(ctx context.Context, in Instance, how mode) (Result, error) {
+func (c *Cluster) visit(ctx context.Context, in Instance, how mode) (Result, error) {
 	c.subscribers.add(in.Owner)
-	p := newPass(c, in, how)
+	p := newVisit(c, in, how)
 	err := p.run(ctx)
 	if errors.Is(err, errOvertaken) {
 		p.overtaken = true
@@ -46,20 +46,20 @@ func (c *Cluster) pass(ctx context.Context, in Instance, how mode) (Result, erro
 	return p.result(), nil
 }
 
-// mode says how far a pass may go.
+// mode says how far a visit may go.
 type mode struct {
 	write    bool
 	rehearse bool // the API server is asked for the effects of adopting, even where nothing is written
 }
 
-// pass brings one instance on one cluster to its desired state, as far as it may, and finds out how it does. Its steps, each a
+// visit brings one instance on one cluster to its desired state, as far as it may, and finds out how it does. Its steps, each a
 // type of its own, work on the same target one after the other:
 //
 //	read the objects → rehearse an adoption → apply → assess health → prune
 //
 // Each request to the cluster is made by one of them. Its findings about an object are with that object, those
 // about the instance are with the step, and result puts the Result together.
-type pass struct {
+type visit struct {
 	*target
 	mode
 	began time.Time
@@ -75,18 +75,18 @@ type pass struct {
 	unproven  string   // why nothing may be written or deleted: the state is not proven to be Transom's
 }
 
-func newPass(c *Cluster, in Instance, how mode) *pass {
+func newVisit(c *Cluster, in Instance, how mode) *visit {
 	t := newTarget(c, in)
 	health := assessment{t, podDiagnosis{c, c.client}}
-	return &pass{
+	return &visit{
 		target: t, mode: how, began: time.Now(), health: health,
 		reader: reader{t}, rehearsal: rehearsal{t}, pruning: &pruning{target: t},
 		application: &application{target: t, writer: writer{t, fieldOwnership{t}}, health: health},
 	}
 }
 
-// run makes the pass from end to end. An error of any step ends it.
-func (p *pass) run(ctx context.Context) error {
+// run makes the visit from end to end. An error of any step ends it.
+func (p *visit) run(ctx context.Context) error {
 	if !p.readManifests() {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (p *pass) run(ctx context.Context) error {
 
 // mayWrite says whether the desired objects may be written. Nothing is written before, but for the end of objects that must go
 // before those that replace them.
-func (p *pass) mayWrite(ctx context.Context) (bool, error) {
+func (p *visit) mayWrite(ctx context.Context) (bool, error) {
 	if p.stopped() || !p.rehearse || p.findLaterState() {
 		return false, nil
 	}
@@ -138,7 +138,7 @@ func (p *pass) mayWrite(ctx context.Context) (bool, error) {
 }
 
 // bringToState writes the desired objects, and prunes those that are desired no more once their replacements are healthy.
-func (p *pass) bringToState(ctx context.Context) error {
+func (p *visit) bringToState(ctx context.Context) error {
 	if err := p.application.prepare(ctx); err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
@@ -157,12 +157,12 @@ func (p *pass) bringToState(ctx context.Context) error {
 	return nil
 }
 
-// findLaterState says whether another daemon may have applied a later state than this pass has: one of the objects carries a
+// findLaterState says whether another daemon may have applied a later state than this visit has: one of the objects carries a
 // digest that is neither the desired one nor of our own writing, and came after that state was fetched; or it was deleted
 // after that, and the inventory does not list it any more. Then nothing is written before the state is fetched again. An
 // object that a later fetch confirms is ours to correct, whoever wrote the other digest. An object that a person deletes is
 // still listed, and comes back at once.
-func (p *pass) findLaterState() bool {
+func (p *visit) findLaterState() bool {
 	if p.overtaken {
 		return true
 	}
