@@ -23,7 +23,7 @@ import (
 	"transom.dev/render/wording"
 )
 
-// Plans tells what merging a branch of the platform repository would change.
+// Plans tells of the changes that merging a branch of the platform repository would make.
 type Plans interface {
 	// Branches are the commits of all branches but the platform's own, by name.
 	Branches(ctx context.Context) (map[string]string, error)
@@ -111,7 +111,7 @@ func planHTML(text string) (template.HTML, error) {
 	if err := markdown.Convert([]byte(text), &out); err != nil {
 		return "", fmt.Errorf("show the plan: %w", err)
 	}
-	return template.HTML(out.String()), nil //nolint:gosec // goldmark escapes what it renders, and folds the rest
+	return template.HTML(out.String()), nil //nolint:gosec // goldmark escapes texts, and folds the tags
 }
 
 // folds renders the HTML and the differences of a plan.

@@ -55,7 +55,7 @@ type Options struct {
 	// Manifests shows manifests and compares them. Omitted, the API says that none are shown.
 	Manifests Manifests
 
-	// Plans tells what merging a branch would change. Omitted, the API says that none are made.
+	// Plans tells of the changes that merging a branch would make. Omitted, the API says that none are made.
 	Plans Plans
 
 	// Docs has a Markdown file for each page below /docs/. Omitted, there is none.

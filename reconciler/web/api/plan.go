@@ -8,7 +8,7 @@ type Branch struct {
 	Commit string `json:"commit"`
 }
 
-// Plan is what merging a branch of the platform repository would change.
+// Plan has the changes that merging a branch of the platform repository would make.
 type Plan struct {
 	Branch
 	Platform string    `json:"platform"` // the platform commit that it is merged into

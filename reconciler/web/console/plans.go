@@ -8,7 +8,7 @@ import (
 	"transom.dev/reconciler/web/api"
 )
 
-// A PlanOfBranch is what merging a branch would change, and the branches that there are.
+// A PlanOfBranch has the changes that merging a branch would make, and the branches that there are.
 type PlanOfBranch struct {
 	Branches []api.Branch
 	Plan     api.Plan

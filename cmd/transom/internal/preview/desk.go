@@ -16,7 +16,7 @@ const (
 	mostKept, mostWaiting = 32, 8
 	// patience is how long somebody waits for a plan before being told that it is being made.
 	patience = 2 * time.Second
-	// listedFor is how long the list of branches is good, and failedFor how long a plan is left alone that could not be made.
+	// listedFor is how long the list of branches is good, and failedFor how long a plan that could not be made is not tried again.
 	listedFor, failedFor = 10 * time.Second, 10 * time.Second
 	// listTime is how long the server may take to list its branches.
 	listTime = 15 * time.Second
