@@ -24,7 +24,7 @@ func pages(s *server) *console.Console {
 		c.Open = (&liveReader{s}).openManifests
 	}
 	if o.Plans != nil {
-		c.Plan = s.showPlan
+		c.Plan = planning{s}.showPlan
 	}
 	if o.Leader != nil {
 		c.Leader = func() string { return o.Leader().Name }

@@ -42,16 +42,20 @@ type planParameters struct {
 	Branch string `query:"branch" required:"true" doc:"The branch of the platform repository, as /api/v1/branches names it."`
 }
 
+// planning answers questions about plans.
+type planning struct{ *server }
+
 // planned are the operations about plans.
 func planned(s *server) []operation {
+	p := planning{s}
 	return []operation{
-		asking("/api/v1/branches", "The branches of the platform repository beside its own, for developers", s.listBranches),
-		asking("/api/v1/plans", "What merging a branch would change, as transom plan says it, for developers; made when it is asked for", s.plan),
+		asking("/api/v1/branches", "The branches of the platform repository beside its own, for developers", p.listBranches),
+		asking("/api/v1/plans", "What merging a branch would change, as transom plan says it, for developers; made when it is asked for", p.plan),
 	}
 }
 
 // heads are the commits of the branches, for those who may see plans: they show manifests of all teams.
-func (s *server) heads(ctx context.Context) (map[string]string, error) {
+func (s planning) heads(ctx context.Context) (map[string]string, error) {
 	if who := access.Of(ctx); who.Role < access.Developer {
 		return nil, refuse(http.StatusForbidden, "%s, and plans of branches are for developers", who)
 	}
@@ -66,7 +70,7 @@ func (s *server) heads(ctx context.Context) (map[string]string, error) {
 	return heads, nil
 }
 
-func (s *server) listBranches(r *http.Request, _ none) ([]api.Branch, error) {
+func (s planning) listBranches(r *http.Request, _ none) ([]api.Branch, error) {
 	heads, err := s.heads(r.Context())
 	if err != nil {
 		return nil, err
@@ -80,7 +84,7 @@ func (s *server) listBranches(r *http.Request, _ none) ([]api.Branch, error) {
 	return all, nil
 }
 
-func (s *server) plan(r *http.Request, asked planParameters) (p api.Plan, err error) {
+func (s planning) plan(r *http.Request, asked planParameters) (p api.Plan, err error) {
 	heads, err := s.heads(r.Context())
 	if err != nil {
 		return p, err
@@ -93,7 +97,7 @@ func (s *server) plan(r *http.Request, asked planParameters) (p api.Plan, err er
 }
 
 // showPlan is the plan of a branch for a page of the console, by the rules of the API's routes. An empty branch is none.
-func (s *server) showPlan(r *http.Request, branch string) (page console.PlanOfBranch, err error) {
+func (s planning) showPlan(r *http.Request, branch string) (page console.PlanOfBranch, err error) {
 	if page.Branches, err = s.listBranches(r, none{}); err != nil || branch == "" {
 		return page, err
 	}

@@ -136,7 +136,7 @@ func (c *Console) Routes() map[string]http.Handler {
 		"/catalog":                          c.page(c.catalog),
 		"/catalog/{offering}":               c.page(c.offering),
 		"/catalog/{offering}/new":           c.page(c.form),
-		"/plans":                            c.page(c.plans),
+		"/plans":                            c.page(ofBranches{c}.plans),
 		"/problems":                         c.page(c.problems),
 		"/activity":                         c.page(c.activity),
 		"/":                                 c.page(func(*http.Request, *model) (*view, error) { return nil, missing("There is no such page.") }),

@@ -15,8 +15,11 @@ type PlanOfBranch struct {
 	HTML     template.HTML // its text, made safe
 }
 
+// ofBranches serves the page about plans of branches.
+type ofBranches struct{ *Console }
+
 // plans is the page of the plan of a branch, or of the choice of one.
-func (c *Console) plans(r *http.Request, _ *model) (*view, error) {
+func (c ofBranches) plans(r *http.Request, _ *model) (*view, error) {
 	if c.Plan == nil {
 		return nil, missing("This daemon makes no plans; \"transom plan\" in a clone of the platform repository does.")
 	}
