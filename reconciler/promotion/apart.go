@@ -41,16 +41,26 @@ func (c counting) of(list []*platform.Decision) (counts []*platform.Decision) {
 
 // exact returns the Approval of exactly the release in question, or nil.
 func (q *question) exact() *platform.Decision {
-	return first(q.people.approvals, func(d *platform.Decision) bool { return exactly(d, q.to) && q.counts.admits(d) })
+	for d := range q.people.approvalsFor(q.to.Key) {
+		if exactly(d, q.to) && q.counts.admits(d) {
+			return d
+		}
+	}
+	return nil
 }
 
 // tooEarly says that an Approval of the release was merged along with it, where it is; empty if none was.
 func (q *question) tooEarly() string {
-	d := first(q.people.approvals, func(d *platform.Decision) bool { return exactly(d, q.to) || ofVersion(d, q.to) })
-	if d == nil || q.counts.admits(d) {
-		return ""
+	for d := range q.people.approvalsFor(q.to.Key) {
+		if !exactly(d, q.to) && !ofVersion(d, q.to) {
+			continue
+		}
+		if q.counts.admits(d) {
+			return ""
+		}
+		return "; " + d.File + " does not count, because it was not merged in a later commit"
 	}
-	return "; " + d.File + " does not count, because it was not merged in a later commit"
+	return ""
 }
 
 // isRoutine reports whether a release needs no Approval because it changes only parameters that its offering calls routine, in the

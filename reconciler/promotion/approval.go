@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"iter"
 	"reflect"
 	"slices"
 
@@ -18,6 +19,34 @@ func ofVersion(d *platform.Decision, r ReleaseRef) bool {
 	return d.Offering == r.Offering && d.Version == r.Version
 }
 
+// approvalsFor are the Approvals that may be of a release of a request: those that name the request, and those that name none. There may
+// be very many of other requests, which nobody reads for each instance.
+func (p *people) approvalsFor(k platform.RequestKey) iter.Seq[*platform.Decision] {
+	if p.ofRequest == nil {
+		p.ofRequest = map[platform.RequestKey][]int{}
+		for at, d := range p.approvals {
+			if d.Request == nil {
+				p.ofNone = append(p.ofNone, at)
+			} else {
+				p.ofRequest[*d.Request] = append(p.ofRequest[*d.Request], at)
+			}
+		}
+	}
+	return func(yield func(*platform.Decision) bool) {
+		own, others := p.ofRequest[k], p.ofNone
+		for len(own)+len(others) > 0 {
+			next := &others
+			if len(others) == 0 || len(own) > 0 && own[0] < others[0] {
+				next = &own
+			}
+			d := p.approvals[(*next)[0]]
+			if *next = (*next)[1:]; !yield(d) {
+				return
+			}
+		}
+	}
+}
+
 // ofPlan returns an Approval of exactly this environment change that counts, or nil.
 func (p *people) ofPlan(digest string, counts counting) *platform.Decision {
 	return first(p.approvals, func(d *platform.Decision) bool { return d.Plan == digest && counts.admits(d) })
@@ -31,12 +60,12 @@ func (p *people) ofDeletions(digest string) *platform.Decision {
 // entering returns the Approvals that admit a release: of exactly it first, then of its version if that alone differs from
 // the release that runs.
 func (p *people) entering(r ReleaseRef, versionAlone bool) (list []*platform.Decision) {
-	for _, d := range p.approvals {
+	for d := range p.approvalsFor(r.Key) {
 		if exactly(d, r) {
 			list = append(list, d)
 		}
 	}
-	for _, d := range p.approvals {
+	for d := range p.approvalsFor(r.Key) {
 		if versionAlone && ofVersion(d, r) {
 			list = append(list, d)
 		}
@@ -46,7 +75,7 @@ func (p *people) entering(r ReleaseRef, versionAlone bool) (list []*platform.Dec
 
 // running returns the Approvals that admit a release that runs: of exactly it, or of its version.
 func (p *people) running(r ReleaseRef) (list []*platform.Decision) {
-	for _, d := range p.approvals {
+	for d := range p.approvalsFor(r.Key) {
 		if exactly(d, r) || ofVersion(d, r) {
 			list = append(list, d)
 		}
@@ -57,7 +86,7 @@ func (p *people) running(r ReleaseRef) (list []*platform.Decision) {
 // admitting lists the digests of all decisions by which the present bytes of a release may have come, or may come again with
 // another release of the request that renders the same. One that is merged later readmits them where they failed.
 func (p *people) admitting(r ReleaseRef) (digests []string) {
-	for _, d := range p.approvals {
+	for d := range p.approvalsFor(r.Key) {
 		ofRequest := d.Request != nil && *d.Request == r.Key
 		if ofRequest || ofVersion(d, r) || d.Plan != "" {
 			digests = append(digests, d.Digest)
@@ -72,11 +101,14 @@ func (p *people) admitting(r ReleaseRef) (digests []string) {
 // forgives reports whether a person has approved since the release or the change that failed.
 func (p *people) forgives(r *state.Release, f state.Failure) bool {
 	failed := ReleaseRef{Key: r.Key, Digest: f.Release, Offering: r.Offering, Version: f.Version}
-	return slices.ContainsFunc(p.approvals, func(d *platform.Decision) bool {
+	for d := range p.approvalsFor(r.Key) {
 		ofChange := d.Plan != "" && isEnvironment(f.Group)
 		same := exactly(d, failed) || ofVersion(d, failed) || ofChange
-		return same && !slices.Contains(f.Approvals, d.Digest)
-	})
+		if same && !slices.Contains(f.Approvals, d.Digest) {
+			return true
+		}
+	}
+	return false
 }
 
 // versionAlone reports whether a release differs in its version alone from the one that runs, as far as this environment can

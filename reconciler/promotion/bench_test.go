@@ -9,7 +9,7 @@ import (
 )
 
 // many is a ladder on which so many requests rest.
-func many(b *testing.B, n int) *world {
+func many(b testing.TB, n int) *world {
 	w := ladder()
 	w.environmentOf("prod").Rollout.Waves = nil
 	for i := range n {

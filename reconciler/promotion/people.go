@@ -17,6 +17,10 @@ import (
 type people struct {
 	approvals, holds, pins, overrides []*platform.Decision
 
+	// The Approvals by the request that they name, and those that name none, as indexes of approvals. They are made when first needed.
+	ofRequest map[platform.RequestKey][]int
+	ofNone    []int
+
 	environment string
 	clock       Clock
 	merged      func(file string) (commit, author string) // nil: nobody knows
