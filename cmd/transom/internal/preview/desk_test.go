@@ -48,7 +48,7 @@ func TestPlanIsMadeOncePerCommits(t *testing.T) {
 	heads, err := d.Branches(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, p.change, heads["change"])
-	require.Equal(t, "### Transom plan\n", made(t, d, p.change).Text)
+	require.Contains(t, made(t, d, p.change).Text, "### Transom plan\n")
 	plan := made(t, d, p.change)
 	require.Equal(t, p.head, plan.Head)
 	require.Equal(t, p.change, plan.Commit)
