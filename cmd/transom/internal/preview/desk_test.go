@@ -17,8 +17,12 @@ import (
 func desk(t *testing.T, p *platform) *preview.Desk {
 	d := &preview.Desk{
 		Maker: p.Maker, Head: func() string { return p.head },
-		List:   func(context.Context) (map[string]string, error) { return map[string]string{"main": p.head, "change": p.change}, nil },
-		States: func() ([]preview.State, error) { return []preview.State{{Environment: "dev", Repository: p.state(), Branch: "main", Commit: p.head}}, nil },
+		List: func(context.Context) (map[string]string, error) {
+			return map[string]string{"main": p.head, "change": p.change}, nil
+		},
+		States: func() ([]preview.State, error) {
+			return []preview.State{{Environment: "dev", Repository: p.state(), Branch: "main", Commit: p.head}}, nil
+		},
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
