@@ -229,6 +229,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	o.signers.watch(ctx, group, latch, logger)
 	o.keys.watch(self.work.add, f.Reconnect, logger)
 	heard := o.forge.tell(self.work.add, board, traces, repositories, following.heard)
+	plans := newBranchPlans(self.work.add, traces, repositories)
 	group.Go(func() error {
 		warnIfMayPush(ctx, repositories.Apart(o.platform, o.branch, filepath.Join(o.data, "unused")), logger)
 		return nil
@@ -238,7 +239,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 		Board: board, Ready: self.ready(r.Ready, r.Followed), Leader: self.leader(), LeaderTLS: entrance.peer(), Warned: board.Warned, Docs: documents(),
 		Access: entrance.guard, Proxies: entrance.proxies, MetricsElsewhere: entrance.metrics != nil,
 		Includes: includes(source),
-		Hooks:    o.notice.hooks(heard, figures.Hook, logger), Look: following.look,
+		Hooks:    o.notice.hooks(heard, figures.Hook, logger), Look: following.look, Plans: plans,
 		Runtime: podReader{f}, Manifests: newManifestReader(traces, f), Explain: traces.explain, Past: traces.past, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())

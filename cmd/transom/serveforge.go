@@ -97,7 +97,7 @@ func (o *forgeOptions) tell(add func(func(context.Context) error), board *status
 	t.Plan = func(ctx context.Context, r forge.Request, head string) (string, error) {
 		states, err := traces.lent()
 		if err != nil {
-			return "", err
+			return "", forge.ErrMoved
 		}
 		text, err := maker.Plan(ctx, r.Branch, r.Commit, head, r.Files, states)
 		if errors.Is(err, preview.ErrMoved) {
@@ -112,12 +112,12 @@ func (o *forgeOptions) tell(add func(func(context.Context) error), board *status
 	}
 }
 
-// lent are the states of all environments, for plans of pull requests. Before all of them are known, no plan is right.
+// lent are the states of all environments, for plans. Before all of them are known, no plan is right.
 func (t *tracer) lent() (all []preview.State, err error) {
 	for _, e := range t.board.Status().Environments {
 		repo := t.state(e.Name)
 		if repo == nil || e.StateCommit == "" {
-			return nil, forge.ErrMoved
+			return nil, preview.ErrMoved
 		}
 		all = append(all, preview.State{
 			Environment: e.Name, Repository: repo, Branch: cmp.Or(e.StateBranch, "main"), Commit: e.StateCommit,

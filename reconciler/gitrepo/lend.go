@@ -7,9 +7,31 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
+
+// Branches are the commits that the branches of the repository are at now, by name, as the server tells them. Nothing is fetched.
+func (r *Remote) Branches(ctx context.Context) (map[string]string, error) {
+	if err := r.start(); err != nil {
+		return nil, err
+	}
+	heads := map[string]string{}
+	err := r.server.fetching(ctx, func(ctx context.Context, s fetcher) error {
+		adv, err := s.AdvertisedReferencesContext(ctx)
+		if err != nil {
+			return err
+		}
+		for ref, commit := range adv.References {
+			if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+				heads[branch] = commit.String()
+			}
+		}
+		return nil
+	})
+	return heads, err
+}
 
 // FetchBeside returns another branch of the repository as it is now. Its objects come into the mirror beside those of the
 // Remote's own branch, which was fetched before and stays where it is. A branch that is not there is an empty Snapshot.

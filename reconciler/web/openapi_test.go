@@ -84,7 +84,7 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 		for _, p := range operation.Parameters {
 			if (p.Required || p.Name == "with") && p.In == "query" { // a comparison is with something, or of two
 				url += map[bool]string{true: "&", false: "?"}[strings.Contains(url, "?")] + p.Name + "=" +
-					map[string]string{"environment": "prod", "team": "store", "request": "shop", "with": "live"}[p.Name]
+					map[string]string{"environment": "prod", "team": "store", "request": "shop", "with": "live", "branch": "change"}[p.Name]
 			}
 		}
 		method := map[bool]string{true: http.MethodGet, false: http.MethodPost}[item.Get != nil]
@@ -370,7 +370,7 @@ func busy(t *testing.T) web.Options {
 		Drift:   []status.ObjectProblem{{Object: "ConfigMap store/shop-web", Message: "data.a"}},
 	})
 	return web.Options{
-		Board: b, Runtime: pods{"shop-web-1": "one line\n"}, Manifests: made{manifest: "kind: ConfigMap\n"},
+		Board: b, Runtime: pods{"shop-web-1": "one line\n"}, Manifests: made{manifest: "kind: ConfigMap\n"}, Plans: &plans{},
 		Look: func(context.Context) []web.Looked { return []web.Looked{{Repository: "r", Moved: true}} },
 		Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 			return web.Trace{Environment: q.Environment, Request: q.Request, Release: &state.Release{}}, nil

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/wording"
@@ -82,7 +83,7 @@ func operations(s *server) []operation {
 			}),
 		},
 	}
-	return append(append(all, resources(s)...), shown(s)...)
+	return slices.Concat(all, planned(s), resources(s), shown(s))
 }
 
 // paging is the part of a list that is asked for.

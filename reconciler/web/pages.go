@@ -23,6 +23,9 @@ func pages(s *server) *console.Console {
 	if o.Manifests != nil {
 		c.Open = (&liveReader{s}).openManifests
 	}
+	if o.Plans != nil {
+		c.Plan = planning{s}.showPlan
+	}
 	if o.Leader != nil {
 		c.Leader = func() string { return o.Leader().Name }
 	}

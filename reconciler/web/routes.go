@@ -55,6 +55,8 @@ var roles = map[string]access.Role{
 	"/api/v1/debt":                                               access.Viewer,
 	"/api/v1/decisions":                                          access.Viewer,
 
+	"/api/v1/branches":  access.Developer,
+	"/api/v1/plans":     access.Developer, // of any team: a branch may change all
 	"/api/v1/reconcile": access.Developer,
 	hookPath:            access.Anybody, // a call proves itself
 
@@ -71,6 +73,7 @@ var roles = map[string]access.Role{
 	"/catalog":                          access.Viewer,
 	"/catalog/{offering}":               access.Viewer,
 	"/catalog/{offering}/new":           access.Viewer,
+	"/plans":                            access.Viewer, // which tells all but developers that it shows them nothing
 	"/problems":                         access.Viewer,
 	"/activity":                         access.Viewer,
 }

@@ -55,6 +55,9 @@ type Options struct {
 	// Manifests shows manifests and compares them. Omitted, the API says that none are shown.
 	Manifests Manifests
 
+	// Plans tells of the changes that merging a branch would make. Omitted, the API says that none are made.
+	Plans Plans
+
 	// Docs has a Markdown file for each page below /docs/. Omitted, there is none.
 	Docs fs.FS
 
@@ -205,6 +208,8 @@ func failureOf(err error) failure {
 		f.code = http.StatusNotFound
 	case errors.Is(err, ErrNoCommitID):
 		f.code = http.StatusBadRequest
+	case errors.Is(err, ErrNotYet):
+		f.code = http.StatusServiceUnavailable
 	}
 	f.message = err.Error()
 	return f

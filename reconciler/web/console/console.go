@@ -78,6 +78,9 @@ type Options struct {
 	// Open shows manifests, or compares them, for whoever asks, like See. Omitted, no page shows manifests.
 	Open func(r *http.Request, l ManifestLook) (Manifests, error)
 
+	// Plan is the plan of a branch for whoever asks, like See; with an empty one, the branches. Omitted, there is no such page.
+	Plan func(r *http.Request, branch string) (PlanOfBranch, error)
+
 	// Leader is the name of the replica that answers. Omitted, there is one process.
 	Leader func() string
 
@@ -133,6 +136,7 @@ func (c *Console) Routes() map[string]http.Handler {
 		"/catalog":                          c.page(c.catalog),
 		"/catalog/{offering}":               c.page(c.offering),
 		"/catalog/{offering}/new":           c.page(c.form),
+		"/plans":                            c.page(ofBranches{c}.plans),
 		"/problems":                         c.page(c.problems),
 		"/activity":                         c.page(c.activity),
 		"/":                                 c.page(func(*http.Request, *model) (*view, error) { return nil, missing("There is no such page.") }),
@@ -152,6 +156,12 @@ type view struct {
 	title    string
 	section  string // of the navigation
 	main     any
+}
+
+// isUnfinished says whether a page shows more in a moment, although nothing changes.
+func (v *view) isUnfinished() bool {
+	page, ok := v.main.(interface{ isUnfinished() bool })
+	return ok && page.isUnfinished()
 }
 
 // missing is an error that becomes the page 404.
@@ -177,6 +187,7 @@ type document struct {
 	Leader   string // empty: there is one process
 	Troubles []string
 	Catalog  bool
+	Plans    bool
 	Problems int
 	Main     any
 }
@@ -190,18 +201,18 @@ func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http
 			return
 		}
 		m, behind := c.cache.model(r.Context())
-		if behind {
-			w.Header().Set("Transom-Behind", "true") // the script asks again soon
-		}
 		code := http.StatusOK
 		v, err := show(r, m)
 		if err != nil {
 			code = codeOf(err)
 			v = &view{template: "missing", title: http.StatusText(code), main: named{http.StatusText(code), err.Error()}}
 		}
+		if behind || v.isUnfinished() {
+			w.Header().Set("Transom-Behind", "true") // the script asks again soon
+		}
 		var body bytes.Buffer
 		d := document{
-			Title: v.title, Section: v.section, Person: c.Person(r), Platform: m.Platform, Troubles: m.troubles, Catalog: m.Platform.Offers() != nil, Problems: m.wrong, Main: v.main,
+			Title: v.title, Section: v.section, Person: c.Person(r), Platform: m.Platform, Troubles: m.troubles, Catalog: m.Platform.Offers() != nil, Plans: c.Plan != nil, Problems: m.wrong, Main: v.main,
 		}
 		if c.Leader != nil {
 			d.Leader = c.Leader()

@@ -1,4 +1,4 @@
-// Package preview makes the plan of a pull request for the daemon, in a process of its own.
+// Package preview makes plans of pull requests and of branches for the daemon, each in a process of its own.
 //
 // In come a branch of the platform repository with its commit, and the commits that the platform and the states of its
 // environments are at. Out comes the plan of merging one into the other, as the comment that "transom plan -o markdown" makes.

@@ -1,0 +1,170 @@
+package preview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// mostKept is how many plans a Desk remembers, and mostWaiting how many wait for their turn.
+	mostKept, mostWaiting = 32, 8
+	// patience is how long somebody waits for a plan before being told that it is being made.
+	patience = 2 * time.Second
+	// listedFor is how long the list of branches is good, and failedFor how long a plan that could not be made is not tried again.
+	listedFor, failedFor = 10 * time.Second, 10 * time.Second
+	// listTime is how long the server may take to list its branches.
+	listTime = 15 * time.Second
+)
+
+// ErrBusy says that as many plans wait already as may.
+var ErrBusy = errors.New("too many plans wait for their turn")
+
+// A Desk makes plans of branches for people who look at them, one at a time, and remembers them: a plan is made again only once the
+// branch, the platform or a state moved. Fill in the fields, then call Run. It is safe for concurrent use.
+type Desk struct {
+	Maker  *Maker
+	List   func(ctx context.Context) (map[string]string, error) // the commits of the branches, by name
+	Head   func() string                                        // the commit of the platform that branches are merged into
+	States func() ([]State, error)
+
+	once  sync.Once
+	queue chan *outcome
+
+	listing sync.Mutex // of the one who asks the server
+	listed  time.Time
+	heads   map[string]string
+	unheard error
+
+	mu   sync.Mutex
+	kept map[string]*outcome
+}
+
+// A Plan is that of merging a branch.
+type Plan struct {
+	Branch, Commit, Head string
+	States               []State
+	Text                 string // as the comment of a pull request; empty: it is being made
+	Made                 time.Time
+}
+
+// An outcome is a plan that is asked for. All but the first two fields may be read once it is done.
+type outcome struct {
+	key  string
+	done chan struct{}
+
+	Plan
+	err error
+}
+
+// isDone says whether the plan was made, or could not be.
+func (o *outcome) isDone() bool {
+	select {
+	case <-o.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (d *Desk) prepare() {
+	d.once.Do(func() { d.queue, d.kept = make(chan *outcome, mostWaiting), map[string]*outcome{} })
+}
+
+// Branches are the branches of the platform repository with their commits, as of a few seconds ago.
+func (d *Desk) Branches(ctx context.Context) (map[string]string, error) {
+	d.listing.Lock()
+	defer d.listing.Unlock()
+	if time.Since(d.listed) >= listedFor {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listTime) // others wait for the same answer
+		defer cancel()
+		d.heads, d.unheard = d.List(ctx)
+		d.listed = time.Now()
+	}
+	return maps.Clone(d.heads), d.unheard
+}
+
+// Plan is the plan of merging a branch at a commit. Where its text is empty, it is being made: ask again.
+func (d *Desk) Plan(ctx context.Context, branch, commit string) (Plan, error) {
+	d.prepare()
+	of, err := d.States()
+	if err != nil {
+		return Plan{}, err
+	}
+	asked := Plan{Branch: branch, Commit: commit, Head: d.Head(), States: of}
+	o, err := d.take(asked)
+	if err != nil {
+		return asked, err
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return asked, context.Cause(ctx)
+	case <-timer.C:
+		return asked, nil
+	case <-o.done:
+		return o.Plan, o.err
+	}
+}
+
+// take returns the outcome of a plan, which begins to wait for its turn if nobody asked for it before.
+func (d *Desk) take(p Plan) (*outcome, error) {
+	key := fmt.Sprintf("%s %s %s", p.Branch, p.Commit, p.Head)
+	for _, s := range p.States {
+		key += " " + s.Environment + "=" + s.Commit
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if o := d.kept[key]; o != nil {
+		if stale := o.isDone() && o.err != nil && time.Since(o.Made) >= failedFor; !stale {
+			return o, nil
+		}
+	}
+	o := &outcome{key: key, done: make(chan struct{}), Plan: p}
+	select {
+	case d.queue <- o:
+	default:
+		return nil, ErrBusy
+	}
+	d.kept[key] = o
+	d.forget()
+	return o, nil
+}
+
+// forget drops the plans that were made first, but for the latest ones; the caller holds the lock.
+func (d *Desk) forget() {
+	var made []*outcome
+	for _, o := range d.kept {
+		if o.isDone() {
+			made = append(made, o)
+		}
+	}
+	slices.SortFunc(made, func(a, b *outcome) int { return a.Made.Compare(b.Made) })
+	for _, o := range made[:max(len(made)-mostKept, 0)] {
+		delete(d.kept, o.key)
+	}
+}
+
+// Run makes the plans that are asked for until ctx is done. It returns nil then.
+func (d *Desk) Run(ctx context.Context) error {
+	d.prepare()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case o := <-d.queue:
+			o.Text, o.err = d.Maker.Plan(ctx, o.Branch, o.Commit, o.Head, "", o.States)
+			if o.err == nil {
+				o.Text = strings.TrimSpace(o.Text) + "\n"
+			}
+			o.Made = time.Now()
+			close(o.done)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package preview_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/cmd/transom/internal/preview"
+)
+
+// desk is one at which plans of a platform are made until the test ends.
+func desk(t *testing.T, p *platform) *preview.Desk {
+	d := &preview.Desk{
+		Maker: p.Maker, Head: func() string { return p.head },
+		List: func(context.Context) (map[string]string, error) {
+			return map[string]string{"main": p.head, "change": p.change}, nil
+		},
+		States: func() ([]preview.State, error) {
+			return []preview.State{{Environment: "dev", Repository: p.state(), Branch: "main", Commit: p.head}}, nil
+		},
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- d.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	return d
+}
+
+// made is the plan of the branch change, once it is made.
+func made(t *testing.T, d *preview.Desk, commit string) (plan preview.Plan) {
+	require.Eventually(t, func() bool {
+		var err error
+		plan, err = d.Plan(t.Context(), "change", commit)
+		require.NoError(t, err)
+		return plan.Text != ""
+	}, time.Minute, 10*time.Millisecond)
+	return plan
+}
+
+// TestPlanIsMadeOncePerCommits: whoever looks again gets the plan that is there, until the branch moves.
+func TestPlanIsMadeOncePerCommits(t *testing.T) {
+	runs := filepath.Join(t.TempDir(), "runs")
+	p := newPlatform(t, `echo run >> "`+runs+`"; echo "### Transom plan"`)
+	d := desk(t, p)
+	heads, err := d.Branches(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, p.change, heads["change"])
+	require.Contains(t, made(t, d, p.change).Text, "### Transom plan\n")
+	plan := made(t, d, p.change)
+	require.Equal(t, p.head, plan.Head)
+	require.Equal(t, p.change, plan.Commit)
+	p.git("-C", p.dir, "checkout", "-q", "change")
+	moved := p.commit(map[string]string{"new": "3"})
+	made(t, d, moved)
+	content, err := os.ReadFile(runs)
+	require.NoError(t, err)
+	require.Equal(t, "run\nrun\n", string(content))
+	_, err = d.Plan(t.Context(), "change", p.change)
+	require.NoError(t, err, "what was made stays")
+	p.change = moved
+	require.Eventually(t, func() bool {
+		_, err := d.Plan(t.Context(), "change", p.head)
+		return errors.Is(err, preview.ErrMoved)
+	}, time.Minute, 10*time.Millisecond)
+}
+
+// TestSoManyPlansWaitAndNoMore: nobody fills the memory by asking, and what is being made is told.
+func TestSoManyPlansWaitAndNoMore(t *testing.T) {
+	p := newPlatform(t, `echo "### Transom plan"`)
+	d := &preview.Desk{Maker: p.Maker, Head: func() string { return p.head }, States: func() ([]preview.State, error) { return nil, nil }}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(context.Canceled) // nobody waits for them
+	for _, branch := range []string{"1", "2", "3", "4", "5", "6", "7", "8"} {
+		_, err := d.Plan(ctx, branch, p.change)
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	_, err := d.Plan(ctx, "9", p.change)
+	require.ErrorIs(t, err, preview.ErrBusy)
+	plan, err := d.Plan(t.Context(), "8", p.change) // it waits already
+	require.NoError(t, err)
+	require.Empty(t, plan.Text)
+}

@@ -1,0 +1,25 @@
+package api
+
+import "time"
+
+// Branch is a branch of the platform repository.
+type Branch struct {
+	Branch string `json:"branch"`
+	Commit string `json:"commit"`
+}
+
+// Plan has the changes that merging a branch of the platform repository would make.
+type Plan struct {
+	Branch
+	Platform string    `json:"platform"` // the platform commit that it is merged into
+	States   []State   `json:"states"`   // of the environments, that it is compared with
+	Made     time.Time `json:"made,omitzero"`
+	Making   bool      `json:"making,omitempty"` // it is being made: ask again
+	Markdown string    `json:"markdown,omitempty"`
+}
+
+// State is the state commit of an environment.
+type State struct {
+	Environment string `json:"environment"`
+	Commit      string `json:"commit"`
+}

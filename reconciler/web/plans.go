@@ -1,0 +1,163 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/renderer"
+	"github.com/yuin/goldmark/util"
+
+	"transom.dev/reconciler/web/access"
+	"transom.dev/reconciler/web/api"
+	"transom.dev/reconciler/web/console"
+	"transom.dev/render/wording"
+)
+
+// Plans tells of the changes that merging a branch of the platform repository would make.
+type Plans interface {
+	// Branches are the commits of all branches but the platform's own, by name.
+	Branches(ctx context.Context) (map[string]string, error)
+	// Plan is the plan of one of them. It does not wait until the plan is made.
+	Plan(ctx context.Context, branch api.Branch) (api.Plan, error)
+}
+
+// ErrNotYet says that the answer is to be had a little later; it becomes status 503.
+var ErrNotYet = errors.New("not yet")
+
+// mostBranches is how many branches are listed.
+const mostBranches = 500
+
+// planParameters name a branch.
+type planParameters struct {
+	Branch string `query:"branch" required:"true" doc:"The branch of the platform repository, as /api/v1/branches names it."`
+}
+
+// planning answers questions about plans.
+type planning struct{ *server }
+
+// planned are the operations about plans.
+func planned(s *server) []operation {
+	p := planning{s}
+	return []operation{
+		asking("/api/v1/branches", "The branches of the platform repository beside its own, for developers", p.listBranches),
+		asking("/api/v1/plans", "What merging a branch would change, as transom plan says it, for developers; made when it is asked for", p.plan),
+	}
+}
+
+// heads are the commits of the branches, for those who may see plans: they show manifests of all teams.
+func (s planning) heads(ctx context.Context) (map[string]string, error) {
+	if who := access.Of(ctx); who.Role < access.Developer {
+		return nil, refuse(http.StatusForbidden, "%s, and plans of branches are for developers", who)
+	}
+	if s.Plans == nil {
+		return nil, refuse(http.StatusNotFound, "this daemon makes no plans").mendedBy("run transom plan in a clone of the platform repository")
+	}
+	heads, err := s.Plans.Branches(ctx)
+	if err != nil {
+		return nil, refuse(http.StatusBadGateway, "list the branches: %s", wording.Clean(err.Error())).
+			mendedBy("look at what the top of the console says about the platform repository")
+	}
+	return heads, nil
+}
+
+func (s planning) listBranches(r *http.Request, _ none) ([]api.Branch, error) {
+	heads, err := s.heads(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	all := []api.Branch{}
+	for _, name := range slices.Sorted(maps.Keys(heads)) {
+		if len(all) < mostBranches {
+			all = append(all, api.Branch{Branch: name, Commit: heads[name]})
+		}
+	}
+	return all, nil
+}
+
+func (s planning) plan(r *http.Request, asked planParameters) (p api.Plan, err error) {
+	heads, err := s.heads(r.Context())
+	if err != nil {
+		return p, err
+	}
+	commit, ok := heads[asked.Branch]
+	if !ok {
+		return p, notKnown("branch", asked.Branch, slices.Collect(maps.Keys(heads)))
+	}
+	return s.Plans.Plan(r.Context(), api.Branch{Branch: asked.Branch, Commit: commit})
+}
+
+// showPlan is the plan of a branch for a page of the console, by the rules of the API's routes. An empty branch is none.
+func (s planning) showPlan(r *http.Request, branch string) (page console.PlanOfBranch, err error) {
+	if page.Branches, err = s.listBranches(r, none{}); err != nil || branch == "" {
+		return page, err
+	}
+	if page.Plan, err = s.plan(r, planParameters{branch}); err == nil {
+		page.HTML, err = planHTML(page.Plan.Markdown)
+	}
+	return page, err
+}
+
+// planHTML is the text of a plan as HTML: of the tags in it, those that fold are kept, and all else is text.
+func planHTML(text string) (template.HTML, error) {
+	text = strings.TrimPrefix(text, "#") // below the title of its page
+	var out bytes.Buffer
+	markdown := goldmark.New(goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(folds{}, 1))))
+	if err := markdown.Convert([]byte(text), &out); err != nil {
+		return "", fmt.Errorf("show the plan: %w", err)
+	}
+	return template.HTML(out.String()), nil //nolint:gosec // goldmark escapes texts, and folds the tags
+}
+
+// folds renders the HTML and the differences of a plan.
+type folds struct{}
+
+// RegisterFuncs is part of renderer.NodeRenderer.
+func (folds) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
+	reg.Register(ast.KindHTMLBlock, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+		block := n.(*ast.HTMLBlock)
+		if entering {
+			_, _ = w.WriteString(folding(string(block.Lines().Value(source)))) // the buffer keeps its error
+		} else if block.HasClosure() {
+			_, _ = w.WriteString(folding(string(block.ClosureLine.Value(source))))
+		}
+		return ast.WalkContinue, nil
+	})
+	reg.Register(ast.KindRawHTML, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering {
+			_, _ = w.WriteString(folding(string(n.(*ast.RawHTML).Segments.Value(source))))
+		}
+		return ast.WalkSkipChildren, nil
+	})
+	reg.Register(ast.KindFencedCodeBlock, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering {
+			block := n.(*ast.FencedCodeBlock)
+			_, _ = w.WriteString(console.Differences(string(block.Lines().Value(source)), string(block.Language(source)) == "diff"))
+		}
+		return ast.WalkSkipChildren, nil
+	})
+}
+
+// foldingTags are those that a plan is folded by. They have no attributes.
+var foldingTags = regexp.MustCompile(`</?(?:details|summary|b)>`)
+
+// folding keeps the tags that fold, and makes text of all others.
+func folding(text string) string {
+	asText := strings.NewReplacer("<", "&lt;", ">", "&gt;")
+	var out strings.Builder
+	end := 0
+	for _, at := range foldingTags.FindAllStringIndex(text, -1) {
+		out.WriteString(asText.Replace(text[end:at[0]]) + text[at[0]:at[1]])
+		end = at[1]
+	}
+	return out.String() + asText.Replace(text[end:])
+}
