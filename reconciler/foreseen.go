@@ -45,7 +45,7 @@ func (f *Foreseen) Waits(k platform.RequestKey) bool {
 	return f.Standings[k] != nil && len(f.Standings[k].Gates) > 0
 }
 
-// Holds says that a request stays as it is until a person or another release lets it go on.
+// Keeps says that a request stays as it is until a person or another release lets it go on.
 func (f *Foreseen) Keeps(k platform.RequestKey) bool {
 	return f.Standings[k].Kept()
 }

@@ -11,7 +11,7 @@ import (
 func (b *Board) Status() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := Status{Platform: b.platform, Environments: []Environment{}, Instances: []Instance{}}
+	s := Status{Platform: b.platform, Environments: []Environment{}, Instances: make([]Instance, 0, len(b.instances))}
 	s.Platform.Branch = b.Branch
 	order := map[string]int{}
 	for name := range b.environments {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -39,18 +40,30 @@ func (s selection) covers(environment string) bool {
 	return s.Environment == "" || s.Environment == environment
 }
 
+// selects says whether an instance is selected.
+func (s selection) selects(in *status.Instance) bool {
+	return s.matches(in.Request) && s.covers(in.Environment)
+}
+
 // of narrows a Status. It does not change its argument, as parts of it may be shared.
 func (s selection) of(all status.Status) status.Status {
-	out := status.Status{Platform: all.Platform, Environments: []status.Environment{}, Instances: []status.Instance{}}
+	out := status.Status{Platform: all.Platform, Environments: []status.Environment{}}
 	out.Platform.Problems = s.problems(all.Platform.Problems)
 	for _, e := range all.Environments {
 		if s.covers(e.Name) {
 			out.Environments = append(out.Environments, e.WithProblems(s.problems(e.Problems)))
 		}
 	}
-	for _, in := range all.Instances {
-		if s.matches(in.Request) && s.covers(in.Environment) {
-			out.Instances = append(out.Instances, in)
+	selected := 0 // there may be very many, and a list that grows is copied again and again
+	for i := range all.Instances {
+		if s.selects(&all.Instances[i]) {
+			selected++
+		}
+	}
+	out.Instances = make([]status.Instance, 0, selected)
+	for i := range all.Instances {
+		if s.selects(&all.Instances[i]) {
+			out.Instances = append(out.Instances, all.Instances[i])
 		}
 	}
 	return out
@@ -109,11 +122,11 @@ func (o objectsParameter) narrow(instances []status.Instance) {
 
 // writeJSON answers with v and an ETag over its bytes, so that a client that asks again pays only for changes.
 func writeJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	if err := json.NewEncoder(&body).Encode(v); err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
-	return writeBody(w, r, append(body, '\n'))
+	return writeBody(w, r, body.Bytes())
 }
 
 // writeBody answers with JSON as it is.
