@@ -76,7 +76,7 @@ func (c *cache) ready() (m *model, behind bool) {
 
 // isBehind says whether the Board knows more than the model that is kept; the caller holds the lock.
 func (c *cache) isBehind() bool {
-	if c.news == nil {
+	if c.heard == 0 {
 		c.news, _ = c.board.Subscribe() // for as long as the process lives
 		c.heard++
 	}
