@@ -135,6 +135,12 @@ func TestAnswersOverTheLimitsAreRefused(t *testing.T) {
 			return answer(200, "application/json", &endless{ctx: req.Context(), text: `{"a":`})
 		}, want: "the answer to GET /api/v1/configmaps is longer than 32Mi: is this the cluster's API server, and is it well? " +
 			"If it is, raise --cluster-answer-bytes"},
+		"pages without end": {limits: apply.Limits{ListBytes: 24 << 20}, of: reads, says: func(req *http.Request) *http.Response {
+			if refused := unsupported(req); refused != nil || watching(req) {
+				return refused
+			}
+			return answer(200, "application/json", text(`{"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadataList","metadata":{"resourceVersion":"5","continue":"on"},"items":[]}`))
+		}, want: "the answer to GET /api/v1/configmaps is longer than 24Mi: is this the cluster's API server, and is it well? If it is, raise --cluster-list-bytes"},
 		"a list of something else": {of: inventories, says: func(req *http.Request) *http.Response {
 			if refused := unsupported(req); refused != nil || watching(req) {
 				return refused

@@ -164,11 +164,15 @@ func (s *stream) listWatch() *cache.ListWatch {
 // errNoList is an answer that could be taken for an empty list: nothing may be concluded from it.
 var errNoList = errors.New("the answer is no list; is this the cluster's API server?")
 
+// leastOfPage is how many bytes of the budget a page takes at least, so that pages of little or nothing have an end, too.
+const leastOfPage = 16 << 10
+
 // list returns one page of a list, reduced. A page that is too large is asked for again in smaller ones.
 func (s *stream) list(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 	if o.Continue == "" && o.ResourceVersion == "0" {
 		o.ResourceVersion = "" // a server answers that from a cache, and all at once however much it is
 	}
+	s.budget.spend(leastOfPage) // where too little remains, the answer says so
 	for rest := s.budget.rest(); ; s.budget.restore(rest) {
 		o.Limit = min(o.Limit, s.page)
 		page, err := s.source.list(ctx, o)
