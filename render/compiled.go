@@ -52,7 +52,7 @@ type tally map[*platform.Version]*Compilation
 
 func (t tally) environment(p *platform.Platform, name string) error {
 	var r Renderer
-	s, err := newSnapshot(p, name, nil, Direction{})
+	s, err := newSnapshot(p, name, nil, Direction{Examples: true})
 	if err != nil || s.environment.Broken || len(r.examiner().overlayProblems(s.environment)) > 0 {
 		return err
 	}
