@@ -2,10 +2,7 @@ package reconciler_test
 
 import (
 	"fmt"
-	"slices"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -60,42 +57,4 @@ func TestProblemsOfRequestsStayAsLongAsTheyAreThere(t *testing.T) {
 	s.merges("one is gone", files)
 	s.rests("dev")
 	require.Len(t, s.broken(), 2)
-}
-
-// recordings are how long each pass took to tell status where the instances stand.
-type recordings struct {
-	mu  sync.Mutex
-	all []time.Duration
-}
-
-func (r *recordings) Pass(_, phase string, took time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if phase == "record" {
-		r.all = append(r.all, took)
-	}
-}
-
-func (r *recordings) Corrected(string, string) {}
-
-// The pass that finds very many Problems tells status of them. A pass about another request does not do so again.
-func TestAPassDoesNotRepeatTheProblemsOfOthers(t *testing.T) {
-	s, took := newSystem(t), &recordings{}
-	s.Figures = took
-	files := withBroken(consumers(2), 2000)
-	s.begins(files)
-	s.rests("dev")
-	took.mu.Lock()
-	first, later := slices.Max(took.all), len(took.all)
-	took.mu.Unlock()
-	for _, text := range []string{"one", "two"} {
-		files["requests/payments/r0000.yaml"] = crowdRequest("r0000", text)
-		s.merges("a neighbour", files)
-		s.rests("dev")
-	}
-	took.mu.Lock()
-	defer took.mu.Unlock()
-	require.Greater(t, len(took.all), later, "passes were made")
-	again := slices.Sorted(slices.Values(took.all[later:]))
-	require.Less(t, again[len(again)/2], first/4, "of first %s, then %s", took.all[:later], took.all[later:])
 }

@@ -1,13 +1,11 @@
 package promotion_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -93,31 +91,4 @@ func TestApprovedDeletionThatIsCalledOffAdmitsNoLaterOne(t *testing.T) {
 	drop()
 	require.NotEmpty(t, w.has("dev", "a"))
 	require.NotEmpty(t, w.stages["dev"].last.Deletions, "they wait for a person again")
-}
-
-// Very many requests may be approved one by one. Those of others are not read for each instance that is decided on: a decision takes
-// about as long as it does beside none, and as it takes to look once at each Approval.
-func TestApprovalsOfOtherRequestsAreReadOnce(t *testing.T) {
-	const requests, approvals = 300, 50_000
-	w := many(t, requests)
-	approve := func() {
-		for n := range approvals {
-			k := key(fmt.Sprintf("other%05d", n))
-			w.write("dev", platform.Decision{Kind: decision.Approval, Request: &k, Release: "sha256:" + k.Name})
-		}
-	}
-	change := func() {
-		for n := range requests {
-			w.requests[key(fmt.Sprintf("r%05d", n))].p++
-		}
-		w.merge("all change")
-	}
-	change()
-	changed := fastest(w)
-	w = many(t, requests)
-	approve()
-	rest := fastest(w)
-	change()
-	both := fastest(w)
-	require.Less(t, both, 4*(changed+rest), "%s changed, %s at rest beside Approvals", changed, rest)
 }

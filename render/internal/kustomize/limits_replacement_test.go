@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,9 +36,8 @@ func webhooks(count int) map[string]string {
 // TestOneFieldIsCopiedIntoManyItems: what is written to one item of a list is not counted for all others.
 func TestOneFieldIsCopiedIntoManyItems(t *testing.T) {
 	for _, count := range []int{20, 100} {
-		version, start := tree(webhooks(count)), time.Now()
+		version := tree(webhooks(count))
 		require.Empty(t, kustomize.Guard(version))
-		require.Less(t, time.Since(start), 3*time.Second)
 		built := build(t, wrapper(nil, version))
 		require.Equal(t, 2*count, strings.Count(string(built), "operator: NotIn"))
 	}
