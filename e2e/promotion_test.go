@@ -54,19 +54,35 @@ var lives = []scenario{
 	{"data deleted", oneShop, dataDeleted},
 }
 
-// TestPromotion tells every scenario on one fleet of API servers.
+// TestPromotion tells every scenario on a fleet of API servers.
 func TestPromotion(t *testing.T) {
 	t.Parallel()
-	fleet := startSandbox(t, binaries(t), everyCluster, "--api-only")
-	o := runWidgets(t, &world{t: t, fleet: fleet}, everyCluster)
-	for i, s := range slices.Concat(scenarios, lives) {
-		t.Run(s.name, func(t *testing.T) {
-			l := newLadder(t, fleet, o, fmt.Sprintf("team-%d", i+1), s.platform)
-			l.start()
-			s.tell(l)
-			l.stop()
-			l.sound()
-			require.Empty(t, l.said("state held back"), "what another daemon committed is proven by rendering it again")
+	tellAll(t, slices.Concat(scenarios, lives), func(l *ladder, _ int, s scenario) {
+		s.tell(l)
+		l.stop()
+		l.sound()
+		require.Empty(l.t, l.said("state held back"), "what another daemon committed is proven by rendering it again")
+	})
+}
+
+// fleets is how many fleets the scenarios are told on beside each other. On one fleet they are told one after the other, as each has the
+// same environments.
+const fleets = 2
+
+// tellAll begins every scenario, and has it told.
+func tellAll(t *testing.T, all []scenario, tell func(l *ladder, i int, s scenario)) {
+	for n := range fleets {
+		t.Run(fmt.Sprintf("fleet %d", n+1), func(t *testing.T) {
+			t.Parallel()
+			fleet := startSandbox(t, binaries(t), everyCluster, "--api-only")
+			o := runWidgets(t, &world{t: t, fleet: fleet}, everyCluster)
+			for i := n; i < len(all); i += fleets {
+				t.Run(all[i].name, func(t *testing.T) {
+					l := newLadder(t, fleet, o, fmt.Sprintf("team-%d", i+1), all[i].platform)
+					l.start()
+					tell(l, i, all[i])
+				})
+			}
 		})
 	}
 }
@@ -78,18 +94,12 @@ const kills = 8
 // same must come about, by the same decisions, with nothing applied twice.
 func TestPromotionKilledOnTheWay(t *testing.T) {
 	t.Parallel()
-	fleet := startSandbox(t, binaries(t), everyCluster, "--api-only")
-	o := runWidgets(t, &world{t: t, fleet: fleet}, everyCluster)
-	for i, s := range scenarios {
-		t.Run(s.name, func(t *testing.T) {
-			l := newLadder(t, fleet, o, fmt.Sprintf("team-%d", i+1), s.platform)
-			l.start()
-			l.restless(uint64(i)+1, kills)
-			s.tell(l)
-			l.meanwhile = nil
-			l.stop()
-			l.sound()
-			require.Empty(t, l.said("state held back"), "what the process before committed is proven by rendering it again")
-		})
-	}
+	tellAll(t, scenarios, func(l *ladder, i int, s scenario) {
+		l.restless(uint64(i)+1, kills)
+		s.tell(l)
+		l.meanwhile = nil
+		l.stop()
+		l.sound()
+		require.Empty(l.t, l.said("state held back"), "what the process before committed is proven by rendering it again")
+	})
 }
