@@ -33,6 +33,7 @@ type requestPage struct {
 	Placements []placementView
 	Outputs    []output
 	Commands   []string
+	Commits    bool   // the activity tells of it
 	Promote    string // the command that opens the gate that waits for a person
 	Failures   []status.Failure
 	Proof      string
@@ -238,6 +239,7 @@ func bound(p *platform.Platform, key platform.RequestKey, environment string) []
 
 // readGit fills in the origin and the history of an instance. A repository that does not answer costs a sentence on the page.
 func (c *Console) readGit(ctx context.Context, in *instance, page *requestPage) {
+	page.Commits = c.Activity != nil
 	ctx, cancel := context.WithTimeout(ctx, gitTime)
 	defer cancel()
 	var err error
