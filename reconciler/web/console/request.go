@@ -34,6 +34,7 @@ type requestPage struct {
 	Outputs    []output
 	Commands   []string
 	Commits    bool   // the activity tells of it
+	Edits      bool   // a form changes it
 	Promote    string // the command that opens the gate that waits for a person
 	Failures   []status.Failure
 	Proof      string
@@ -87,6 +88,7 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
 	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
 	page.Pods, page.Manifests = onClusters{c}.showsPods(r, m, in.Instance), onClusters{c}.showsManifests(r, in.Instance)
+	page.Edits = c.Edit != nil && ofRequests{c}.mayEdit(r, key)
 	c.readGit(r.Context(), in, page)
 	return &view{"request", key.String(), "fleet", page}, nil
 }
