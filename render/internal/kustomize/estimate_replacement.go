@@ -34,7 +34,11 @@ func (e *estimate) replacement(dir string, r types.Replacement, acc *accumulatio
 				before := i.looked
 				at := i.routeOf(utils.SmarterPathSplitter(path, "."))
 				e.filtering(dir, i, at)
-				e.write(i, acc, at, bytes, reads)
+				value := bytes
+				if e.parts(i, acc, at, target.Options) {
+					value = times(escaped, bytes)
+				}
+				e.write(i, acc, at, value, reads)
 				e.walks = plus(e.walks, plus(i.looked-before, int64(len(i.writes))))
 			}
 		}
@@ -81,11 +85,6 @@ func (e *estimate) write(i *item, acc *accumulation, at route, bytes int64, read
 	written := times(fields, bytes)
 	e.replaced = plus(e.replaced, written)
 	e.walks = plus(e.walks, plus(int64(len(at.steps)), fields))
-	for n := 1; n < len(at.steps); n++ { // inside of text, which is parsed and printed for it
-		if inside := i.nodesAt(i.root, route{at.steps[:n], at.filters}); len(inside) == 1 && len(inside[0].Content) == 0 {
-			e.walks = plus(e.walks, int64(len(inside[0].Value)))
-		}
-	}
 	acc.grow(i, written/2, written)
 	w := writing{route: at, bytes: written}
 	slices.Sort(over)

@@ -1,0 +1,95 @@
+package kustomize
+
+import (
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/types"
+)
+
+// escaped is how many bytes of a text in a text a byte may become: "<" is \u003c there.
+const escaped = 6
+
+// parts counts the texts that a replacement reads and writes again to change a part of them: those in which its path goes on, which
+// are parsed and printed, and those of which a delimiter divides the parts. It reports whether the path goes on in a text.
+func (e *estimate) parts(i *item, acc *accumulation, at route, options *types.FieldOptions) (inText bool) {
+	for n := 1; n < len(at.steps); n++ {
+		text := at.upTo(n)
+		known, maybe := i.textsAt(text)
+		if !maybe {
+			continue
+		}
+		inText = true
+		for _, t := range known {
+			growth := i.print(t)
+			acc.grow(i, 0, growth)
+			e.texts = plus(e.texts, growth)
+		}
+		e.rewrite(i, text)
+	}
+	if options != nil && options.Delimiter != "" {
+		e.rewrite(i, at)
+	}
+	return inText
+}
+
+// rewrite counts that whatever is at a path of an object is read and written.
+func (e *estimate) rewrite(i *item, at route) {
+	const both = 2
+	e.texts = plus(e.texts, times(both, i.sizeAt(at)))
+	e.rereads = added(e.rereads, i.readsAt(at), both)
+}
+
+// textsAt are the texts of files at a path of an object, and whether there may be one by now.
+func (i *item) textsAt(at route) (known []*yaml.Node, maybe bool) {
+	look := func(root *yaml.Node) {
+		for _, n := range i.nodesAt(root, at) {
+			if n.Kind == yaml.ScalarNode {
+				known, maybe = append(known, n), true
+			}
+		}
+	}
+	look(i.root)
+	for _, w := range i.writes {
+		switch {
+		case w.patch != nil:
+			look(w.patch)
+		case len(w.steps) <= len(at.steps) && w.meets(at):
+			maybe = true
+		}
+	}
+	return known, maybe
+}
+
+// print notes that a text is parsed and printed, and bounds by how much it grows the first time: each of its fields and items may
+// begin a line, however short it was written.
+func (i *item) print(text *yaml.Node) (growth int64) {
+	if i.printed[text] {
+		return 0
+	}
+	if i.printed == nil {
+		i.printed = map[*yaml.Node]bool{}
+	}
+	i.printed[text] = true
+	var parsed yaml.Node
+	if !parses(text.Value, &parsed) {
+		return 0
+	}
+	return indentation(&parsed, 0)
+}
+
+func parses(text string, to *yaml.Node) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	return yaml.Unmarshal([]byte(text), to) == nil
+}
+
+// indentation is how many spaces and ends of lines there are where each node begins a line.
+func indentation(n *yaml.Node, depth int64) int64 {
+	spaces := 2*depth + 1
+	for _, c := range n.Content {
+		spaces = plus(spaces, indentation(c, depth+1))
+	}
+	return spaces
+}
