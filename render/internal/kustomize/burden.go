@@ -26,12 +26,12 @@ func (s *sources) estimateBuild(components []string) (*burden, error) {
 		}
 	}
 	if message := all.exceeded(); message != "" {
-		return nil, &Failure{Dir: heaviest, Message: message}
+		return nil, counted(heaviest, message)
 	}
 	stages := int64(len(components)) // of an analysis, each of which builds the components of the ones before it again
-	for _, counted := range []string{limitStages.exceeded(times(stages, all.visits)), limitStageNodes.exceeded(times(stages, all.nodes))} {
-		if counted != "" {
-			return nil, &Failure{Dir: heaviest, Message: counted}
+	for _, message := range []string{limitStages.exceeded(times(stages, all.visits)), limitStageNodes.exceeded(times(stages, all.nodes))} {
+		if message != "" {
+			return nil, counted(heaviest, message)
 		}
 	}
 	run, acc := &estimate{sources: s}, &accumulation{}

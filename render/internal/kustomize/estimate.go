@@ -59,7 +59,7 @@ type writing struct {
 
 func (e *estimate) fail(dir, message string) {
 	if e.failure == nil && message != "" {
-		e.failure = &Failure{Dir: dir, Message: message}
+		e.failure = counted(dir, message)
 	}
 }
 

@@ -53,6 +53,8 @@ type Wrapper struct {
 	Replicas
 
 	Run Runner // of Kustomize; nil: in this process
+
+	Taken bool // the environment runs the version for this instance
 }
 
 // Files returns the wrapper's own files, by their name below Dir. Plain Kustomize makes of them the bytes that Build
