@@ -106,7 +106,7 @@ func attribute(problems []platform.Problem, file string) []platform.Problem {
 // later: that is built in a worker only, whose limits hold.
 func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
 	s := x.analysis(w, "", kustomize.Analyse)
-	if !w.Excuses(s.err) {
+	if !kustomize.Excused(w.Trees, s.err) {
 		return s
 	}
 	excused := *x.analysis(w, "uncounted", kustomize.AnalyseUncounted)

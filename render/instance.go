@@ -166,7 +166,9 @@ func (b *builder) render(c *candidate, placed *placement) error {
 	if c.add(problems...); len(problems) > 0 {
 		return nil
 	}
-	w.Taken = c.takenAlready()
+	for n := range w.Trees {
+		w.Trees[n].Taken = w.Trees[n].Dir == c.instance.Version.Dir && c.takenAlready()
+	}
 	sources, problems := b.examine(c.instance, w)
 	for n := range problems {
 		structure := problems[n].Rule == kustomize.RuleStructure && c.takenAlready()

@@ -4,11 +4,10 @@ import "strings"
 
 // A burden is how much a build of some components comes to that depends on the inputs.
 type burden struct {
-	reads  map[reading]int64 // how often values of the inputs are written into objects
-	merges map[string]int64  // how often patches merge lists of the inputs
-
-	rereads map[reading]int64 // how often values of the inputs, once written, are read and written again with what is around them
-	texts   int64             // bytes that are read and written like that, without those of the inputs
+	reads   map[reading]int64 // how often values of the inputs are written into objects
+	rereads map[reading]int64 // how often these, once written, are read and written again with what is around them
+	merges  map[string]int64  // how often patches merge lists of the inputs
+	texts   int64             // bytes that are read and written to change a part of them, without those of the inputs
 }
 
 // estimateBuild counts all that a build of the components comes to, before any of it is done, and fails where that is too much.
@@ -42,7 +41,7 @@ func (s *sources) estimateBuild(components []string) (*burden, error) {
 	if run.failure != nil {
 		return nil, run.failure
 	}
-	return &burden{reads: run.reads, merges: run.merges, rereads: run.rereads, texts: run.texts}, nil
+	return &run.burden, nil
 }
 
 // A readingTimes is a reading with its paths taken apart and how often it is made.

@@ -16,12 +16,9 @@ type estimate struct {
 	failure *Failure // the first limit that was exceeded
 
 	looks, walks, copies, replaced, steps int64
-	texts                                 int64             // bytes that patches and replacements read and write to change a part of them
 	named                                 []types.FieldSpec // fields that configurations say to have names
 	images                                int64             // how often an image is compared with another
-	reads                                 map[reading]int64 // how often the inputs' values are written
-	merges                                map[string]int64  // how often patches merge lists of the inputs
-	rereads                               map[reading]int64 // how often the inputs' values are read and written for texts
+	burden
 }
 
 // A reading is a part of the inputs on its way into objects. Over is the part of the inputs that had been written before and

@@ -1,42 +1,6 @@
 package kustomize
 
-import (
-	"go.yaml.in/yaml/v3"
-	"sigs.k8s.io/kustomize/api/types"
-)
-
-// escaped is how many bytes of a text in a text a byte may become: "<" is \u003c there.
-const escaped = 6
-
-// parts counts the texts that a replacement reads and writes again to change a part of them: those in which its path goes on, which
-// are parsed and printed, and those of which a delimiter divides the parts. It reports whether the path goes on in a text.
-func (e *estimate) parts(i *item, acc *accumulation, at route, options *types.FieldOptions) (inText bool) {
-	for n := 1; n < len(at.steps); n++ {
-		text := at.upTo(n)
-		known, maybe := i.textsAt(text)
-		if !maybe {
-			continue
-		}
-		inText = true
-		for _, t := range known {
-			growth := i.print(t)
-			acc.grow(i, 0, growth)
-			e.texts = plus(e.texts, growth)
-		}
-		e.rewrite(i, text)
-	}
-	if options != nil && options.Delimiter != "" {
-		e.rewrite(i, at)
-	}
-	return inText
-}
-
-// rewrite counts that whatever is at a path of an object is read and written.
-func (e *estimate) rewrite(i *item, at route) {
-	const both = 2
-	e.texts = plus(e.texts, times(both, i.sizeAt(at)))
-	e.rereads = added(e.rereads, i.readsAt(at), both)
-}
+import "go.yaml.in/yaml/v3"
 
 // textsAt are the texts of files at a path of an object, and whether there may be one by now.
 func (i *item) textsAt(at route) (known []*yaml.Node, maybe bool) {

@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"errors"
+	"slices"
 
 	"transom.dev/render/platform"
 )
@@ -18,19 +19,17 @@ func counted(dir, message string) *Failure {
 	return &Failure{Dir: dir, Message: message, Counted: true}
 }
 
-// Excuses reports whether an error of Analyse is that the version comes to more than a limit, although it runs. What overlays of an
-// environment come to is never excused: they are no part of a version, and can be changed.
-func (w Wrapper) Excuses(err error) bool {
+// Excused reports whether an error of Analyse is that a version which runs comes to more than a limit. What overlays of an environment
+// come to is never excused: they are no part of a version, and can be changed.
+func Excused(trees []Tree, err error) bool {
 	var failure *Failure
-	if !w.Taken || !errors.As(err, &failure) || !failure.Counted {
+	if !errors.As(err, &failure) || !failure.Counted {
 		return false
 	}
-	for _, t := range w.Trees {
-		if _, inside := below(t.Dir, failure.Dir); inside || t.Dir == failure.Dir {
-			return !t.Overlay
-		}
-	}
-	return false
+	return slices.ContainsFunc(trees, func(t Tree) bool {
+		_, inside := below(t.Dir, failure.Dir+"/")
+		return t.Taken && inside
+	})
 }
 
 // AnalyseUncounted is Analyse for a version that runs and comes to more than a limit. Its components are built by the wrapper's runner,
