@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"cmd/image": {},
 	"cmd/transom/internal/audit": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/terminal",
-		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "render", "render/platform", "render/state",
+		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "reconciler/web/api", "render", "render/platform", "render/state", "render/wording",
 	},
 	"cmd/transom/internal/catalog": {
 		"cmd/transom/internal/schema", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",

@@ -375,6 +375,7 @@ func busy(t *testing.T) web.Options {
 		Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 			return web.Trace{Environment: q.Environment, Request: q.Request, Release: &state.Release{}}, nil
 		},
+		Journal: journal{},
 		Past: func(context.Context, web.Question) ([]pages.Past, error) {
 			return []pages.Past{{Commit: "s1", Events: []string{"entered"}}}, nil
 		},

@@ -49,6 +49,9 @@ type Options struct {
 	// Past lists the latest commits of an environment's state that changed an instance, the newest first. Omitted, the console shows none.
 	Past func(ctx context.Context, q Question) ([]console.Past, error)
 
+	// Journal tells who changed which things, from Git. Omitted, the API says that it tells nothing.
+	Journal Journal
+
 	// Runtime shows pods, their logs and Events. Omitted, the API says that none are shown.
 	Runtime Runtime
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/api"
 	"transom.dev/reconciler/web/console"
 	"transom.dev/render/platform"
 )
@@ -123,20 +124,28 @@ func running() *status.Board {
 func TestNoTextBecomesMarkup(t *testing.T) {
 	b, p := running(), offering(t)
 	b.Loaded("https://github.com/acme/"+hostile, p)
+	origin := func(context.Context, string, platform.RequestKey) ([]console.Rung, error) {
+		return []console.Rung{{Title: "State", Commit: "c", File: hostile, Subject: hostile, Author: hostile}}, nil
+	}
+	history := func(context.Context, string, platform.RequestKey) ([]console.Past, error) {
+		return []console.Past{{Events: []string{hostile}, Author: hostile}}, nil
+	}
+	activity := api.Activity{
+		Commit: strings.Repeat("1", 40), Author: hostile, MergedBy: hostile, Subject: hostile,
+		Touched: []api.Touched{{Kind: "other", Name: hostile, File: hostile, Changes: []string{hostile}}, {Kind: "offering", Name: hostile}, {Kind: "cluster", Name: hostile}},
+	}
 	get := serve(console.Options{
-		Board: b,
-		Origin: func(context.Context, string, platform.RequestKey) ([]console.Rung, error) {
-			return []console.Rung{{Title: "State", Commit: "c", File: hostile, Subject: hostile, Author: hostile}}, nil
+		Board: b, Activity: func(context.Context, api.ActivityQuery) (api.ActivityPage, error) {
+			return api.ActivityPage{Items: []api.Activity{activity}, Next: hostile}, nil
 		},
-		History: func(context.Context, string, platform.RequestKey) ([]console.Past, error) {
-			return []console.Past{{Events: []string{hostile}, Author: hostile}}, nil
-		},
+		Commit: func(context.Context, string) (api.Activity, error) { return activity, nil },
+		Origin: origin, History: history,
 	})
 	q := url.QueryEscape(hostile)
 	for _, path := range []string{
 		"/", "/?team=" + q, "/fleet", "/fleet?q=" + q + "&team=" + q + "&state=" + q, "/requests/store/shop", "/requests/store/shop?environment=" + q, "/environments/dev",
 		"/clusters/one", "/changes/77de09f", "/catalog", "/catalog?q=" + q, "/catalog/web", "/catalog/web/new?team=" + q + "&name=" + q + "&p.image=" + q + "&p.env=" + q,
-		"/problems", "/activity", "/activity?team=" + q, "/nowhere/" + url.PathEscape(hostile), "/requests/store/" + url.PathEscape(hostile),
+		"/problems", "/activity", "/activity?team=" + q + "&kind=" + q, "/changes/" + strings.Repeat("1", 40), "/events?team=" + q, "/nowhere/" + url.PathEscape(hostile), "/requests/store/" + url.PathEscape(hostile),
 	} {
 		_, body := get(t, path)
 		require.Contains(t, body, "</html>", "%s ends before its end", path)
