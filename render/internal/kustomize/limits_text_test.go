@@ -40,8 +40,10 @@ func TestTextsThatAreRewrittenAreCounted(t *testing.T) {
 		{"replacements into a text that grows", longText("", "replacements", 150, growing), "has patches and replacements that read and write 53"},
 		{"a text in a text in a text", longText("", "replacements", 60, escaping), "has replacements that copy "},
 		{"parts of a long text", longText(strings.Repeat("x", 600_000), "replacements", 100, divided), "has patches and replacements that read and write 120,0"},
-		{"a deep text that is printed", longText(strings.Repeat("[", 1000)+strings.Repeat("1,", 20_000)+strings.Repeat("]", 1000), "replacements", 1, strings.Replace(intoText, "k%d", "0", 1)),
-			"has patches and replacements that read and write 41,146,007"},
+		{
+			"a deep text that is printed", longText(strings.Repeat("[", 1000)+strings.Repeat("1,", 20_000)+strings.Repeat("]", 1000), "replacements", 1, strings.Replace(intoText, "k%d", "0", 1)),
+			"has patches and replacements that read and write 41,146,007",
+		},
 		{"a name of an image that is a pattern", func() map[string]string {
 			files := longText("", "images", 1000, "- {name: '[a-z]*x%d', newTag: v1}\n")
 			files["o.yaml"] += "image: " + strings.Repeat("a", 500_000) + "\n"
