@@ -54,7 +54,8 @@ spec:
 
 	_, body = get(t, "/requests/store/shop/edit?p.image=shop:2&p.storage.gib=7&p.env="+url.QueryEscape(`{"COLOUR":"it's red"}`))
 	require.Equal(t, []console.Assignment{
-		{Path: []string{"parameters", "image"}, Value: "shop:2"}, {Path: []string{"parameters", "env"}, Value: map[string]any{"COLOUR": "it's red"}},
+		{Path: []string{"parameters", "image"}, Value: "shop:2"},
+		{Path: []string{"parameters", "env"}, Value: map[string]any{"COLOUR": "it's red"}},
 		{Path: []string{"parameters", "storage", "gib"}, Value: int64(7)},
 	}, set)
 	for _, want := range []string{
