@@ -43,7 +43,6 @@ var refusedFields = map[string]string{
 	"validators":                  "runs plug-ins; write a Policy",
 	"buildMetadata":               "writes about the build into every object; remove it",
 	"imageTags":                   "is deprecated; use images",
-	"vars":                        "is deprecated; \"kustomize edit fix --vars\" makes replacements of them",
 }
 
 // fields checks the keys at the top of a kustomization against the allow-list, exactly: Kustomize itself would take
@@ -52,6 +51,10 @@ func (g *guard) fields(name string, root *yaml.Node) {
 	for i := 0; i < len(root.Content); i += 2 {
 		key := root.Content[i]
 		if slices.Contains(allowedFields, key.Value) {
+			continue
+		}
+		if key.Value == "vars" {
+			g.vars(name, key, root.Content[i+1])
 			continue
 		}
 		if reason, known := refusedFields[key.Value]; known {
