@@ -128,3 +128,24 @@ func kindOf(t reflect.Type) string {
 	}
 	return "a number"
 }
+
+// vars reports the vars of a kustomization, each with what to write in its place. They are not built: they put text into text, and the name
+// of an object is put there as it is with all prefixes, which no replacement knows.
+func (g *guard) vars(name string, at *yaml.Node, list *yaml.Node) {
+	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
+		g.report(name, at, "vars", "refused-field", "is deprecated; remove it")
+		return
+	}
+	for i, item := range list.Content {
+		var v types.Var
+		text, err := yaml.Marshal(item)
+		if err == nil {
+			err = k8syaml.UnmarshalStrict(text, &v)
+		}
+		if err != nil || v.Name == "" || v.ObjRef.Kind == "" {
+			g.report(name, item, fmt.Sprintf("vars[%d]", i), "refused-field", "is deprecated, and no var that could be read; remove it")
+			continue
+		}
+		g.report(name, item, fmt.Sprintf("vars[%d]", i), "refused-field", "is deprecated; write what has $(%s) by a replacement of %s", v.Name, successorOf(v))
+	}
+}
