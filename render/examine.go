@@ -16,6 +16,7 @@ type skeleton struct {
 	*kustomize.Skeleton
 	program *compiler.Program
 	err     error
+	over    error // the limit that a version which runs is over; nil: it is over none
 }
 
 // An examiner finds the Problems that versions and overlays have for every request, and the objects of their components. Both
@@ -93,6 +94,10 @@ func (x examiner) skeleton(file, inputs string, w kustomize.Wrapper) ([]kustomiz
 	if err != nil {
 		return nil, []platform.Problem{{File: file, Rule: "inputs", Message: err.Error()}}
 	}
+	told := func(t kustomize.Tree) bool { return slices.ContainsFunc(x.guard(t), kustomize.IsCount) } // by soundness
+	if s.over != nil && !slices.ContainsFunc(w.Trees, told) {
+		coerced = append(coerced, excused(buildProblem(file, s.over))...)
+	}
 	return s.Objects, slices.Concat(s.Problems, coerced)
 }
 
@@ -106,8 +111,21 @@ func attribute(problems []platform.Problem, file string) []platform.Problem {
 	return problems
 }
 
+// analyse returns the skeleton of a wrapper's components. Of a version that runs, it has one above the limits, too, which were set
+// later: that is built in a worker only, whose limits hold.
 func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
-	key, printed := strings.Join(w.Components, "\n"), 0
+	s := x.analysis(w, "", kustomize.Analyse)
+	if !kustomize.Excused(w.Trees, s.err) {
+		return s
+	}
+	excused := *x.analysis(w, "uncounted", kustomize.AnalyseUncounted)
+	excused.program, excused.over = compiler.Never(s.err), s.err
+	return &excused
+}
+
+// analysis remembers the skeletons that a way to analyse wrappers gives.
+func (x examiner) analysis(w kustomize.Wrapper, way string, analyse func(kustomize.Wrapper) (*kustomize.Skeleton, error)) *skeleton {
+	key, printed := way+"\n"+strings.Join(w.Components, "\n"), 0
 	for _, t := range w.Trees {
 		key += "\n" + t.Dir + " " + t.Digest
 		printed += t.Printed
@@ -119,9 +137,9 @@ func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
 	if known, ok := skeletons.lookup(key); ok {
 		return known
 	}
-	analysed, err := kustomize.Analyse(w)
-	s := &skeleton{analysed, nil, err}
-	if s.program = compiler.Never(err); err == nil {
+	analysed, err := analyse(w)
+	s := &skeleton{Skeleton: analysed, err: err}
+	if s.program = compiler.Never(err); err == nil && way == "" {
 		s.program = compiler.Compile(w)
 	}
 	if !unfinished(err) {

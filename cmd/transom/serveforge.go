@@ -99,7 +99,7 @@ func (o *forgeOptions) tell(add func(func(context.Context) error), board *status
 		if err != nil {
 			return "", forge.ErrMoved
 		}
-		text, err := maker.Plan(ctx, r.Branch, r.Commit, head, r.Files, states)
+		text, err := maker.Plan(ctx, r.Branch, r.Commit, head, r.Files, states, nil)
 		if errors.Is(err, preview.ErrMoved) {
 			return "", forge.ErrMoved
 		}

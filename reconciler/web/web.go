@@ -49,6 +49,12 @@ type Options struct {
 	// Past lists the latest commits of an environment's state that changed an instance, the newest first. Omitted, the console shows none.
 	Past func(ctx context.Context, q Question) ([]console.Past, error)
 
+	// Edit is the text of a request's file, as the platform's head has it, with other values. Omitted, the console edits nothing.
+	Edit func(ctx context.Context, file string, set []console.Assignment) (string, error)
+
+	// Journal tells who changed which things, from Git. Omitted, the API says that it tells nothing.
+	Journal Journal
+
 	// Runtime shows pods, their logs and Events. Omitted, the API says that none are shown.
 	Runtime Runtime
 

@@ -11,6 +11,7 @@ import (
 type Failure struct {
 	Dir     string // the directory in the platform repository whose kustomization it concerns; empty: unknown
 	Message string
+	Counted bool // a number is over its limit, and nothing was built
 }
 
 func (f *Failure) Error() string { return f.Message }
