@@ -49,7 +49,8 @@ func (j journal) List(_ context.Context, q resource.ActivityQuery) (page resourc
 	}
 	for i, one := range j.all() {
 		behind := q.After == "" || (q.After == "0" && i > 0)
-		if !behind || (q.Kind == "release" && one.Environment == "") {
+		wrong := (q.Kind == "release" && one.Environment == "") || (q.Repository == "platform" && one.Environment != "")
+		if !behind || wrong {
 			continue
 		}
 		if len(page.Items) == q.Limit {
@@ -86,6 +87,7 @@ func TestActivityIsListedInPages(t *testing.T) {
 	require.Equal(t, mergeCommit, second.Items[0].Commit)
 	require.Empty(t, second.Next)
 	require.Len(t, getJSON[listing](t, s, "/api/v1/activity?kind=release").Items, 1)
+	require.Equal(t, mergeCommit, getJSON[listing](t, s, "/api/v1/activity?repository=platform").Items[0].Commit)
 	require.Equal(t, "Bob", getJSON[resource.Activity](t, s, "/api/v1/activity/"+mergeCommit).MergedBy)
 	for address, want := range map[string]int{
 		"?kind=releases": http.StatusBadRequest, "?after=x": http.StatusBadRequest, "?request=shop": http.StatusBadRequest,
@@ -113,6 +115,9 @@ func TestActivityHasPages(t *testing.T) {
 	}
 	_, body = get(t, s, "/activity?kind=release")
 	require.NotContains(t, body, mergeCommit)
+	_, body = get(t, s, "/activity?repository=platform")
+	require.NotContains(t, body, stateCommit)
+	require.Contains(t, body, `name="repository" value="platform"`)
 	code, body = get(t, s, "/activity?after=x")
 	require.Equal(t, http.StatusBadRequest, code, body)
 
