@@ -375,6 +375,10 @@ func busy(t *testing.T) web.Options {
 		Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 			return web.Trace{Environment: q.Environment, Request: q.Request, Release: &state.Release{}}, nil
 		},
+		Journal: journal{},
+		Edit: func(_ context.Context, file string, set []pages.Assignment) (string, error) {
+			return fmt.Sprintf("# kept\n# %s\n%v\n", file, set), nil
+		},
 		Past: func(context.Context, web.Question) ([]pages.Past, error) {
 			return []pages.Past{{Commit: "s1", Events: []string{"entered"}}}, nil
 		},

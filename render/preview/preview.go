@@ -86,6 +86,10 @@ func unpromoted(p *platform.Platform, environment string, base *render.Base) (d 
 		}
 		for _, problem := range wrong {
 			problem.Environment = environment
+			if p.Request(k) == nil && !p.Broken(environment, k) { // and perhaps its offering with it: what is on its way out needs neither
+				problem.Warning = true
+				problem.Message += "; what runs keeps its bytes until its removal has come here"
+			}
 			problems = append(problems, problem)
 		}
 	}
