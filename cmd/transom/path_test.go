@@ -141,7 +141,7 @@ func TestPromoteKnowsATeamThatHasNoRequestAnyMore(t *testing.T) {
 	require.Contains(t, stdout, `- {request: store/shop, release: "sha256:3fb1c0d`)
 	_, stderr, code = transom(t, web.Options{Board: promoting()}, "promote", "web", "-e", "prod", "-C", clone(t))
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, `"web" is neither TEAM/REQUEST nor OFFERING@VERSION, and nothing of web waits for an Approval in prod`)
+	require.Contains(t, stderr, `"web" is neither TEAM/REQUEST nor OFFERING@VERSION, nor a team that has requests: nothing of web waits for an Approval in prod`)
 }
 
 func TestPromoteSaysThatNothingWaits(t *testing.T) {

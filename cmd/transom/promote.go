@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -102,8 +101,8 @@ func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 		}
 		c, notes, err := o.allThatWaits(cmd.Context(), team)
 		switch {
-		case errors.Is(err, errNothingWaits) && ofTeam && !hasTeam(p, team):
-			return misuse("%q is neither TEAM/REQUEST nor OFFERING@VERSION, and %w", team, err)
+		case err != nil && ofTeam && !hasTeam(p, team):
+			return misuse("%q is neither TEAM/REQUEST nor OFFERING@VERSION, nor a team that has requests: %w", team, err)
 		case err != nil:
 			return err
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,8 +14,6 @@ import (
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
-
-var errNothingWaits = errors.New("nothing")
 
 // allThatWaits begins the Approval of all that waits for one in the environment, as the daemon says: the releases of a team, or
 // those of all teams, the environment's change and its deletions. A release that failed there is omitted: somebody has to look
@@ -60,7 +57,7 @@ func (o *promoteOptions) allThatWaits(ctx context.Context, team string) (*decisi
 	}
 	whose := cmp.Or(team, "all")
 	if len(items) == 0 {
-		return nil, nil, fmt.Errorf("%w of %s waits for an Approval in %s%s", errNothingWaits, cmp.Or(team, "any team"), o.environment, said(notes))
+		return nil, nil, fmt.Errorf("nothing of %s waits for an Approval in %s%s", cmp.Or(team, "any team"), o.environment, said(notes))
 	}
 	list := strings.Join(items, "\n")
 	c := &decisionFile{
