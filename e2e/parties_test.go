@@ -249,7 +249,8 @@ func misbehaves(t *testing.T, p party, name string, how way) {
 	}
 	ask := p.asker(t, s.URL, trusted)
 	if foreign {
-		require.NoError(t, os.WriteFile(untrusted, otherCertificate(t), 0o600))
+		certificate, _ := selfSigned(t)
+		require.NoError(t, os.WriteFile(untrusted, certificate, 0o600))
 		ask = p.asker(t, s.URL, untrusted)
 	} else {
 		s.behave(&how)
@@ -272,16 +273,18 @@ func misbehaves(t *testing.T, p party, name string, how way) {
 	require.Eventually(t, func() bool { err = ask(ctx); return err == nil }, deadline, 200*time.Millisecond)
 }
 
-// otherCertificate is one of this machine that the servers of the tests, which share one, do not have, in PEM.
-func otherCertificate(t *testing.T) []byte {
+// selfSigned is a certificate of this machine, which no server of httptest has, and its key, in PEM.
+func selfSigned(t *testing.T) (certificate, key []byte) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		IsCA: true, BasicConstraintsValid: true,
 	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	require.NoError(t, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
 }
