@@ -161,7 +161,7 @@ func (s *standIn) page(w http.ResponseWriter, r *http.Request, wrap func([]any) 
 		w.Header().Set("Link", fmt.Sprintf(`<%s%s>; rel="next"`, s.URL, next.RequestURI()))
 		w.Header().Set("X-Next-Page", strconv.FormatInt(page+1, 10))
 	}
-	content, _ := json.Marshal(wrap(list[from:to]))
+	content, _ := json.Marshal(wrap(append([]any{}, list[from:to]...)))
 	etag := fmt.Sprintf(`"%x"`, crc32.ChecksumIEEE(content))
 	w.Header().Set("ETag", etag)
 	if r.Header.Get("If-None-Match") == etag {

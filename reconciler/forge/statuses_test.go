@@ -357,6 +357,37 @@ func TestFaultsOfAForge(t *testing.T) {
 	}
 }
 
+// TestAnAnswerWithoutContentEndsNothing but its round, whichever library reads it.
+func TestAnAnswerWithoutContentEndsNothing(t *testing.T) {
+	for _, body := range []string{"", "null", " \n", "[null]", `{"statuses": [null]}`, `{"statuses": null}`} {
+		t.Run(body, func(t *testing.T) {
+			each(t, func(t *testing.T, s *story) {
+				s.plans()
+				s.head("c1")
+				s.pass("dev", "c1", nil)
+				s.pass("prod", "c1", nil)
+				s.forge.change(func() { s.forge.pulls = []pull{{number: 1, branch: "b", commit: "p1", author: "writer"}} })
+				var times atomic.Int32
+				s.forge.fails(func(w http.ResponseWriter, r *http.Request) bool {
+					if r.Method != http.MethodGet || times.Add(1) > 4 {
+						return false
+					}
+					_, _ = fmt.Fprint(w, body)
+					return true
+				})
+				s.run()
+				s.until(func() error { // pull requests are looked for where somebody says so
+					s.Look("interval")
+					if len(s.forge.wrote(1)) == 0 || len(s.forge.told("c1")) == 0 {
+						return errors.New("nothing is told")
+					}
+					return nil
+				})
+			})
+		})
+	}
+}
+
 func notEmpty(text string) error {
 	if text != "" {
 		return errors.New(text)
