@@ -210,7 +210,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 		Connect: self.guarded(o.keys.sources.Connect), Limits: o.outside.cluster, Keys: o.sealed.read,
 		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
-	r.Fleet = f
+	r.Fleet, r.Jobs = f, f
 
 	group, ctx := errgroup.WithContext(ctx)
 	o.notify.start(ctx, group, r, figures, o.forge.console)

@@ -115,6 +115,7 @@ func (l *Loader) checkEnvironments(p *Platform) {
 				d.problem(field, "cycle", "%s takes its releases from %s: nothing could ever enter either", from, name)
 			}
 		}
+		checkJobs(d, e, p.Environments)
 		if len(d.problems) > 0 {
 			p.Problems = append(p.Problems, d.problems...)
 			p.Environments[name] = e.keepingAll()
