@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -59,11 +60,19 @@ func (b *builder) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomiz
 	file := kustomizationOf(i.Version)
 	objects, problems := b.examiner.skeleton(file, i.Request.File, w)
 	objects = asInstalled(i.Version.Chart, w.Namespace, objects)
-	for _, o := range objects {
-		problems = append(problems, b.definitions.examine(i.Version, o)...)
-	}
+	lines := map[string]namespaceLine{}
 	if i.Version.Scope != platform.ClusterScoped {
-		problems = append(problems, foreignSubjects(objects)...)
+		lines = namespaceLines(w.Trees, objects)
+		problems = append(problems, foreignSubjects(objects, lines)...)
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(lines)) {
+		line := lines[namespace]
+		problems = append(problems, line.problem(objects))
+	}
+	for _, o := range objects {
+		its := b.definitions.examine(i.Version, o)
+		_, told := lines[o.Namespace]
+		problems = append(problems, slices.DeleteFunc(its, func(p platform.Problem) bool { return told && p.Rule == "namespace" })...)
 	}
 	if problems = attribute(problems, file); i.Version.Chart != nil {
 		problems = inTemplates(i.Version.Chart, problems)
@@ -174,8 +183,8 @@ func (d *definitions) examine(v *platform.Version, o kustomize.Object) []platfor
 }
 
 // foreignSubjects reports bindings to ServiceAccounts that the version does not render itself: it would give its
-// rights to somebody else.
-func foreignSubjects(objects []kustomize.Object) []platform.Problem {
+// rights to somebody else. One of its own that a namespace line put elsewhere is not reported beside that line.
+func foreignSubjects(objects []kustomize.Object, lines map[string]namespaceLine) []platform.Problem {
 	own := map[string]bool{"default": true}
 	for _, o := range objects {
 		if o.Kind == "ServiceAccount" {
@@ -185,7 +194,8 @@ func foreignSubjects(objects []kustomize.Object) []platform.Problem {
 	var problems []platform.Problem
 	for _, o := range objects {
 		for _, s := range o.Subjects {
-			if s.Namespace == "" && own[s.Name] {
+			_, moved := lines[s.Namespace]
+			if own[s.Name] && (s.Namespace == "" || moved) {
 				continue
 			}
 			name := s.Name

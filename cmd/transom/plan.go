@@ -56,7 +56,7 @@ comment for a pull request; with --files URL its Problems lead to their files an
 Exits with 1 where there is a new Problem, else with 0, or, with --exit-code, with 2 when something changes.`
 
 func newPlan() *cobra.Command {
-	o := planOptions{output: output{also: "markdown"}}
+	o := planOptions{output: output{also: []string{"markdown"}}}
 	cmd := &cobra.Command{
 		Use:   "plan [DIR]",
 		Short: "Show what merging the work tree would change on every cluster",

@@ -38,7 +38,7 @@ and the rights that its token needs; it is read again when it changes.`
 
 func (o *forgeOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.file, "forge", "", "file that says which GitHub or GitLab repository is told of each commit's way, and with which token; read again when it changes")
-	f.StringVar(&o.console, "console-url", "", "address of the console for people, to which the forge links, such as https://transom.example.com")
+	f.StringVar(&o.console, "console-url", "", "address of the console for people, to which the forge and notifications lead, such as https://transom.example.com")
 }
 
 // check refuses an address of the console that no browser opens.

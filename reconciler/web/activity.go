@@ -22,7 +22,8 @@ type Journal interface {
 type (
 	activityFilter struct {
 		selection
-		Kind string `query:"kind" enum:"request,release,offering,environment,cluster,policy,decision,notification,other" doc:"Only commits that touch a thing of this kind, and of them these things. A release is what the state of an environment has of a request; all others are what people write."`
+		Kind       string `query:"kind" enum:"request,release,offering,environment,cluster,policy,decision,notification,other" doc:"Only commits that touch a thing of this kind, and of them these things. A release is what the state of an environment has of a request; all others are what people write."`
+		Repository string `query:"repository" enum:"platform,states" doc:"Only commits of the platform repository, which people merge, or of the states, which the daemon writes."`
 		paging
 	}
 	commitPath struct {
@@ -65,7 +66,7 @@ func (s journaling) listActivity(r *http.Request, f activityFilter) (l activityL
 		return l, err
 	}
 	page, err := s.Journal.List(r.Context(), api.ActivityQuery{
-		Team: f.Team, Request: f.Request, Environment: f.Environment, Kind: f.Kind, Limit: cmp.Or(f.Limit, defaultPage), After: after,
+		Team: f.Team, Request: f.Request, Environment: f.Environment, Kind: f.Kind, Repository: f.Repository, Limit: cmp.Or(f.Limit, defaultPage), After: after,
 	})
 	if err != nil {
 		return l, unreadJournal(err)

@@ -26,6 +26,7 @@ func pages(s *server) *console.Console {
 	if o.Journal != nil {
 		c.Activity, c.Commit = journaling{s}.showActivity, o.Journal.Find
 	}
+	c.Edit = o.Edit
 	if o.Plans != nil {
 		c.Plan = planning{s}.showPlan
 	}

@@ -67,6 +67,7 @@ var roles = map[string]access.Role{
 	"/{$}":                              access.Viewer,
 	"/fleet":                            access.Viewer,
 	"/requests/{team}/{name}":           access.Viewer,
+	"/requests/{team}/{name}/edit":      access.Viewer, // which tells all but developers of the team that it is for those
 	"/requests/{team}/{name}/pods":      access.Viewer, // which tells all but developers of the team that it shows them nothing
 	"/requests/{team}/{name}/manifests": access.Viewer, // the same
 	"/environments/{name}":              access.Viewer,

@@ -37,6 +37,7 @@ type ActivityQuery struct {
 	Request     string
 	Environment string
 	Kind        string
+	Repository  string // platform, which people write, or states, which the daemon writes
 	Limit       int
 	After       string // commits behind the page whose Next this is
 }

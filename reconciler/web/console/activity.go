@@ -41,7 +41,7 @@ func (c ofCommits) activity(r *http.Request, m *model) (*view, error) {
 	q := r.URL.Query()
 	page := &activityPage{
 		ActivityQuery: api.ActivityQuery{
-			Team: q.Get("team"), Environment: q.Get("environment"), Kind: q.Get("kind"), After: q.Get("after"), Limit: activityPerPage,
+			Team: q.Get("team"), Environment: q.Get("environment"), Kind: q.Get("kind"), Repository: q.Get("repository"), After: q.Get("after"), Limit: activityPerPage,
 		},
 		Kinds: api.ActivityKinds, Teams: m.teams, Environments: m.Environments,
 	}
@@ -65,7 +65,7 @@ func (c ofCommits) activity(r *http.Request, m *model) (*view, error) {
 // address is that of the page behind a position.
 func (p *activityPage) address(after string) string {
 	q := url.Values{}
-	for name, value := range map[string]string{"team": p.Team, "request": p.Request, "environment": p.Environment, "kind": p.Kind, "after": after} {
+	for name, value := range map[string]string{"team": p.Team, "request": p.Request, "environment": p.Environment, "kind": p.Kind, "repository": p.Repository, "after": after} {
 		if value != "" {
 			q.Set(name, value)
 		}

@@ -76,6 +76,9 @@ type Options struct {
 	Activity func(ctx context.Context, q api.ActivityQuery) (api.ActivityPage, error)
 	Commit   func(ctx context.Context, commit string) (api.Activity, error)
 
+	// Edit is the text of a request's file with other values, and all else as it is. Omitted, no page edits.
+	Edit func(ctx context.Context, file string, set []Assignment) (string, error)
+
 	// See looks at the pods of a placement for whoever asks. An error is one page that says why they see none; its method Code, if it
 	// has one, gives the status of the answer. Omitted, no page shows pods.
 	See func(r *http.Request, l Look) (Seen, error)
@@ -133,6 +136,7 @@ func (c *Console) Routes() map[string]http.Handler {
 		"/{$}":                              c.page(c.home),
 		"/fleet":                            c.shared(c.fleet),
 		"/requests/{team}/{name}":           c.page(c.request),
+		"/requests/{team}/{name}/edit":      c.page(ofRequests{c}.edit),
 		"/requests/{team}/{name}/pods":      c.page(onClusters{c}.pods),
 		"/requests/{team}/{name}/manifests": c.page(onClusters{c}.manifests),
 		"/environments/{name}":              c.shared(c.environment),

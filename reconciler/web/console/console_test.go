@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -26,9 +27,9 @@ const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)> javascr
 var shop = platform.RequestKey{Team: "store", Name: "shop"}
 
 // offering is a platform with one offering, whose parameters are of all types.
-func offering(t *testing.T) *platform.Platform {
+func offering(t *testing.T, more ...fstest.MapFS) *platform.Platform {
 	t.Helper()
-	p, err := platform.Load(fstest.MapFS{
+	files := fstest.MapFS{
 		"clusters/one.yaml":           {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: one, labels: {environment: dev}}\nspec: {}\n")},
 		"environments/dev.yaml":       {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: dev}\nspec:\n  state: {url: ../state-dev.git}\n  clusters: {matchLabels: {environment: dev}}\n")},
 		"offerings/web/offering.yaml": {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: web}\nspec: {title: Web service, description: '<b>Serves</b> HTTP.', owner: platform, versions: {1.2.0: {removeAfter: 2020-01-31}}}\n")},
@@ -60,7 +61,11 @@ spec:
 `)},
 		"offerings/web/1.2.0/kustomization.yaml": {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [config.yaml]\n")},
 		"offerings/web/1.2.0/config.yaml":        {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n")},
-	})
+	}
+	for _, one := range more {
+		maps.Copy(files, one)
+	}
+	p, err := platform.Load(files)
 	require.NoError(t, err)
 	require.Empty(t, p.Problems)
 	require.NotNil(t, p.Offerings["web"], p.Problems)

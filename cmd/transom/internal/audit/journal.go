@@ -122,7 +122,9 @@ func (j *Journal) begin(ctx context.Context, q api.ActivityQuery, after position
 func mayTouch(environment string, q api.ActivityQuery) bool {
 	switch {
 	case environment == "":
-		return q.Kind != kindRelease
+		return q.Kind != kindRelease && q.Repository != "states"
+	case q.Repository == "platform":
+		return false
 	case q.Kind != "" && q.Kind != kindRelease:
 		return false
 	}

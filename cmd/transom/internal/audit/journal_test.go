@@ -158,6 +158,8 @@ func TestTheJournalTellsWhoChangedWhat(t *testing.T) {
 		{api.ActivityQuery{Environment: "dev", Kind: "decision"}, []string{"shop: newer"}},
 		{api.ActivityQuery{Environment: "dev"}, []string{"dev: forget", "dev: payments/shop 1.1.0", "shop: newer", "dev: payments/shop"}},
 		{api.ActivityQuery{Environment: "prod"}, nil},
+		{api.ActivityQuery{Repository: "platform"}, []string{"shop: newer", "Merge branch work", "begin"}},
+		{api.ActivityQuery{Repository: "states", Team: "payments"}, []string{"dev: forget", "dev: payments/shop 1.1.0", "dev: payments/shop"}},
 		{api.ActivityQuery{Kind: "release"}, []string{"dev: forget", "dev: payments/shop 1.1.0", "dev: payments/shop"}},
 	} {
 		var subjects []string
