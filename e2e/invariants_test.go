@@ -209,7 +209,7 @@ func TestLiveObjectLeadsToItsRequest(t *testing.T) {
 	} {
 		require.Contains(t, text, want)
 	}
-	found, _, err := w.get("/api/v1/activity?team=payments&request=shop&environment=prod&limit=1")
+	found, _, err := w.get("/api/v1/activity?team=payments&request=shop&environment=prod")
 	require.NoError(t, err)
 	for _, want := range []string{`"environment":"prod"`, `"kind":"release"`, `"name":"payments/shop"`, `"author":"Platform Team"`, "took settings 1.0.0"} {
 		require.Contains(t, found, want)

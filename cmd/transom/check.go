@@ -46,7 +46,7 @@ A golden test is a directory offerings/<offering>/<version>/tests/<case> with re
 the manifest that it renders to, which --update rewrites. environment.yaml and cluster.yaml, if they are there, stand
 for the platform's, and other files are requests that it can be bound to. What moving a case from the versions before to
 this one would replace or remove is a Warning. The cases of one version may render to 100,000 lines
-together, where each counts as 100 at least. Policies judge a case as they judge a request.
+together, where each counts as 200 at least. Policies judge a case as they judge a request.
 
 Where the repository has a file rights.yaml, which "transom install --rights . > rights.yaml" writes, a Warning says which rights
 a version needs beyond those.

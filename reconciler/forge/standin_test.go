@@ -116,11 +116,14 @@ func (s *standIn) change(change func()) {
 	change()
 }
 
-// told are the statuses that were set for a commit, as CONTEXT STATE TEXT, the oldest first.
+// told are the statuses that were set for a commit, as CONTEXT STATE TEXT, the oldest first, but for those that made room for another one.
 func (s *standIn) told(commit string) (list []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, one := range s.statuses[commit] {
+		if one.State == "canceled" {
+			continue
+		}
 		list = append(list, one.Context+" "+one.State+" "+one.Text)
 	}
 	return list

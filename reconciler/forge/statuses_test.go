@@ -178,6 +178,26 @@ func TestACommitThatChangesNothingSaysSo(t *testing.T) {
 	s.becomes("c1", "transom/dev success changes nothing here", "transom/prod pending not looked at yet", "transom/prod success changes nothing here")
 }
 
+// TestAPendingStatusSaysWhichGateWaitsNow, also on GitLab, which changes no detail of a status that is pending.
+func TestAPendingStatusSaysWhichGateWaitsNow(t *testing.T) {
+	each(t, func(t *testing.T, s *story) {
+		s.head("c1")
+		s.pass("dev", "c1", nil)
+		s.run()
+		all := []string{"transom/dev success changes nothing here", "transom/prod pending not looked at yet"}
+		s.becomes("c1", slices.Clone(all)...)
+		for _, name := range []gate.Name{gate.Soak, gate.Approval} {
+			s.pass("prod", "c1", waits("c1", name))
+			all = append(all, fmt.Sprintf("transom/prod pending waits for %s: payments/shop: reason of %[1]s; opens: somebody", name))
+			s.becomes("c1", slices.Clone(all)...)
+		}
+		s.forge.change(func() {
+			require.Len(t, s.forge.latest("c1"), 2, "one for each environment")
+			require.Equal(t, "pending", s.forge.latest("c1")[0].State)
+		})
+	})
+}
+
 // TestAProblemIsToldOfTheCommitThatMadeIt, and not of the commits that come after.
 func TestAProblemIsToldOfTheCommitThatMadeIt(t *testing.T) {
 	s := newStory(t, forge.GitHub)

@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,4 +22,8 @@ func TestAStatusIsCopiedOncePerChange(t *testing.T) {
 	require.Len(t, b.History(), len(before)+1)
 	b.ClusterSeen(status.Cluster{Name: "one", Message: "gone"})
 	require.EqualValues(t, "Unknown", placement(b).Health)
+	for _, why := range []string{"no such file", "the token is refused"} {
+		b.ForgeTold("statuses", errors.New(why))
+		require.Equal(t, why, b.Status().Platform.Forge["statuses"])
+	}
 }

@@ -133,3 +133,28 @@ func TestActivityHasPages(t *testing.T) {
 	_, body = get(t, serve(t, web.Options{Board: board()}), "/activity")
 	require.Contains(t, body, "since the daemon began", "where Git is not told, events are")
 }
+
+// TestActivityIsFilteredInABrowser: a choice changes the address and the list, without a reload; the rest of a commit is unfolded.
+func TestActivityIsFilteredInABrowser(t *testing.T) {
+	eventually := open(t, served(t, busy(t))+"/activity")
+	eventually(`document.querySelectorAll("#events > li").length`, "2")
+	eventually(`((e) => { e.open = true; return [...e.querySelectorAll("li")].filter((li) => li.checkVisibility()).length; })(document.querySelector("#events details"))`, "5")
+	eventually(`((e) => { window.kept = true; if (e.value !== "release") { e.value = "release"; e.dispatchEvent(new Event("input", { bubbles: true })); } return location.search; })(document.querySelector("#a-kind"))`, "?kind=release")
+	eventually(`document.querySelectorAll("#events > li").length`, "1")
+	eventually(`document.querySelector("#events details").open`, "true")
+	eventually(`window.kept`, "true")
+	eventually(`(document.querySelector("#events a[href^='/changes/']")?.click(), location.pathname)`, "/changes/"+stateCommit)
+	eventually(`document.querySelectorAll("#of li").length`, "9")
+}
+
+// TestARequestIsEditedInABrowser: while a value is typed, the file and the command follow, and the field keeps what is typed.
+func TestARequestIsEditedInABrowser(t *testing.T) {
+	eventually := open(t, served(t, busy(t))+"/requests/store/shop")
+	eventually(`(document.querySelector("#edit")?.click(), location.pathname)`, "/requests/store/shop/edit")
+	eventually(`document.querySelector("[id='f-image']").value`, "a")
+	eventually(`((e) => { if (e.value !== "shop:2") { e.focus(); e.value = "shop:2"; e.dispatchEvent(new Event("input", { bubbles: true })); } return location.search; })(document.querySelector("[id='f-image']"))`, "?p.image=shop%3A2")
+	eventually(`document.querySelector("#command")?.textContent.split("\n")[0]`, "transom set store/shop parameters.image=shop:2")
+	eventually(`document.querySelector("#changes").textContent`, "parameters.image: a → shop:2")
+	eventually(`document.querySelector("#yaml").textContent.startsWith("# kept")`, "true")
+	eventually(`document.activeElement.id`, "f-image")
+}

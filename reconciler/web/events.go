@@ -20,7 +20,7 @@ const (
 	mostAtOnce = 16 << 10
 	// keepAlive is how often a quiet stream sends a comment; common proxies wait longer before they close it.
 	keepAlive = 20 * time.Second
-	// sendTime is how long a client may take to read what it is sent.
+	// sendTime is how long a client may take to read a part that it is sent.
 	sendTime = 30 * time.Second
 	// streamTime is how long a stream lasts. Browsers open it again where it ended, and have to be let in again.
 	streamTime = 15 * time.Minute

@@ -84,12 +84,11 @@ func unpromoted(p *platform.Platform, environment string, base *render.Base) (d 
 		default:
 			d.Instances = append(d.Instances, i)
 		}
+		if leaves := p.Request(k) == nil && !p.Broken(environment, k); leaves {
+			continue // it needs nothing, not even the offering that perhaps goes with it
+		}
 		for _, problem := range wrong {
 			problem.Environment = environment
-			if p.Request(k) == nil && !p.Broken(environment, k) { // and perhaps its offering with it: what is on its way out needs neither
-				problem.Warning = true
-				problem.Message += "; what runs keeps its bytes until its removal has come here"
-			}
 			problems = append(problems, problem)
 		}
 	}
