@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -323,6 +324,20 @@ func TestManySmallCasesAreRefused(t *testing.T) {
 	require.Len(t, cases, 502)
 	require.Equal(t, "offerings/note/1.0.0/tests/c0501", cases[501].Problems[0].File)
 	require.Contains(t, cases[501].Problems[0].Message, "is not run, nor is any case after it: the 501 cases before it count as 100200 lines; at most 100000 for one version")
+}
+
+// TestACaseThatIsNotRunMovesToNoVersion: a case of a later version has no request, or comes after too many.
+func TestACaseThatIsNotRunMovesToNoVersion(t *testing.T) {
+	archive, err := txtar.FS(txtar.Parse([]byte(upgraded + "-- offerings/store/1.1.0/tests/empty/want.yaml --\n")))
+	require.NoError(t, err)
+	p, err := platform.Load(archive)
+	require.NoError(t, err)
+	require.NotPanics(t, func() {
+		cases, err := golden.Cases(p, archive)
+		require.NoError(t, err)
+		n := slices.IndexFunc(cases, func(c *golden.Case) bool { return c.Name == "empty" })
+		require.Equal(t, []string{"offerings/store/1.1.0/tests/empty: has no request.yaml"}, problemsOf(cases[n].Problems))
+	})
 }
 
 // A countingFS counts how often files of cases are opened.
