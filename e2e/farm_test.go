@@ -73,7 +73,7 @@ metadata: {name: edge}
 spec:
   state: {url: ../state-edge.git, branch: main}
   clusters: {matchLabels: {environment: edge}}
-  rollout: {clusters: {maxConcurrent: 100%}, instances: {maxConcurrent: 100%}}
+  rollout: {instances: {maxConcurrent: 100%}}
 `
 
 // BenchmarkManyClusters reports the costs of a daemon with very many clusters of a hundred instances each: its memory and processor time,
