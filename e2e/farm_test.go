@@ -53,6 +53,10 @@ metadata: {name: page}
 data: {color: none}
 ---
 apiVersion: v1
+kind: ServiceAccount
+metadata: {name: page}
+---
+apiVersion: v1
 kind: Service
 metadata: {name: page}
 spec: {selector: {app: page}, ports: [{port: 80}]}
@@ -65,7 +69,7 @@ spec:
   selector: {matchLabels: {app: page}}
   template:
     metadata: {labels: {app: page}}
-    spec: {containers: [{name: page, image: page, envFrom: [{configMapRef: {name: page}}]}]}
+    spec: {serviceAccountName: page, containers: [{name: page, image: page, envFrom: [{configMapRef: {name: page}}]}]}
 -- environments/edge.yaml --
 apiVersion: transom.dev/v1alpha1
 kind: Environment
@@ -75,6 +79,17 @@ spec:
   clusters: {matchLabels: {environment: edge}}
   rollout: {instances: {maxConcurrent: 100%}}
 `
+
+// BenchmarkFirstSync reports the processor time and the memory of a daemon that brings 20,000 objects to a cluster.
+func BenchmarkFirstSync(b *testing.B) {
+	f := newFarm(b, 1, 5_000)
+	f.begin()
+	f.b.Logf("%s: applied, %s", f.name(), f.costs())
+	b.ReportMetric(f.figure("process_cpu_seconds_total"), "first-sync-20000-cpu:s")
+	b.ReportMetric(f.figure("process_resident_memory_bytes")/(1<<20), "first-sync-20000-rss:MiB")
+	b.ReportMetric(0, "ns/op")
+	f.stop()
+}
 
 // BenchmarkManyClusters reports the costs of a daemon with very many clusters of a hundred instances each: its memory and processor time,
 // at rest, after a restart, and while one request changes on all of them. The first cluster is applied to; the others are given
@@ -87,6 +102,7 @@ func BenchmarkManyClusters(b *testing.B) {
 			f.measureRestart()
 			f.measureRest()
 			f.measureFanout()
+			f.measureHung()
 			b.ReportMetric(0, "ns/op")
 			f.stop()
 		})
@@ -114,8 +130,8 @@ func newFarm(b *testing.B, clusters, requests int) *farm {
 
 func (f *farm) name() string { return fmt.Sprintf("%dx%d", f.clusters, f.requests) }
 
-// fill returns once everything is healthy on all clusters, with the daemon stopped.
-func (f *farm) fill() {
+// begin has the daemon apply all requests to the first cluster.
+func (f *farm) begin() {
 	files := map[string]string{"clusters/edge-0000.yaml": farmCluster(0)}
 	for i := range f.requests {
 		name := fmt.Sprintf("page-%03d", i)
@@ -124,10 +140,15 @@ func (f *farm) fill() {
 	f.push("one cluster", files)
 	f.start()
 	f.eventually("the first cluster is healthy", func() error { return f.allHealthy(f.requests) })
+}
+
+// fill returns once everything is healthy on all clusters, with the daemon stopped.
+func (f *farm) fill() {
+	f.begin()
 	f.stop()
 	out, err := exec.Command(filepath.Join(f.bin, "sandbox"), "copy", "--dir", f.fleet).CombinedOutput()
 	require.NoError(f.t, err, "%s", out)
-	files = map[string]string{}
+	files := map[string]string{}
 	for i := 1; i < f.clusters; i++ {
 		files[fmt.Sprintf("clusters/edge-%04d.yaml", i)] = farmCluster(i)
 	}
@@ -201,6 +222,32 @@ func (f *farm) measureFanout() {
 	f.b.Logf("%s: fanned out, %s", f.name(), f.costs())
 }
 
+// measureHung has a cluster answer no more, and then again, and waits until each is told.
+func (f *farm) measureHung() {
+	told := func(reachable float64) func() error {
+		return func() (err error) {
+			seen := -1.0
+			err = f.metrics(func(name, labels string, value float64) {
+				if name == "transom_cluster_reachable" && strings.Contains(labels, `cluster="edge-0007"`) {
+					seen = value
+				}
+			})
+			if err == nil && seen != reachable {
+				err = fmt.Errorf("edge-0007 is told as %v", seen)
+			}
+			return err
+		}
+	}
+	f.command("stop")
+	began := time.Now()
+	f.eventually("it is told", told(0))
+	f.b.ReportMetric(time.Since(began).Seconds(), "hung-told:s")
+	f.command("start")
+	began = time.Now()
+	f.eventually("it is told", told(1))
+	f.b.ReportMetric(time.Since(began).Seconds(), "hung-back:s")
+}
+
 // costs are those of the daemon's process at present.
 func (f *farm) costs() string {
 	return fmt.Sprintf("%.0f MiB resident, %.0f goroutines, %.1f s of processor, heap %.0f MiB", f.figure("process_resident_memory_bytes")/(1<<20),
@@ -235,7 +282,9 @@ func (f *farm) figure(name string) (found float64) {
 	return found
 }
 
+// metrics reads the daemon's figures. Very many clusters have very many, so that they are not asked for all the time.
 func (f *farm) metrics(each func(name, labels string, value float64)) error {
+	time.Sleep(200 * time.Millisecond)
 	response, err := http.Get(f.api + "/metrics")
 	if err != nil {
 		return err
@@ -255,6 +304,14 @@ func (f *farm) metrics(each func(name, labels string, value float64)) error {
 		each(name, labels, number)
 	}
 	return lines.Err()
+}
+
+// command has edge-0007 stop or start to answer.
+func (f *farm) command(verb string) {
+	response, err := f.control.Post("http://sandbox/clusters/edge-0007/"+verb, "", nil)
+	require.NoError(f.t, err)
+	require.NoError(f.t, response.Body.Close())
+	require.Equal(f.t, http.StatusOK, response.StatusCode)
 }
 
 // requested is how many requests were made of the clusters.
