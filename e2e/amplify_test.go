@@ -84,10 +84,15 @@ func amplifiers() []amplifier {
 		},
 		{name: "expressions", says: "offerings/expressions/1.0.0/kustomization.yaml: holds names against patterns of ", version: map[string]string{"map.yaml": manyMaps(990), "kustomization.yaml": component + "resources: [map.yaml]\npatches:\n" +
 			each(990, "- {target: {kind: ConfigMap, name: '((a|b|map)*.{0,30}){0,30}%d'}, patch: '[{op: add, path: /data/k, value: v}]'}\n")}},
-		// The guard does not know of this one: a worker is ended over it.
-		{name: "text", says: "offerings/text/1.0.0/kustomization.yaml: the build of offerings/text/1.0.0 needed more than 8 s of processor time", version: map[string]string{
+		{name: "text", says: "offerings/text/1.0.0/kustomization.yaml: has patches and replacements that read and write 33,607,840 bytes; at most 33,554,432", version: map[string]string{
 			"map.yaml":           "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {a: " + strings.Repeat("x", 600_000) + "}\n",
 			"kustomization.yaml": component + "resources: [map.yaml]\npatches:\n" + each(6000, "- target: {kind: ConfigMap}\n  patch: |\n    - {op: add, path: /data/k, value: v}\n"),
+		}},
+		// Nobody can count what the templates of a chart do: a worker is ended over this one.
+		{name: "loops", says: "offerings/loops/1.0.0/", version: map[string]string{
+			"version.yaml":           evilVersion + "  chart: {path: chart}\n",
+			"chart/Chart.yaml":       "apiVersion: v2\nname: loops\nversion: 1.0.0\n",
+			"chart/templates/a.yaml": strings.Repeat("{{ range until 10000 }}", 4) + strings.Repeat("{{ end }}", 4),
 		}},
 		{name: "images-fewer", says: "offerings/images-fewer/1.0.0/kustomization.yaml: holds images against images 6,250,000 times", version: map[string]string{
 			"map.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +

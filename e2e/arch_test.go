@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"cmd/image": {},
 	"cmd/transom/internal/audit": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/terminal",
-		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "render", "render/platform", "render/state",
+		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "reconciler/web/api", "render", "render/platform", "render/state", "render/wording",
 	},
 	"cmd/transom/internal/catalog": {
 		"cmd/transom/internal/schema", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"render", "render/platform", "render/preview", "render/state",
 	},
-	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/platform", "render/state"},
+	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/inquiry", "render/platform", "render/state"},
 	"cmd/transom/internal/enroll":       {"cmd/transom/internal/installation", "fleet/credential"},
 	"cmd/transom/internal/importer":     {"fleet/credential", "render/state"},
 	"cmd/transom/internal/plan": {
@@ -74,7 +74,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/check", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
-		"render", "render/decision", "render/platform", "render/state", "render/wording", "fleet", "fleet/apply", // fleet reports in apply's words
+		"render", "render/decision", "render/inquiry", "render/platform", "render/state", "render/wording", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
 	"reconciler/check":                   {"reconciler/promotion", "render/inquiry", "render/wording"},
@@ -86,7 +86,7 @@ var arrows = map[string][]string{
 	"reconciler/trigger":                 {},
 	"reconciler/notify":                  {"reconciler/status", "render/event", "render/platform", "render/wording"},
 	"reconciler/web/access":              {},
-	"reconciler/web/console":             {"reconciler/status", "reconciler/web/api", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording"},
+	"reconciler/web/console":             {"reconciler/status", "reconciler/web/api", "render/decision", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording"},
 	"reconciler/web/api":                 {"reconciler/status", "render/decision", "render/gate", "render/platform"},
 	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "reconciler/web/api", "reconciler/web/console", "render/decision", "render/platform", "render/state", "render/wording"},
 	"render":                             {"render/internal/helm", "render/internal/immutable", "render/internal/kinds", "render/internal/manifests", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/sealed", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/edits"},

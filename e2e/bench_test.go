@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -33,6 +34,10 @@ func BenchmarkPushToLive(b *testing.B) {
 	b.Run("1000", func(b *testing.B) {
 		w := thousand(b, func(*world) {})
 		w.measure(b, "push-to-live", "one", configMaps, "payments", "shop-settings", nothing, shopColors())
+	})
+	b.Run("watched", func(b *testing.B) {
+		w := thousand(b, func(*world) {})
+		w.measureWatched(b)
 	})
 	b.Run("https-hook", func(b *testing.B) {
 		var f *forge
@@ -181,6 +186,83 @@ func (w *world) measureFlood(b *testing.B, call func()) {
 	slices.Sort(calm)
 	slices.Sort(flooded)
 	b.ReportMetric((flooded[1]+flooded[2])/(calm[1]+calm[2]), "hook-flood:times")
+}
+
+const (
+	// watchers are how many streams of events are open, and requestsPerSecond how often pages and the API are asked for beside them,
+	// by so many people.
+	watchers, requestsPerSecond, people = 2000, 500, 50
+)
+
+// measureWatched reports how many times longer a pass takes while thousands watch and people click. Passes with and without them
+// take turns.
+func (w *world) measureWatched(b *testing.B) {
+	var alone, watched []float64
+	for range 4 {
+		for _, crowd := range []bool{false, true} {
+			ctx, cancel := context.WithCancel(b.Context())
+			var clients sync.WaitGroup
+			if crowd {
+				w.watch(ctx, b, &clients)
+			}
+			before := w.passes(b)
+			w.latencies(b, 10, "one", configMaps, "payments", "shop-settings", nothing, shopColors())
+			after := w.passes(b)
+			cancel()
+			clients.Wait()
+			mean := (after.seconds - before.seconds) / (after.count - before.count)
+			if crowd {
+				watched = append(watched, mean)
+			} else {
+				alone = append(alone, mean)
+			}
+		}
+	}
+	slices.Sort(alone)
+	slices.Sort(watched)
+	b.ReportMetric((watched[1]+watched[2])/(alone[1]+alone[2]), "pass-beside-watchers:times")
+	b.ReportMetric(0, "ns/op")
+}
+
+// watch opens streams and asks for pages, as browsers do that have the page of before, until ctx is done.
+func (w *world) watch(ctx context.Context, b *testing.B, clients *sync.WaitGroup) {
+	host := strings.TrimPrefix(w.api, "http://")
+	for range watchers {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
+		require.NoError(b, err)
+		_, err = fmt.Fprintf(conn, "GET /api/v1/events?only=status HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n\r\n", host)
+		require.NoError(b, err)
+		context.AfterFunc(ctx, func() { _ = conn.Close() })
+		clients.Go(func() { _, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{conn}, make([]byte, 64)) }) // until it is closed
+	}
+	paths := []string{"/fleet", "/", "/environments/dev", "/api/v1/instances?limit=20&team=payments", "/requests/payments/shop?environment=dev"}
+	for i := range people {
+		clients.Go(func() { w.click(ctx, paths[i%len(paths)]) })
+	}
+}
+
+// click asks for a page again and again until ctx is done, one that is as it was for nothing but the news that it is.
+func (w *world) click(ctx context.Context, path string) {
+	tick := time.NewTicker(people * time.Second / requestsPerSecond)
+	defer tick.Stop()
+	tag := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.api+path, http.NoBody)
+			if err != nil {
+				return
+			}
+			r.Header.Set("If-None-Match", tag)
+			if answer, err := http.DefaultClient.Do(r); err == nil {
+				tag = answer.Header.Get("ETag")
+				_, _ = io.Copy(io.Discard, answer.Body)
+				_ = answer.Body.Close()
+			}
+		}
+	}
 }
 
 // flood calls the hook 1,000 times a second until ctx is done.

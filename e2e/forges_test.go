@@ -47,9 +47,9 @@ func newHub(t testing.TB) *hub {
 		h.statuses[r.PathValue("commit")] = slices.Insert(h.statuses[r.PathValue("commit")], 0, s)
 		return me
 	})
-	answer("GET "+repo+"/pulls", func(*http.Request) any { return h.requests })
+	answer("GET "+repo+"/pulls", func(*http.Request) any { return append([]any{}, h.requests...) })
 	answer("GET "+repo+"/collaborators/{login}/permission", func(*http.Request) any { return map[string]string{"permission": "write"} })
-	answer("GET "+repo+"/issues/{number}/comments", func(r *http.Request) any { return h.comments[r.PathValue("number")] })
+	answer("GET "+repo+"/issues/{number}/comments", func(r *http.Request) any { return append([]map[string]any{}, h.comments[r.PathValue("number")]...) })
 	answer("POST "+repo+"/issues/{number}/comments", func(r *http.Request) any {
 		c := map[string]any{"user": me, "id": 7}
 		_ = json.NewDecoder(r.Body).Decode(&c)

@@ -136,7 +136,7 @@ func (w *world) call(secret, body string) int {
 	require.NoError(w.t, err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-	response, err := http.DefaultClient.Do(req)
+	response, err := w.asking().Do(req)
 	require.NoError(w.t, err)
 	_, _ = io.Copy(io.Discard, response.Body)
 	require.NoError(w.t, response.Body.Close())

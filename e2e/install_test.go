@@ -172,7 +172,7 @@ func TestInstalledDaemonDoesItsJob(t *testing.T) {
 	standby.eventually("the second replica is a standby", func() error { return standby.answers("/readyz", "ok: standby\n") })
 	require.NoError(t, standby.healthy(commit, 3), "it answers by the leader")
 
-	w.boundsTeamsByTheirRights(i)
+	w.boundsTeamsByTheirRights(i, func() {})
 	w.delete("hub", "customresourcedefinition", "", "widgets.acme.example")
 	commit = w.push("no gear", map[string]string{
 		"requests/payments/gear.yaml": "", "requests/ledger/note.yaml": "", "requests/search/note.yaml": "",
@@ -190,8 +190,9 @@ func TestInstalledDaemonDoesItsJob(t *testing.T) {
 	require.NoError(t, errors.Join(w.runsShop("hub", "nginx:2"), w.runsShop("spoke", "nginx:2")), "workloads run on")
 }
 
-// boundsTeamsByTheirRights has two teams with different rights ask for the same: one gets it, the other one the API server's word.
-func (w *world) boundsTeamsByTheirRights(i image) {
+// boundsTeamsByTheirRights has two teams with different rights ask for the same: one gets it, the other one the API server's word. The
+// function pushed is called after the merge.
+func (w *world) boundsTeamsByTheirRights(i image, pushed func()) {
 	w.t.Helper()
 	for name, resources := range map[string][]string{"keeper": {"configmaps", "services"}, "deployer": {"configmaps"}} {
 		_, err := w.client("spoke").RbacV1().ClusterRoles().Create(w.t.Context(), &rbacv1.ClusterRole{
@@ -202,6 +203,7 @@ func (w *world) boundsTeamsByTheirRights(i image) {
 	}
 	note := document("Request", "note", `offering: note, version: "1", environments: {shared: {}}`)
 	w.push("notes", map[string]string{"requests/ledger/note.yaml": note, "requests/search/note.yaml": note})
+	pushed()
 	w.install(i, "spoke", "--target", "--rights", w.clone()) // which names the accounts of the new teams
 	w.eventually("each team has what it may", func() error {
 		return errors.Join(w.has("ledger", status.Healthy, ""), w.has("search", status.Committed,

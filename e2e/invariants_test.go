@@ -209,5 +209,15 @@ func TestLiveObjectLeadsToItsRequest(t *testing.T) {
 	} {
 		require.Contains(t, text, want)
 	}
+	found, _, err := w.get("/api/v1/activity?team=payments&request=shop&environment=prod")
+	require.NoError(t, err)
+	for _, want := range []string{`"environment":"prod"`, `"kind":"release"`, `"name":"payments/shop"`, `"author":"Platform Team"`, "took settings 1.0.0"} {
+		require.Contains(t, found, want)
+	}
+	found, _, err = w.get("/api/v1/activity?kind=request")
+	require.NoError(t, err)
+	for _, want := range []string{commit, `"subject":"shop: blue"`, `"subject":"something else"`} {
+		require.Contains(t, found, want)
+	}
 	w.stop()
 }

@@ -42,7 +42,7 @@ func (w *world) replica(name, duration string, clusters ...string) *world {
 
 // get is an answer of the daemon, as text.
 func (w *world) get(path string) (text string, code int, err error) {
-	answer, err := http.Get(w.api + path)
+	answer, err := w.asking().Get(w.api + path)
 	if err != nil {
 		return "", 0, err
 	}

@@ -43,6 +43,7 @@ type world struct {
 	flags  []string
 	daemon *exec.Cmd
 	api    string
+	asker  *http.Client // by which the daemon is asked; nil: http.DefaultClient
 
 	etcdURL   string // where the sandbox's etcd is; "" until it is asked for
 	meanwhile func() // if set: called again and again while the test waits for something
@@ -276,7 +277,7 @@ func (w *world) said(word string) string {
 
 // status asks the daemon for its status.
 func (w *world) status() (s status.Status, err error) {
-	response, err := http.Get(w.api + "/api/v1/status")
+	response, err := w.asking().Get(w.api + "/api/v1/status")
 	if err != nil {
 		return s, err
 	}

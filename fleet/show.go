@@ -60,8 +60,20 @@ func (p Placement) owner() apply.Owner {
 	return apply.Owner{Environment: p.Environment, Team: p.Team, Request: p.Request}
 }
 
-// show lends the connection to a placement's cluster, if the cluster answers and is the one that the environment knows.
+// show lends the connection to a placement's cluster to whoever shows pods.
 func (f *Fleet) show(ctx context.Context, p Placement, do func(context.Context, shower) error) error {
+	return f.lend(ctx, p, func(ctx context.Context, m member, _ *assignment) error {
+		s, ok := m.(shower)
+		if !ok {
+			return fmt.Errorf("cluster %s shows no pods", p.Cluster)
+		}
+		return do(ctx, s)
+	})
+}
+
+// lend lends the connection to a placement's cluster, if the cluster answers and is the one that the environment knows. The loan ends
+// with the connection.
+func (f *Fleet) lend(ctx context.Context, p Placement, do func(context.Context, member, *assignment) error) error {
 	f.mu.Lock()
 	a := f.agents[p.Cluster]
 	f.mu.Unlock()
@@ -77,12 +89,8 @@ func (f *Fleet) show(ctx context.Context, p Placement, do func(context.Context, 
 	if as == nil || !as.writesTo(c.uid) {
 		return fmt.Errorf("environment %s is not written to cluster %s: its status says why", p.Environment, p.Cluster)
 	}
-	s, ok := c.member.(shower)
-	if !ok {
-		return fmt.Errorf("cluster %s shows no pods", p.Cluster)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
-	return do(ctx, s)
+	return do(ctx, c.member, as)
 }

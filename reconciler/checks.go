@@ -13,6 +13,11 @@ func (r *Reconciler) askChecks(ctx context.Context) (wait func()) {
 	r.Checks.Memory = remembering{&r.cache.health, r.cache.readiness.platform}
 	r.Checks.News = func(environment string) { r.cache.loops.wake("check", progress, environment) }
 	var asking sync.WaitGroup
+	if r.Jobs != nil {
+		j := &jobs{runner: r.Jobs, platform: r.cache.readiness.platform, records: &r.cache.records, members: r.cache.health.membersOf}
+		r.Checks.Jobs = j.ask
+		asking.Go(func() { j.sweep(ctx) })
+	}
 	asking.Go(func() { _ = r.Checks.Run(ctx) }) // it ends with ctx
 	return asking.Wait
 }

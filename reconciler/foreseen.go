@@ -190,6 +190,9 @@ func (g *futureSteps) standing(k platform.RequestKey, r *state.Release) (*platfo
 		return nil, true
 	}
 	i, problems := g.resolve(k, promotion.ContentOf(r))
+	if leaves := g.Platform.Request(k) == nil && !g.Platform.Broken(g.name, k); leaves {
+		problems = nil // it needs nothing, not even the offering that perhaps goes with it
+	}
 	for _, problem := range problems {
 		problem.Environment = g.name
 		g.problems = append(g.problems, problem)

@@ -2,6 +2,8 @@ package reconciler
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -246,6 +248,13 @@ func (o *observations) save(at placement, s *observed, fell bool) {
 	if fell || soaked < s.saved || soaked-s.saved >= wanted/10 {
 		o.keep(at, s)
 	}
+}
+
+// membersOf lists the clusters of an environment.
+func (o *observations) membersOf(environment string) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Sorted(maps.Keys(o.members[environment]))
 }
 
 // setClusters says which clusters an environment has from now on. The entries of any other are forgotten, because nobody looks

@@ -64,7 +64,7 @@ type Figures interface {
 	Corrected(environment, cluster string)
 }
 
-// Reconciler has the concrete parts. All fields but Repository, Signers, Trust, Figures, Traces, Checks and Further are required, and
+// Reconciler has the concrete parts. All fields but Repository, Signers, Trust, Figures, Traces, Checks, Jobs and Further are required, and
 // none is changed once it runs.
 type Reconciler struct {
 	PlatformURL string
@@ -90,6 +90,9 @@ type Reconciler struct {
 
 	// Checks asks other parties what the checks of environments say; nil: nobody is asked, and no check passes.
 	Checks *check.Asker
+
+	// Jobs runs the Jobs of checks; nil: none is run, and no check by Jobs passes.
+	Jobs JobRunner
 
 	// Traces, if set, take the way of each state commit.
 	Traces Traces

@@ -26,6 +26,7 @@ type rememberedAnswer struct {
 	Cluster     string            `json:"cluster,omitempty"`
 	URL         string            `json:"url,omitempty"`
 	Query       string            `json:"query,omitempty"`
+	Run         string            `json:"run,omitempty"`
 	Verdict     promotion.Verdict `json:"verdict,omitempty"`
 	Message     string            `json:"message,omitempty"`
 	Since       time.Time         `json:"since,omitzero"`
@@ -42,7 +43,7 @@ func (a answers) String() string {
 			continue
 		}
 		list = append(list, rememberedAnswer{
-			of.Environment, of.Check, of.Subject.Release, of.Subject.Revision, of.Subject.Cluster, of.Question.URL, of.Question.Query,
+			of.Environment, of.Check, of.Subject.Release, of.Subject.Revision, of.Subject.Cluster, of.Question.URL, of.Question.Query, of.Question.Run,
 			is.Verdict, is.Message, is.Since, is.Passed, is.Failed, is.Silent,
 		})
 	}
@@ -80,7 +81,7 @@ func (a answers) restore(k platform.RequestKey, text string) answers {
 			Environment: r.Environment, Check: r.Check,
 			Subject: promotion.CheckKey{Request: k, Release: r.Release, Cluster: r.Cluster, Revision: r.Revision},
 		}
-		of.Question.URL, of.Question.Query = r.URL, r.Query
+		of.Question.URL, of.Question.Query, of.Question.Run = r.URL, r.Query, r.Run
 		is := promotion.Checked{Verdict: r.Verdict, Message: r.Message, Since: r.Since, Passed: r.Passed, Failed: r.Failed, Silent: r.Silent}
 		if _, known := a[of]; !known && is.Passed >= 0 && is.Failed >= 0 && is.Silent >= 0 {
 			a[of] = is

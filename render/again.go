@@ -35,7 +35,11 @@ func (r *Renderer) Again(p *platform.Platform, environment string, instances []*
 	if c == nil {
 		return Again{}, said([]platform.Problem{notThere(p, environment, k)})
 	}
-	c.add(pass.builder.examiner.guard(versionTree(c.instance.Version))...)
+	problems := pass.builder.examiner.guard(versionTree(c.instance.Version))
+	if c.takenAlready() {
+		problems = excused(problems...)
+	}
+	c.add(problems...)
 	c.add(pass.admission.evaluateAlone(c)...)
 	if c.broken() {
 		return Again{}, said(c.problems)

@@ -42,7 +42,7 @@ func (b *builder) check(c *candidate) {
 // version that its environment does not run.
 func (b *builder) sound(c *candidate) []platform.Problem {
 	if c.takenAlready() {
-		return b.examiner.sound(c.instance.Version)
+		return excused(b.examiner.sound(c.instance.Version)...)
 	}
 	return b.examiner.soundBy(b.examined, c.instance.Version)
 }

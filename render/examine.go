@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ type skeleton struct {
 	*kustomize.Skeleton
 	program *compiler.Program
 	err     error
+	over    error // the limit that a version which runs is over; nil: it is over none
 }
 
 // An examiner finds the Problems that versions and overlays have for every request, and the objects of their components. Both
@@ -58,11 +60,19 @@ func (b *builder) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomiz
 	file := kustomizationOf(i.Version)
 	objects, problems := b.examiner.skeleton(file, i.Request.File, w)
 	objects = asInstalled(i.Version.Chart, w.Namespace, objects)
-	for _, o := range objects {
-		problems = append(problems, b.definitions.examine(i.Version, o)...)
-	}
+	lines := map[string]namespaceLine{}
 	if i.Version.Scope != platform.ClusterScoped {
-		problems = append(problems, foreignSubjects(objects)...)
+		lines = namespaceLines(w.Trees, objects)
+		problems = append(problems, foreignSubjects(objects, lines)...)
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(lines)) {
+		line := lines[namespace]
+		problems = append(problems, line.problem(objects))
+	}
+	for _, o := range objects {
+		its := b.definitions.examine(i.Version, o)
+		_, told := lines[o.Namespace]
+		problems = append(problems, slices.DeleteFunc(its, func(p platform.Problem) bool { return told && p.Rule == "namespace" })...)
 	}
 	if problems = attribute(problems, file); i.Version.Chart != nil {
 		problems = inTemplates(i.Version.Chart, problems)
@@ -84,6 +94,10 @@ func (x examiner) skeleton(file, inputs string, w kustomize.Wrapper) ([]kustomiz
 	if err != nil {
 		return nil, []platform.Problem{{File: file, Rule: "inputs", Message: err.Error()}}
 	}
+	told := func(t kustomize.Tree) bool { return slices.ContainsFunc(x.guard(t), kustomize.IsCount) } // by soundness
+	if s.over != nil && !slices.ContainsFunc(w.Trees, told) {
+		coerced = append(coerced, excused(buildProblem(file, s.over))...)
+	}
 	return s.Objects, slices.Concat(s.Problems, coerced)
 }
 
@@ -97,8 +111,21 @@ func attribute(problems []platform.Problem, file string) []platform.Problem {
 	return problems
 }
 
+// analyse returns the skeleton of a wrapper's components. Of a version that runs, it has one above the limits, too, which were set
+// later: that is built in a worker only, whose limits hold.
 func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
-	key, printed := strings.Join(w.Components, "\n"), 0
+	s := x.analysis(w, "", kustomize.Analyse)
+	if !kustomize.Excused(w.Trees, s.err) {
+		return s
+	}
+	excused := *x.analysis(w, "uncounted", kustomize.AnalyseUncounted)
+	excused.program, excused.over = compiler.Never(s.err), s.err
+	return &excused
+}
+
+// analysis remembers the skeletons that a way to analyse wrappers gives.
+func (x examiner) analysis(w kustomize.Wrapper, way string, analyse func(kustomize.Wrapper) (*kustomize.Skeleton, error)) *skeleton {
+	key, printed := way+"\n"+strings.Join(w.Components, "\n"), 0
 	for _, t := range w.Trees {
 		key += "\n" + t.Dir + " " + t.Digest
 		printed += t.Printed
@@ -110,9 +137,9 @@ func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
 	if known, ok := skeletons.lookup(key); ok {
 		return known
 	}
-	analysed, err := kustomize.Analyse(w)
-	s := &skeleton{analysed, nil, err}
-	if s.program = compiler.Never(err); err == nil {
+	analysed, err := analyse(w)
+	s := &skeleton{Skeleton: analysed, err: err}
+	if s.program = compiler.Never(err); err == nil && way == "" {
 		s.program = compiler.Compile(w)
 	}
 	if !unfinished(err) {
@@ -156,8 +183,8 @@ func (d *definitions) examine(v *platform.Version, o kustomize.Object) []platfor
 }
 
 // foreignSubjects reports bindings to ServiceAccounts that the version does not render itself: it would give its
-// rights to somebody else.
-func foreignSubjects(objects []kustomize.Object) []platform.Problem {
+// rights to somebody else. One of its own that a namespace line put elsewhere is not reported beside that line.
+func foreignSubjects(objects []kustomize.Object, lines map[string]namespaceLine) []platform.Problem {
 	own := map[string]bool{"default": true}
 	for _, o := range objects {
 		if o.Kind == "ServiceAccount" {
@@ -167,7 +194,8 @@ func foreignSubjects(objects []kustomize.Object) []platform.Problem {
 	var problems []platform.Problem
 	for _, o := range objects {
 		for _, s := range o.Subjects {
-			if s.Namespace == "" && own[s.Name] {
+			_, moved := lines[s.Namespace]
+			if own[s.Name] && (s.Namespace == "" || moved) {
 				continue
 			}
 			name := s.Name

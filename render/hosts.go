@@ -52,7 +52,7 @@ func (f hostFinder) inRun(text string, at, end int) [][2]int {
 	name, rest, _ := strings.Cut(run, ".")
 	if pod := ofPod.FindStringSubmatch(name); len(pod) > 1 && f.named(pod[1]) {
 		service, domain, _ := strings.Cut(rest, ".")
-		if f.serves(service) && isHost(before, strings.TrimPrefix(rest, service), domain != "", after) {
+		if f.serves(service) && (domain == "" || isHost(before, "."+domain, true, after)) {
 			second := at + len(name) + 1
 			return [][2]int{{at, at + len(pod[1])}, {second, second + len(service)}}
 		}
@@ -105,9 +105,20 @@ func computed(text string, names [][2]int) string {
 			part = "-" + part
 		}
 		if part != "" {
-			cel = append(cel, strconv.Quote(part))
+			cel = append(cel, quoted(part)...)
 		}
 		cel, from = append(cel, "request.name"), n[0]
 	}
-	return ": " + strings.Join(append(cel, strconv.Quote("-"+text[from:])), " + ")
+	return ": " + strings.Join(append(cel, quoted("-"+text[from:])...), " + ")
+}
+
+// inNamespace is the host of a Service with a namespace. The objects of a version are in the namespace of the request's team.
+var inNamespace = regexp.MustCompile(`^(-[a-z0-9.-]+?\.)[a-z0-9-]+(\.svc([^a-z0-9-].*)?)$`)
+
+// quoted is text as terms of CEL, with the namespace computed where it begins with the rest of a host that has one.
+func quoted(text string) []string {
+	if m := inNamespace.FindStringSubmatch(text); m != nil {
+		return []string{strconv.Quote(m[1]), "namespace", strconv.Quote(m[2])}
+	}
+	return []string{strconv.Quote(text)}
 }

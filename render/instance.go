@@ -166,9 +166,13 @@ func (b *builder) render(c *candidate, placed *placement) error {
 	if c.add(problems...); len(problems) > 0 {
 		return nil
 	}
+	for n := range w.Trees {
+		w.Trees[n].Taken = w.Trees[n].Dir == c.instance.Version.Dir && c.takenAlready()
+	}
 	sources, problems := b.examine(c.instance, w)
 	for n := range problems {
-		problems[n].Warning = problems[n].Rule == kustomize.RuleStructure && c.takenAlready()
+		structure := problems[n].Rule == kustomize.RuleStructure && c.takenAlready()
+		problems[n].Warning = problems[n].Warning || structure
 	}
 	if c.add(problems...); slices.ContainsFunc(problems, blocks) {
 		return nil
@@ -240,8 +244,11 @@ func buildProblem(file string, err error) platform.Problem {
 		file = failure.File()
 	}
 	rule := "build"
-	if unfinished(err) {
+	switch {
+	case unfinished(err):
 		rule = RuleUnfinished
+	case failure != nil && failure.Counted:
+		rule = kustomize.RuleCount
 	}
 	return platform.Problem{File: file, Rule: rule, Message: err.Error()}
 }

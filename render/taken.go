@@ -2,9 +2,11 @@ package render
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/Masterminds/semver/v3"
 
+	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
 
@@ -26,6 +28,19 @@ func keepTaken(c *candidate, environment string, taken map[string]map[string]int
 	}
 	c.report(fmt.Sprintf("offerings/%s/%s", v.Offering, ran), "version-removed", "was removed while %s runs it; restore it, "+
 		"and set its lifecycle to withdrawn in %s to move its requests to another version", environment, c.instance.Offering.File)
+}
+
+// excused makes Warnings of Problems of a version that runs which say that some number is over its limit: limits may be newer than the
+// version, and its requests can change all the same.
+func excused(problems ...platform.Problem) []platform.Problem {
+	lenient := slices.Clone(problems)
+	for n := range lenient {
+		if p := &lenient[n]; kustomize.IsCount(*p) {
+			p.Warning = true
+			p.Message += "; it runs already, so it is built all the same, within the limits of a worker"
+		}
+	}
+	return lenient
 }
 
 func published(o *platform.Offering, number *semver.Version) bool {

@@ -29,7 +29,7 @@ type checkOptions struct {
 }
 
 func newCheck() *cobra.Command {
-	var o checkOptions
+	o := checkOptions{output: output{also: []string{gitHubReport, gitLabReport}}}
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Find every Problem of a platform repository before it is merged",
@@ -46,18 +46,23 @@ A golden test is a directory offerings/<offering>/<version>/tests/<case> with re
 the manifest that it renders to, which --update rewrites. environment.yaml and cluster.yaml, if they are there, stand
 for the platform's, and other files are requests that it can be bound to. What moving a case from the versions before to
 this one would replace or remove is a Warning. The cases of one version may render to 100,000 lines
-together, where each counts as 100 at least. Policies judge a case as they judge a request.
+together, where each counts as 200 at least. Policies judge a case as they judge a request.
 
 Where the repository has a file rights.yaml, which "transom install --rights . > rights.yaml" writes, a Warning says which rights
 a version needs beyond those.
 
 Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem.
 With --base, only Problems count that the revision does not have; the others are listed as known.
+In a pipeline a forge shows Problems and Warnings at their files and lines: with -o github, which prints a command to the runner of
+GitHub Actions for each, and with -o gitlab, which prints a report of GitLab's kind "code quality" (artifacts: reports:
+codequality) to standard output, and the text to standard error.
 With -v, says of each version how it is rendered: compiled, or, for what the compiler cannot prove, as Kustomize does it,
 and why. Both give the same bytes.`,
 		Example: `  transom check
   transom check ./platform
   transom check --base origin/main
+  transom check --base origin/main -o github
+  transom check --base origin/main -o gitlab > gl-code-quality-report.json
   transom check --update && git diff
   transom check -v
   transom check -o json | jq -r '.problems[].file'`,
@@ -67,8 +72,7 @@ and why. Both give the same bytes.`,
 			if err != nil {
 				return err
 			}
-			w := cmd.OutOrStdout()
-			if err := o.output.print(w, result, func(w io.Writer) { result.text(w, terminal.PaintFor(w)) }); err != nil {
+			if err := o.tell(cmd, directory(args), result); err != nil {
 				return err
 			}
 			if len(result.Problems) > 0 {
@@ -83,6 +87,22 @@ and why. Both give the same bytes.`,
 	cmd.Flags().BoolVarP(&o.detail, "verbose", "v", false, "say of each version whether it is rendered compiled, and why not")
 	cmd.Flags().BoolVar(&o.update, "update", false, "rewrite want.yaml of golden tests to what they render to")
 	return cmd
+}
+
+// tell prints a result in the format that was asked for.
+func (o *checkOptions) tell(cmd *cobra.Command, dir string, result *checked) error {
+	w := cmd.OutOrStdout()
+	switch o.output.format {
+	case gitHubReport:
+		result.tellGitHub(w, dir)
+		result.sums(w, terminal.PaintFor(w))
+		return nil
+	case gitLabReport:
+		people := cmd.ErrOrStderr()
+		result.text(people, terminal.PaintFor(people))
+		return result.tellGitLab(w, dir)
+	}
+	return o.output.print(w, result, func(w io.Writer) { result.text(w, terminal.PaintFor(w)) })
 }
 
 // checked is the result of check.
@@ -185,6 +205,11 @@ func (c *checked) text(w io.Writer, p terminal.Paint) {
 	for _, warning := range c.Warnings {
 		fmt.Fprintln(w, p.Yellow(warning.String()))
 	}
+	c.sums(w, p)
+}
+
+// sums prints all but the findings themselves.
+func (c *checked) sums(w io.Writer, p terminal.Paint) {
 	for _, v := range c.Versions {
 		compilation(w, p, v)
 	}

@@ -157,7 +157,7 @@ func (d *deciding) idle(result *decided) (notes []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("check %s: %w", result.File, err)
 	}
-	for _, problem := range p.IdlePins() {
+	for _, problem := range p.IdleDecisions() {
 		if problem.File == result.File {
 			notes = append(notes, problem.Message)
 		}

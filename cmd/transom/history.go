@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,7 +80,8 @@ func (o *historyOptions) read(ctx context.Context, key platform.RequestKey) ([]*
 func historyText(w io.Writer, p terminal.Paint, entries []*audit.Entry) {
 	for _, e := range entries {
 		fmt.Fprintf(w, "%s  %s", p.Faint(e.When.Local().Format(time.DateTime)), p.Bold(e.Events[0]))
-		if e.Cause != "" && !e.Healthy.IsZero() && !e.Merged.IsZero() && e.Cause != state.CauseRollback {
+		fromMerge := !slices.Contains([]state.Cause{"", state.CauseRollback, state.CausePin}, e.Cause) // and not from something that was merged long before
+		if fromMerge && !e.Healthy.IsZero() && !e.Merged.IsZero() {
 			fmt.Fprintf(w, "%s", p.Faint("  healthy "+e.Healthy.Sub(e.Merged).Round(time.Second).String()+" after its merge"))
 		}
 		fmt.Fprintln(w)

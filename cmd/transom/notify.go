@@ -27,10 +27,11 @@ The addresses, which are secrets, are in the operator's file for "transom serve 
   - {name: payments-chat, url: 'slack://hook:T…-B…-…@webhook'}         # as shoutrrr writes it: chats, and smtp://… for mail
   - {name: pager, webhook: 'https://pager.acme.example/transom', secret: '…'}   # openssl rand -hex 32
 
-A webhook gets a JSON object {id, notification, kind, environment, events: [{at, team, request, cluster, message}], more} by POST, with
-the headers X-Transom-Id (the same when it is sent again), X-Transom-Timestamp (in seconds) and X-Transom-Signature: "sha256=" and the
-hexadecimal HMAC-SHA256, by the secret, of the timestamp, a dot and the body. Any status 2xx takes it; 429 and 5xx are tried
-again for an hour, after Retry-After if it says so; others refuse it. Redirects are not followed.
+A webhook gets a JSON object {id, notification, kind, environment, events: [{at, team, request, cluster, message}], more, url} by POST,
+where url is the page about it below --console-url, with the headers X-Transom-Id (the same when it is sent again), X-Transom-Timestamp
+(in seconds) and X-Transom-Signature: "sha256=" and the hexadecimal HMAC-SHA256, by the secret, of the timestamp, a dot and the body.
+Any status 2xx takes it; 429 and 5xx are tried again for an hour, after Retry-After if it says so; others refuse it. Redirects are
+not followed.
 
 An event is told once until it changes, and something that changes again and again with growing pauses of up to an hour. What is so
 when the daemon starts is no news.`

@@ -16,7 +16,7 @@ import (
 // output is the flag -o of all commands that print: a pflag.Value that takes the formats that there are.
 type output struct {
 	format string
-	also   string // a format that this command has beside text and json
+	also   []string // formats that this command has beside text and json
 }
 
 func (o *output) flag(cmd *cobra.Command) {
@@ -26,10 +26,7 @@ func (o *output) flag(cmd *cobra.Command) {
 
 // formats lists the formats that the command can print.
 func (o *output) formats() []string {
-	if o.also != "" {
-		return []string{"text", o.also, "json"}
-	}
-	return []string{"text", "json"}
+	return slices.Concat([]string{"text"}, o.also, []string{"json"})
 }
 
 // String is part of pflag.Value.

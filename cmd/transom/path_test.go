@@ -134,6 +134,16 @@ func TestPromoteApprovesWhatTheDaemonSaysWaits(t *testing.T) {
 	require.Contains(t, string(content), "  release: sha256:3fb1c0d77777")
 }
 
+// TestPromoteKnowsATeamThatHasNoRequestAnyMore: its last removal waits, and the platform has no folder of that name.
+func TestPromoteKnowsATeamThatHasNoRequestAnyMore(t *testing.T) {
+	stdout, stderr, code := transom(t, web.Options{Board: promoting()}, "promote", "store", "-e", "prod", "-C", clone(t), "--print")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, `- {request: store/shop, release: "sha256:3fb1c0d`)
+	_, stderr, code = transom(t, web.Options{Board: promoting()}, "promote", "web", "-e", "prod", "-C", clone(t))
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, `"web" is neither TEAM/REQUEST nor OFFERING@VERSION, nor a team that has requests: nothing of web waits for an Approval in prod`)
+}
+
 func TestPromoteSaysThatNothingWaits(t *testing.T) {
 	b := promoting()
 	e, in := b.Status().Environments[2], b.Status().Instances[2]

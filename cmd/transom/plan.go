@@ -19,6 +19,8 @@ type planOptions struct {
 	exitCode bool
 	verbose  bool
 	files    string // the address below which the files are shown
+	diffsOf  []string
+	readers  *plan.Readers // nil: all differences are shown
 
 	live        bool
 	kubeconfigs string
@@ -54,7 +56,7 @@ comment for a pull request; with --files URL its Problems lead to their files an
 Exits with 1 where there is a new Problem, else with 0, or, with --exit-code, with 2 when something changes.`
 
 func newPlan() *cobra.Command {
-	o := planOptions{output: output{also: "markdown"}}
+	o := planOptions{output: output{also: []string{"markdown"}}}
 	cmd := &cobra.Command{
 		Use:   "plan [DIR]",
 		Short: "Show what merging the work tree would change on every cluster",
@@ -75,6 +77,12 @@ func newPlan() *cobra.Command {
 			}
 			if err := credential.CheckExceptions(o.allowed); err != nil {
 				return misuse("--allow-kubeconfig: %w", err)
+			}
+			if cmd.Flags().Changed("diffs-of") {
+				if o.output.format != "markdown" {
+					return misuse("--diffs-of goes with -o markdown: other outputs have all differences")
+				}
+				o.readers = &plan.Readers{Teams: o.diffsOf}
 			}
 			result, err := plan.Make(cmd.Context(), directory(args), o.against, o.ask())
 			if err != nil {
@@ -102,6 +110,7 @@ func newPlan() *cobra.Command {
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 2 when something changes")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show added and removed objects in full, and what is identical one by one")
 	f.StringVar(&o.files, "files", "", "with -o markdown: address below which the files can be seen, such as https://github.com/acme/platform/blob/COMMIT")
+	f.StringSliceVar(&o.diffsOf, "diffs-of", nil, "with -o markdown: teams whose differences are shown; of all others, the objects are listed alone")
 	cmd.MarkFlagsMutuallyExclusive("base", "state")
 	cmd.MarkFlagsMutuallyExclusive("base", "offline")
 	return cmd
@@ -119,7 +128,7 @@ func (o *planOptions) ask() func(context.Context, *plan.Plan) ([]plan.Adoption, 
 
 func (o *planOptions) print(w io.Writer, result *plan.Plan) error {
 	if o.output.format == "markdown" {
-		_, err := io.WriteString(w, result.Markdown(strings.TrimSuffix(o.files, "/")))
+		_, err := io.WriteString(w, result.Markdown(strings.TrimSuffix(o.files, "/"), o.readers))
 		return err
 	}
 	return o.output.print(w, result, func(w io.Writer) { result.Text(w, terminal.PaintFor(w), o.verbose) })

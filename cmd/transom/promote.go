@@ -91,16 +91,19 @@ func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 	if err := o.checkNames(p); err != nil {
 		return err
 	}
-	team, ofTeam := "", len(args) == 1 && hasTeam(p, args[0])
+	team, ofTeam := "", len(args) == 1 && !strings.ContainsAny(args[0], "/@")
 	if ofTeam {
-		team = args[0]
+		team = args[0] // which may have removed its last request, so that the platform has none of that name
 	}
 	if o.all || ofTeam {
 		if len(o.skip) > 0 {
 			return misuse("--skip goes with TEAM/REQUEST or OFFERING@VERSION: an Override names one thing")
 		}
 		c, notes, err := o.allThatWaits(cmd.Context(), team)
-		if err != nil {
+		switch {
+		case err != nil && ofTeam && !hasTeam(p, team):
+			return misuse("%q is neither TEAM/REQUEST nor OFFERING@VERSION, nor a team that has requests: %w", team, err)
+		case err != nil:
 			return err
 		}
 		return o.finish(cmd, c, notes)

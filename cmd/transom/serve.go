@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"transom.dev/cmd/transom/internal/audit"
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/remote"
 	"transom.dev/fleet"
@@ -209,10 +210,10 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 		Connect: self.guarded(o.keys.sources.Connect), Limits: o.outside.cluster, Keys: o.sealed.read,
 		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
-	r.Fleet = f
+	r.Fleet, r.Jobs = f, f
 
 	group, ctx := errgroup.WithContext(ctx)
-	o.notify.start(ctx, group, r, figures)
+	o.notify.start(ctx, group, r, figures, o.forge.console)
 	o.news.start(self.work.add, board, f, figures, logger)
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
 		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
@@ -236,11 +237,11 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	})
 	group.Go(func() error { return self.run(ctx, end, r.Follow) })
 	entrance.serve(ctx, group, web.Options{
-		Board: board, Ready: self.ready(r.Ready, r.Followed), Leader: self.leader(), LeaderTLS: entrance.peer(), Warned: board.Warned, Docs: documents(),
+		Board: board, Ready: self.ready(r.Ready, r.Followed), Leader: self.leader(), LeaderTLS: entrance.peer(), Vouch: entrance.vouch(), Warned: board.Warned, Docs: documents(),
 		Access: entrance.guard, Proxies: entrance.proxies, MetricsElsewhere: entrance.metrics != nil,
 		Includes: includes(source),
 		Hooks:    o.notice.hooks(heard, figures.Hook, logger), Look: following.look, Plans: plans,
-		Runtime: podReader{f}, Manifests: newManifestReader(traces, f), Explain: traces.explain, Past: traces.past, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
+		Runtime: podReader{f}, Manifests: newManifestReader(traces, f), Explain: traces.explain, Past: traces.past, Edit: traces.edited, Journal: &audit.Journal{Branches: traces.branches}, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {

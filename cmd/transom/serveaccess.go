@@ -155,6 +155,14 @@ func (e *entrance) peer() func() *tls.Config {
 	return e.certificate.Peer
 }
 
+// vouch is how daemons with the same flags know each other's words; nil: without TLS they do not.
+func (e *entrance) vouch() func(string) string {
+	if e.certificate == nil {
+		return nil
+	}
+	return e.certificate.Vouch
+}
+
 // serve answers until ctx is done, and reads the files of access and of the certificate again and again.
 func (e *entrance) serve(ctx context.Context, group *errgroup.Group, options web.Options, logger *slog.Logger) {
 	var secured *tls.Config

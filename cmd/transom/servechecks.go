@@ -15,6 +15,7 @@ type askOptions struct{ hosts []string }
 const checkHelp = `Checks of environments (gates.checks, rollout.checks) ask services and Prometheus whether a release may enter, and whether it is
 well once it is there. Only hosts that --check-hosts names are asked, HOST for all ports or HOST:PORT; a check of another host is waited for and
 says so. Redirects are not followed.
+A check may also be a Job of a version, which runs on the clusters of the environments before and asks nobody from here.
 An address of this machine or of a cloud's metadata is asked only where the check and the flag name the address itself.`
 
 func (o *askOptions) flags(f *pflag.FlagSet) {

@@ -38,7 +38,7 @@ and the rights that its token needs; it is read again when it changes.`
 
 func (o *forgeOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.file, "forge", "", "file that says which GitHub or GitLab repository is told of each commit's way, and with which token; read again when it changes")
-	f.StringVar(&o.console, "console-url", "", "address of the console for people, to which the forge links, such as https://transom.example.com")
+	f.StringVar(&o.console, "console-url", "", "address of the console for people, to which the forge and notifications lead, such as https://transom.example.com")
 }
 
 // check refuses an address of the console that no browser opens.
@@ -99,7 +99,7 @@ func (o *forgeOptions) tell(add func(func(context.Context) error), board *status
 		if err != nil {
 			return "", forge.ErrMoved
 		}
-		text, err := maker.Plan(ctx, r.Branch, r.Commit, head, r.Files, states)
+		text, err := maker.Plan(ctx, r.Branch, r.Commit, head, r.Files, states, nil)
 		if errors.Is(err, preview.ErrMoved) {
 			return "", forge.ErrMoved
 		}

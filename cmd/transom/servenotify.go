@@ -31,9 +31,10 @@ func (o *notifyOptions) open() error {
 	return err
 }
 
-// start has people told of the Board's events, beside the log, until ctx is done.
-func (o *notifyOptions) start(ctx context.Context, group *errgroup.Group, r *reconciler.Reconciler, figures *web.Figures) {
+// start has people told of the Board's events, beside the log, until ctx is done. Messages lead to a console, if it has an address.
+func (o *notifyOptions) start(ctx context.Context, group *errgroup.Group, r *reconciler.Reconciler, figures *web.Figures, console string) {
 	n := o.notifier
+	n.Console = console
 	r.Further = n.Problems
 	r.Board.OnEvent = r.LogEvent
 	if o.file == "" {

@@ -40,7 +40,7 @@ func newHearing(t *testing.T) *hearing {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		for _, e := range m.Events {
-			h.heard = append(h.heard, strings.Join(strings.Fields(m.Notification+" "+string(m.Kind)+" "+m.Environment+" "+e.Request), " ")+": "+e.Message)
+			h.heard = append(h.heard, strings.Join(strings.Fields(m.Notification+" "+string(m.Kind)+" "+m.Environment+" "+e.Request), " ")+": "+e.Message+" "+m.URL)
 		}
 	}))
 	t.Cleanup(h.Close)
@@ -64,7 +64,7 @@ func TestPeopleAreToldOfARelease(t *testing.T) {
 	o.notifier.Gather = 10 * time.Millisecond
 	s := newWiredStory(t, func(ctx context.Context, r *reconciler.Reconciler) {
 		group, ctx := errgroup.WithContext(ctx)
-		o.start(ctx, group, r, web.NewFigures())
+		o.start(ctx, group, r, web.NewFigures(), "https://transom.example")
 		t.Cleanup(func() { require.NoError(t, group.Wait()) })
 	})
 	hears := func(want string) {
@@ -97,6 +97,7 @@ func TestPeopleAreToldOfARelease(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(s.clone(), "requests/demo/other.yaml")))
 	s.merge("mended")
 	hears("platform recovered other: mended: requests/demo/other.yaml:4:8: ")
+	require.Contains(t, strings.Join(h.all(), "\n"), " https://transom.example/requests/demo/hello")
 	for _, line := range h.all() {
 		require.NotContains(t, line, " staging hello", "nobody asked for it")
 	}

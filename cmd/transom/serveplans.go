@@ -40,8 +40,12 @@ func (b branchPlans) Branches(ctx context.Context) (map[string]string, error) {
 }
 
 // Plan is part of web.Plans.
-func (b branchPlans) Plan(ctx context.Context, branch api.Branch) (api.Plan, error) {
-	made, err := b.Desk.Plan(ctx, branch.Branch, branch.Commit)
+func (b branchPlans) Plan(ctx context.Context, branch api.Branch, teams *[]string) (api.Plan, error) {
+	var readers *preview.Readers
+	if teams != nil {
+		readers = &preview.Readers{Teams: *teams}
+	}
+	made, err := b.Desk.Plan(ctx, branch.Branch, branch.Commit, readers)
 	switch {
 	case errors.Is(err, preview.ErrMoved):
 		return api.Plan{}, fmt.Errorf("%w: the branch moved, or the states of the environments are not all read", web.ErrNotYet)
@@ -50,7 +54,7 @@ func (b branchPlans) Plan(ctx context.Context, branch api.Branch) (api.Plan, err
 	case err != nil:
 		return api.Plan{}, err
 	}
-	p := api.Plan{Branch: branch, Platform: made.Head, States: []api.State{}, Made: made.Made, Making: made.Text == "", Markdown: made.Text}
+	p := api.Plan{Branch: branch, Platform: made.Head, States: []api.State{}, Made: made.Made, Making: made.Text == "", Markdown: made.Text, DiffsOf: teams}
 	for _, s := range made.States {
 		p.States = append(p.States, api.State{Environment: s.Environment, Commit: s.Commit})
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"transom.dev/cmd/transom/internal/audit"
@@ -68,6 +70,17 @@ func (t *tracer) past(ctx context.Context, q web.Question) ([]console.Past, erro
 		})
 	}
 	return all, nil
+}
+
+// branches are the platform's and those of the states, for the journal.
+func (t *tracer) branches() []audit.Recorded {
+	all := []audit.Recorded{{Commits: t.platform}}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, environment := range slices.Sorted(maps.Keys(t.states)) {
+		all = append(all, audit.Recorded{Environment: environment, Commits: t.states[environment]})
+	}
+	return all
 }
 
 // deployed is the state commit that an environment's clusters are to have.

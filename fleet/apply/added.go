@@ -14,15 +14,15 @@ import (
 	"transom.dev/render/state"
 )
 
-// Added is a field that somebody set by hand beside those of an instance: its manifest does not have it, and nobody else owns it. It is also one that another
-// agent set after the object was adopted.
+// Added is a field that somebody set by hand beside those of an instance: its manifest does not have it, and nobody else owns it. It is also one that an
+// agent such as Flux set, of an object that Transom applies.
 type Added struct {
 	Object  Object    `json:"object"`
 	Field   string    `json:"field"`
 	Manager string    `json:"manager"`
 	At      time.Time `json:"at,omitzero"` // when the manager last changed something of the object
 	Goes    bool      `json:"goes,omitempty"`
-	Agent   bool      `json:"agent,omitempty"` // the manager is an agent that still applies the object
+	Agent   bool      `json:"agent,omitempty"` // the manager is an agent such as Flux
 }
 
 // String is the form "Deployment.apps payments/web: kubectl-edit set spec.paused at 2026-01-02T15:04:05Z".
@@ -45,7 +45,7 @@ type addition struct {
 	field   string
 	manager string
 	at      time.Time
-	agent   bool // the manager goes on applying the object
+	agent   bool // the manager is an agent, which may go on applying the object
 }
 
 func (a addition) same(b addition) bool {

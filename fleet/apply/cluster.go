@@ -38,6 +38,7 @@ type Options struct {
 // for two visits of one instance.
 type Cluster struct {
 	*showing
+	*checks
 	uid         string
 	version     string // of Kubernetes; empty: it does not say
 	client      *client
@@ -92,7 +93,7 @@ func Connect(ctx context.Context, cfg *rest.Config, opt Options) (*Cluster, erro
 
 func newCluster(uid string, c *client, opt Options) *Cluster {
 	subscribers := newSubscribers(opt.OnEvent)
-	return &Cluster{
+	made := &Cluster{
 		showing:     &showing{c},
 		uid:         uid,
 		client:      c,
@@ -108,6 +109,8 @@ func newCluster(uid string, c *client, opt Options) *Cluster {
 
 		unstartedFor: unstartedFor,
 	}
+	made.checks = &checks{cluster: made}
+	return made
 }
 
 // UID is the identity of the cluster: the UID of its kube-system namespace.

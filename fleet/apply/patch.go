@@ -36,6 +36,9 @@ func (w writer) patch(ctx context.Context, d *desired, reason string) error {
 			return w.recordRefusal(d, err)
 		}
 	}
+	if err := w.fields.succeedAppliers(ctx, d); err != nil {
+		return w.recordRefusal(d, err)
+	}
 	nulls, err := w.fields.claimStale(ctx, d)
 	if err != nil {
 		return w.recordRefusal(d, err)

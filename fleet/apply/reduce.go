@@ -44,6 +44,7 @@ type live struct {
 	applied     time.Time // when our manager last changed it, in whole seconds of the API server's clock
 	patched     time.Time // the same by our own clock; zero if it was before this connection
 	entries     []metav1.ManagedFieldsEntry
+	byAgent     bool        // an agent owns fields of it
 	corrections corrections // of fields that others took
 
 	// For health: the status of a built-in kind, the body of a custom one, neither where metadata says all.
@@ -83,6 +84,7 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 		pruneFirst: annotations[state.AnnotationPruneOrder] == state.PruneFirst,
 		entries:    entries,
 	}
+	l.byAgent = slices.ContainsFunc(l.entries, func(e metav1.ManagedFieldsEntry) bool { return isAgent(&e) })
 	l.handed = slices.ContainsFunc(l.entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == handoverManager })
 	if own := ownEntry(l.entries); own != nil {
 		l.fields = maphash.Bytes(seed, own.FieldsV1.GetRawBytes())

@@ -136,11 +136,9 @@ func (t *target) added(d *desired, all []addition) []addition {
 	for _, key := range d.keys { // a person may set a generated value anew
 		others.Insert(fieldpath.MakePathOrDie("data", key))
 	}
-	// Adopting took over all that agents had said: what they own of an adopted object they said afterwards. Elsewhere it may be old.
-	adopted := t.inventory.adopted[d.object] && !t.in.External
 	return slices.DeleteFunc(slices.Clone(all), func(a addition) bool {
 		_, desired := valueAt(d.content, a.path)
-		return desired || a.agent && !adopted || touches(others, a.path)
+		return desired || a.agent && t.in.External || touches(others, a.path)
 	})
 }
 

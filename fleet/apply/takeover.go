@@ -16,9 +16,9 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// appliers are the managers, by their exact name, of tools that apply whole objects from files. Whoever adopts such an object
+// appliers are the managers, by their exact name, of tools that apply whole objects from files, and of kubectl's commands that make one. Whoever adopts such an object
 // comes after them: their fields become ours, so that a field goes once a later version drops it.
-var appliers = []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "kubectl", "before-first-apply", "helm"}
+var appliers = []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "kubectl", "before-first-apply", "helm", "kubectl-run", "kubectl-expose", "kubectl-autoscale"}
 
 // agents are the managers, by their exact name, of tools that apply whole objects again and again. Whoever adopts such an object comes after
 // them, too: a field that only a controller owns which nobody runs any more would stay for ever, and the labels by which it knows its objects
@@ -80,12 +80,7 @@ func inherit(entries []metav1.ManagedFieldsEntry, others *fieldpath.Set) ([]meta
 		}
 	}
 	own := ownEntry(all.ManagedFields)
-	raw, err := entrySet(own).RecursiveDifference(others).ToJSON()
-	if err != nil {
-		return nil, err
-	}
-	own.FieldsV1.SetRawBytes(raw)
-	return all.ManagedFields, nil
+	return all.ManagedFields, setFields(own, entrySet(own).RecursiveDifference(others))
 }
 
 // entrySet is the set of fields that an entry owns; empty without an entry.
@@ -157,6 +152,94 @@ func (o fieldOwnership) inheritFields(ctx context.Context, d *desired) error {
 	return o.writeEntries(ctx, d, d.inherited, d.live.version)
 }
 
+// succeedAppliers makes the fields of a manifest ours alone before Transom writes an object of the instance that an agent wrote, too, as in
+// an environment that was external until now; or any applier, where Transom never wrote it. They would otherwise be that one's for ever: a
+// field stays as long as anybody owns it, and perhaps nobody runs the agent any more. The labels by which an agent prunes go with that.
+// What it set beside these stays its own, and status shows it.
+func (o fieldOwnership) succeedAppliers(ctx context.Context, d *desired) error {
+	if d.adopts || d.live == nil {
+		return nil
+	}
+	entries, err := succeed(d.live.entries, d.gvk.GroupVersion().String(), o.appliedFields(d))
+	if err != nil || entries == nil {
+		return err
+	}
+	return o.writeEntries(ctx, d, entries, d.live.version)
+}
+
+// succeed returns entries in which the fields of an object that others applied are ours instead; nil if there are none.
+func succeed(entries []metav1.ManagedFieldsEntry, version string, object map[string]any) ([]metav1.ManagedFieldsEntry, error) {
+	own := metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: version, FieldsType: "FieldsV1"}
+	before, goes := ownEntry(entries), isApplier
+	if before != nil {
+		own, goes = *before, isAgent
+	}
+	var others []metav1.ManagedFieldsEntry
+	shared := fieldpath.NewSet()
+	for i, e := range entries {
+		if &entries[i] == before {
+			continue
+		}
+		if !goes(&e) || e.APIVersion != own.APIVersion {
+			others = append(others, e)
+			continue
+		}
+		both, beside := apart(entrySet(&e), entrySet(before), object)
+		shared = shared.Union(both)
+		if own.Time == nil {
+			own.Time = e.Time
+		}
+		if beside.Empty() {
+			continue
+		}
+		if err := setFields(&e, beside); err != nil {
+			return nil, err
+		}
+		others = append(others, e)
+	}
+	if shared.Empty() {
+		return nil, nil
+	}
+	if err := setFields(&own, entrySet(before).Union(shared)); err != nil {
+		return nil, err
+	}
+	return append(others, own), nil
+}
+
+// apart tells the fields of a set that we own as well, or are to apply, or by which an agent prunes, from those beside these.
+func apart(set, own *fieldpath.Set, object map[string]any) (both, beside *fieldpath.Set) {
+	both, beside = fieldpath.NewSet(), fieldpath.NewSet()
+	set.Iterate(func(at fieldpath.Path) {
+		if _, there := valueAt(object, at); there || own.Has(at) || marksForAgent(at) {
+			both.Insert(at.Copy())
+		} else {
+			beside.Insert(at.Copy())
+		}
+	})
+	return both, beside
+}
+
+// marksForAgent says whether a path leads to a label or an annotation by which an agent knows, and prunes, its objects.
+func marksForAgent(at fieldpath.Path) bool {
+	last := at[len(at)-1].FieldName
+	if len(at) != 3 || *at[0].FieldName != "metadata" || last == nil {
+		return false
+	}
+	return slices.ContainsFunc([]string{"kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "argocd.argoproj.io/"}, func(prefix string) bool {
+		return strings.HasPrefix(*last, prefix)
+	})
+}
+
+// setFields gives an entry a set of fields, and leaves the one that it had as it is.
+func setFields(e *metav1.ManagedFieldsEntry, set *fieldpath.Set) error {
+	raw, err := set.ToJSON()
+	if err == nil {
+		e.FieldsV1 = &metav1.FieldsV1{}
+		e.FieldsV1.SetRawBytes(raw)
+	}
+	return err
+}
+
 // writeEntries replaces the managed fields of an object that is at a resourceVersion.
 func (o fieldOwnership) writeEntries(ctx context.Context, d *desired, entries []metav1.ManagedFieldsEntry, version string) error {
 	return o.patchAs(ctx, d, manager, types.JSONPatchType, []any{
@@ -197,9 +280,12 @@ func (d *desired) before() string {
 	return string(text)
 }
 
-// reloadEntries reads an object's field sets anew where they were dropped and the version lets others own fields of it.
+// reloadEntries reads an object's field sets anew where they were dropped, and the version lets others own fields of it or an agent does.
 func (o fieldOwnership) reloadEntries(ctx context.Context, d *desired) error {
-	if d.live == nil || d.live.entries != nil || !o.hasFieldsOfOthers(d) {
+	if d.live == nil || d.live.entries != nil {
+		return nil
+	}
+	if !d.live.byAgent && !o.hasFieldsOfOthers(d) {
 		return nil
 	}
 	var err error

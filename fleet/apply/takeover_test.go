@@ -22,6 +22,7 @@ func TestFieldsOfAppliersAreInherited(t *testing.T) {
 		"no applier":              {controller, ""},
 		"no entry":                {"", ""},
 		"of an Update":            {entry("kubectl-create", "Update", "v1", replicas) + "," + controller, controller + "," + entry("transom", "Apply", "v1", replicas)},
+		"of kubectl expose":       {entry("kubectl-expose", "Update", "v1", replicas), entry("transom", "Apply", "v1", replicas)},
 		"of an Apply":             {entry("helm", "Apply", "v1", replicas), entry("transom", "Apply", "v1", replicas)},
 		"of an agent":             {entry("kustomize-controller", "Apply", "v1", replicas), entry("transom", "Apply", "v1", replicas)},
 		"a prefix is no applier":  {entry("kubectl-edit", "Update", "v1", replicas), ""},
@@ -110,4 +111,49 @@ func TestWhatALaterVersionDropsGoesFromAnAgentToo(t *testing.T) {
 	m, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "config", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"keep": "a"}, m.Data)
+}
+
+// TestFieldsOfAnExternalEnvironmentBecomeOurs once Transom applies them itself, again or for the first time: of an object that the agent owns
+// as well, a field that a later version drops would stay for ever. The label by which the agent prunes goes; what else it alone had set
+// stays and is told.
+func TestFieldsOfAnExternalEnvironmentBecomeOurs(t *testing.T) {
+	for name, before := range map[string]bool{"again": true, "for the first time": false} {
+		t.Run(name, func(t *testing.T) {
+			const agent, label = "kustomize-controller", "kustomize.toolkit.fluxcd.io/name"
+			r := newRig(t, &apiOnly)
+			r.visit(r.instance("first", configMap("first", "1")))
+			in := r.instance("shop", shopConfig)
+			if before {
+				r.healthy(in)
+			}
+			in.External = true
+			var u unstructured.Unstructured
+			require.NoError(t, yaml.Unmarshal(in.Manifests, &u.Object))
+			labels := u.GetLabels()
+			labels[label], labels["tier"] = "shop", "one"
+			u.SetLabels(labels)
+			configs := r.dynamic.Resource(resources["ConfigMap"]).Namespace(r.team)
+			_, err := configs.Apply(background, "config", &u, metav1.ApplyOptions{FieldManager: agent, Force: true})
+			require.NoError(t, err)
+			require.Empty(t, r.visit(in).Added)
+
+			in.External = false
+			r.healthy(in)
+			in.Manifests = r.instance("shop", strings.Replace(shopConfig, "legacy: b", "new: c", 1)).Manifests
+			r.healthy(in)
+			result := r.until(in, func(result apply.Result) bool { return len(result.Added) == 1 })
+			require.Equal(t, []string{agent + " metadata.labels.tier"}, fieldsOf(result.Added))
+			in.Manifests = r.instance("shop", strings.Replace(shopConfig, ", legacy: b", "", 1)).Manifests
+			r.healthy(in)
+			m, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "config", metav1.GetOptions{})
+			require.NoError(t, err)
+			require.Equal(t, map[string]string{"keep": "a"}, m.Data)
+			require.NotContains(t, m.Labels, label)
+			require.Equal(t, "one", m.Labels["tier"])
+			r.quiet()
+			r.calls.take()
+			r.visit(in)
+			require.Empty(t, writes(r.calls.take()))
+		})
+	}
 }

@@ -13,17 +13,19 @@ import (
 // The bounds of asking.
 const (
 	atOnce      = 4                // questions of one check that are under way
+	jobsAtOnce  = 32               // the same of a check by Jobs, which other teams' Jobs must not delay
 	maxSubjects = 10_000           // of one check
 	soonest     = time.Second      // from one question to the same again
 	newsEvery   = 10 * time.Second // from one news of a figure to the next
 )
 
-// An Asker asks the questions of all environments, and keeps the answers. All fields but News, Asked and Memory are required.
+// An Asker asks the questions of all environments, and keeps the answers. All fields but News, Asked, Jobs and Memory are required.
 type Asker struct {
 	Ask   func(ctx context.Context, of *inquiry.Check, q inquiry.Text) Answer
 	Now   func() time.Time
-	News  func(environment string)                                           // an answer may matter to a decision
-	Asked func(environment, check string, answer Answer, took time.Duration) // a question was asked
+	News  func(environment string)                                            // an answer may matter to a decision
+	Asked func(environment, check string, answer Answer, took time.Duration)  // a question was asked
+	Jobs  func(ctx context.Context, of *inquiry.Check, q inquiry.Text) Answer // as Ask, of checks by Jobs; nil: no Job is run
 
 	Memory Memory // of answers beyond the process; nil: there is none
 
@@ -101,6 +103,7 @@ func (r *Round) Check(of promotion.CheckSubject, vars map[string]any) promotion.
 func (r *Round) answer(of promotion.CheckSubject, vars map[string]any) promotion.Checked {
 	a := r.asker
 	q, err := of.Check.Fill(vars)
+	q.Run = of.Run
 	if err != nil {
 		return promotion.Checked{Message: err.Error(), Opens: "a mend of the check in the file of environment " + r.environment}
 	}
@@ -114,6 +117,9 @@ func (r *Round) answer(of promotion.CheckSubject, vars map[string]any) promotion
 	}
 	p.check = of.Check
 	s := p.subjects[of.Key()]
+	if q == (inquiry.Text{}) {
+		return r.stands(p, of.Key(), s)
+	}
 	if s != nil && s.text != q { // the check was changed meanwhile
 		a.forget(key, p, of.Key())
 		s = nil
@@ -126,6 +132,19 @@ func (r *Round) answer(of promotion.CheckSubject, vars map[string]any) promotion
 	}
 	s.round = r.number
 	s.recall(a.Memory, key.topic(of.Key(), s), of.Check)
+	return s.known()
+}
+
+// stands returns the last answer about a subject whose Jobs can run nowhere any more, as where the environments before have moved on to
+// another release. It is true of the release still, and nobody is asked again. The caller holds the lock.
+func (r *Round) stands(p *party, key promotion.CheckKey, s *subject) promotion.Checked {
+	if s != nil {
+		s.round = r.number
+		p.leave(key, s)
+	}
+	if s == nil || s.answered.IsZero() {
+		return promotion.Checked{Message: "no cluster of the environments before runs the release now", Opens: "a release that they run"}
+	}
 	return s.known()
 }
 
@@ -157,10 +176,26 @@ func (a *Asker) forget(at partyKey, p *party, key promotion.CheckKey) {
 func (p *party) drop(key promotion.CheckKey) {
 	s := p.subjects[key]
 	delete(p.subjects, key)
+	p.leave(key, s)
+}
+
+// leave has the question of a subject not asked for it any more.
+func (p *party) leave(key promotion.CheckKey, s *subject) {
 	of := p.questions[s.text]
+	if of == nil {
+		return
+	}
 	if delete(of.subjects, key); len(of.subjects) == 0 && !of.running {
 		delete(p.questions, s.text)
 	}
+}
+
+// mayAsk reports whether one more question may be under way.
+func (p *party) mayAsk() bool {
+	if p.check.Job != "" {
+		return p.running < jobsAtOnce
+	}
+	return p.running < atOnce
 }
 
 // End forgets the subjects that were not asked for.
@@ -245,7 +280,7 @@ func (a *Asker) dispatch(ctx context.Context, running *sync.WaitGroup) (rest tim
 	}
 	slices.SortFunc(list, func(a, b due) int { return a.due.Compare(b.due) })
 	for _, d := range list {
-		if d.party.running < atOnce {
+		if d.party.mayAsk() {
 			d.party.running++
 			d.running, d.last = true, now
 			check := d.party.check
@@ -258,7 +293,7 @@ func (a *Asker) dispatch(ctx context.Context, running *sync.WaitGroup) (rest tim
 // ask asks one question and takes the answer.
 func (a *Asker) ask(ctx context.Context, d due, check *inquiry.Check) {
 	began := a.Now()
-	answer := a.Ask(ctx, check, d.text)
+	answer := a.asks(check)(ctx, check, d.text)
 	now := a.Now()
 	if ctx.Err() != nil { // it is the end of asking that cut the answer short
 		return
@@ -270,6 +305,19 @@ func (a *Asker) ask(ctx context.Context, d due, check *inquiry.Check) {
 		a.News(d.at.environment)
 	}
 	a.signal()
+}
+
+// asks is the function that asks a check.
+func (a *Asker) asks(check *inquiry.Check) func(context.Context, *inquiry.Check, inquiry.Text) Answer {
+	switch {
+	case check.Job == "":
+		return a.Ask
+	case a.Jobs == nil:
+		return func(context.Context, *inquiry.Check, inquiry.Text) Answer {
+			return Answer{Message: "no Job is run here"}
+		}
+	}
+	return a.Jobs
 }
 
 // take takes an answer, and reports whether it is news.

@@ -185,6 +185,8 @@ func (t *courteous) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		return nil, &refusal{res.StatusCode, t.messageOf(body)}
+	case req.Method == http.MethodGet && isNothing(body):
+		return nil, errors.New("the answer is empty: is api the address of the forge's API?")
 	case res.StatusCode == http.StatusOK:
 		t.keep(req, res.Header, body)
 	}
@@ -202,6 +204,12 @@ func readAnswer(r io.ReadCloser) ([]byte, error) {
 		return nil, fmt.Errorf("the answer is longer than %d MiB", mostAnswer>>20)
 	}
 	return body, nil
+}
+
+// isNothing says whether an answer has no content, of which the libraries make a nil pointer without an error.
+func isNothing(body []byte) bool {
+	content := bytes.TrimSpace(body)
+	return len(content) == 0 || string(content) == "null"
 }
 
 // paused is an error while the forge wants to be spared.

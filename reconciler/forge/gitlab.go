@@ -58,16 +58,28 @@ func (h *gitLab) Statuses(ctx context.Context, commit string) (list []Status, er
 	return list, nil
 }
 
-// SetStatus implements Host. GitLab changes no detail of a status that is pending: that it is, is told already.
+// SetStatus implements Host. GitLab changes no detail of a status that is pending: that one is canceled, and another one takes its place.
 func (h *gitLab) SetStatus(ctx context.Context, commit string, s Status) error {
-	options := &gitlab.SetCommitStatusOptions{State: states[s.State], Description: &s.Text, Name: gitlab.Ptr(contexts + s.Environment)}
+	err := h.set(ctx, commit, s, states[s.State])
+	switch {
+	case !isRefusal(err, http.StatusBadRequest) || !strings.Contains(err.Error(), "Cannot transition status"):
+		return err
+	case s.State != Pending: // it is in that state
+		return nil
+	}
+	if err := h.set(ctx, commit, s, gitlab.Canceled); err != nil {
+		return err
+	}
+	return h.set(ctx, commit, s, gitlab.Pending)
+}
+
+// set asks for one change of a status.
+func (h *gitLab) set(ctx context.Context, commit string, s Status, state gitlab.BuildStateValue) error {
+	options := &gitlab.SetCommitStatusOptions{State: state, Description: &s.Text, Name: gitlab.Ptr(contexts + s.Environment)}
 	if s.URL != "" {
 		options.TargetURL = &s.URL
 	}
 	_, _, err := h.client.Commits.SetCommitStatus(h.project, commit, options, gitlab.WithContext(ctx))
-	if isRefusal(err, http.StatusBadRequest) && strings.Contains(err.Error(), "Cannot transition status") {
-		return nil
-	}
 	return err
 }
 

@@ -116,11 +116,14 @@ func (s *standIn) change(change func()) {
 	change()
 }
 
-// told are the statuses that were set for a commit, as CONTEXT STATE TEXT, the oldest first.
+// told are the statuses that were set for a commit, as CONTEXT STATE TEXT, the oldest first, but for those that made room for another one.
 func (s *standIn) told(commit string) (list []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, one := range s.statuses[commit] {
+		if one.State == "canceled" {
+			continue
+		}
 		list = append(list, one.Context+" "+one.State+" "+one.Text)
 	}
 	return list
@@ -161,7 +164,7 @@ func (s *standIn) page(w http.ResponseWriter, r *http.Request, wrap func([]any) 
 		w.Header().Set("Link", fmt.Sprintf(`<%s%s>; rel="next"`, s.URL, next.RequestURI()))
 		w.Header().Set("X-Next-Page", strconv.FormatInt(page+1, 10))
 	}
-	content, _ := json.Marshal(wrap(list[from:to]))
+	content, _ := json.Marshal(wrap(append([]any{}, list[from:to]...)))
 	etag := fmt.Sprintf(`"%x"`, crc32.ChecksumIEEE(content))
 	w.Header().Set("ETag", etag)
 	if r.Header.Get("If-None-Match") == etag {

@@ -178,6 +178,26 @@ func TestACommitThatChangesNothingSaysSo(t *testing.T) {
 	s.becomes("c1", "transom/dev success changes nothing here", "transom/prod pending not looked at yet", "transom/prod success changes nothing here")
 }
 
+// TestAPendingStatusSaysWhichGateWaitsNow, also on GitLab, which changes no detail of a status that is pending.
+func TestAPendingStatusSaysWhichGateWaitsNow(t *testing.T) {
+	each(t, func(t *testing.T, s *story) {
+		s.head("c1")
+		s.pass("dev", "c1", nil)
+		s.run()
+		all := []string{"transom/dev success changes nothing here", "transom/prod pending not looked at yet"}
+		s.becomes("c1", slices.Clone(all)...)
+		for _, name := range []gate.Name{gate.Soak, gate.Approval} {
+			s.pass("prod", "c1", waits("c1", name))
+			all = append(all, fmt.Sprintf("transom/prod pending waits for %s: payments/shop: reason of %[1]s; opens: somebody", name))
+			s.becomes("c1", slices.Clone(all)...)
+		}
+		s.forge.change(func() {
+			require.Len(t, s.forge.latest("c1"), 2, "one for each environment")
+			require.Equal(t, "pending", s.forge.latest("c1")[0].State)
+		})
+	})
+}
+
 // TestAProblemIsToldOfTheCommitThatMadeIt, and not of the commits that come after.
 func TestAProblemIsToldOfTheCommitThatMadeIt(t *testing.T) {
 	s := newStory(t, forge.GitHub)
@@ -353,6 +373,37 @@ func TestFaultsOfAForge(t *testing.T) {
 			require.Contains(t, events[0], "warning the forge is not told (commit statuses): ")
 			require.Equal(t, "warning the forge is told again (commit statuses)", events[1])
 			require.Empty(t, elsewhere.calls, "the token went elsewhere")
+		})
+	}
+}
+
+// TestAnAnswerWithoutContentEndsNothing but its round, whichever library reads it.
+func TestAnAnswerWithoutContentEndsNothing(t *testing.T) {
+	for _, body := range []string{"", "null", " \n", "[null]", `{"statuses": [null]}`, `{"statuses": null}`} {
+		t.Run(body, func(t *testing.T) {
+			each(t, func(t *testing.T, s *story) {
+				s.plans()
+				s.head("c1")
+				s.pass("dev", "c1", nil)
+				s.pass("prod", "c1", nil)
+				s.forge.change(func() { s.forge.pulls = []pull{{number: 1, branch: "b", commit: "p1", author: "writer"}} })
+				var times atomic.Int32
+				s.forge.fails(func(w http.ResponseWriter, r *http.Request) bool {
+					if r.Method != http.MethodGet || times.Add(1) > 4 {
+						return false
+					}
+					_, _ = fmt.Fprint(w, body)
+					return true
+				})
+				s.run()
+				s.until(func() error { // pull requests are looked for where somebody says so
+					s.Look("interval")
+					if len(s.forge.wrote(1)) == 0 || len(s.forge.told("c1")) == 0 {
+						return errors.New("nothing is told")
+					}
+					return nil
+				})
+			})
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -127,7 +128,7 @@ func (t *Teller) repeat(ctx context.Context, part string, latch *trigger.Latch, 
 		}
 		host, err := t.now()
 		if err == nil {
-			err = round(ctx, host)
+			err = guarded(func() error { return round(ctx, host) })
 		}
 		if ctx.Err() != nil {
 			return
@@ -135,6 +136,16 @@ func (t *Teller) repeat(ctx context.Context, part string, latch *trigger.Latch, 
 		t.Board.ForgeTold(part, err)
 		wait = nextWait(wait, t.Wait, err)
 	}
+}
+
+// guarded makes a round. A fault of the code that reads a forge's answers costs the round alone, and not the daemon.
+func guarded(round func() error) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("the forge's answer cannot be read: %v", fault)
+		}
+	}()
+	return round()
 }
 
 // nextWait is how long to wait after a round; 0: until something happens.

@@ -219,6 +219,34 @@ func (r *Remote) Arrived(ctx context.Context, commit, path string) (CommitInfo, 
 	return info, nil
 }
 
+// Touched returns the files at or below a path that a commit changed against its first parent, sorted by their folders' names, and at
+// most limit of them; more says that there are others. Of a commit without parents, that are all its files. Directories that are the
+// same are not read.
+func (r *Remote) Touched(ctx context.Context, commit, below string, limit int) (files []TouchedFile, more bool, err error) {
+	id, err := r.find(ctx, commit)
+	if err != nil {
+		return nil, false, err
+	}
+	if files, more, err = r.history.touched(ctx, id, below, limit); err != nil {
+		return nil, false, fmt.Errorf("%s: files of commit %s: %w", r.server.endpoint, commit, err)
+	}
+	return files, more, nil
+}
+
+// Head is the commit that Fetch returned last; empty: it returned none yet, or the branch has none.
+func (r *Remote) Head() string {
+	if head := r.branch.head.Load(); head != nil {
+		return head.Commit
+	}
+	return ""
+}
+
+// Has says whether a commit is here, without a question to the server.
+func (r *Remote) Has(commit string) bool {
+	id, err := parseID(commit)
+	return err == nil && r.start() == nil && r.mirror.has(id)
+}
+
 // log returns the commits below head that changed path.
 func (h *history) log(ctx context.Context, head plumbing.Hash, path string, limit int) (log []CommitInfo, err error) {
 	if !fs.ValidPath(path) {

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +22,7 @@ type Message struct {
 	Environment  string     `json:"environment,omitempty"`
 	Events       []Event    `json:"events"`
 	More         int        `json:"more,omitempty"` // events that are omitted
+	URL          string     `json:"url,omitempty"`  // the page of the console about their subject
 }
 
 // Event is one event of a Message.
@@ -48,6 +51,29 @@ func (m *Message) add(e status.Event) {
 		of.Team, of.Request = e.Request.Team, e.Request.Name
 	}
 	m.Events = append(m.Events, of)
+}
+
+// link is the page of a console about the one request or the one cluster of all events, else about the environment; empty: there is no
+// console.
+func (m *Message) link(console string) string {
+	if console == "" {
+		return ""
+	}
+	first := m.Events[0]
+	same := func(subject func(Event) string) bool {
+		return !slices.ContainsFunc(m.Events, func(e Event) bool { return subject(e) != subject(first) })
+	}
+	console = strings.TrimSuffix(console, "/")
+	switch {
+	case first.Request != "" && same(func(e Event) string { return e.Team + "/" + e.Request }):
+		return console + "/requests/" + url.PathEscape(first.Team) + "/" + url.PathEscape(first.Request)
+	case m.Environment != "":
+		return console + "/environments/" + url.PathEscape(m.Environment)
+	case first.Cluster != "" && same(func(e Event) string { return e.Cluster }):
+		return console + "/clusters/" + url.PathEscape(first.Cluster)
+	default:
+		return console + "/"
+	}
 }
 
 // seal gives the message the ID by which a program knows one that it has taken already.
@@ -92,8 +118,12 @@ func (m *Message) Text() string {
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	if len(lines) == 1 {
-		return title + ": " + lines[0]
+	text := title + ": " + lines[0]
+	if len(lines) > 1 {
+		text = title + ":\n" + strings.Join(lines, "\n")
 	}
-	return title + ":\n" + strings.Join(lines, "\n")
+	if m.URL != "" {
+		text += "\n" + m.URL
+	}
+	return text
 }

@@ -28,6 +28,9 @@ type Notifier struct {
 	// Send sends a message to a target once; absent: as the target says. Its error is told without the target's secrets.
 	Send func(context.Context, Target, *Message) error
 
+	// Console is the address of the console, to which messages lead; absent: they lead nowhere.
+	Console string
+
 	// Gather is how long events of a kind are gathered into one message; absent: two seconds.
 	Gather time.Duration
 
@@ -142,6 +145,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 		case now := <-tick.C:
 			told.due(now, collect)
 			for _, m := range slices.SortedFunc(maps.Values(bundles), func(x, y *Message) int { return x.Events[0].At.Compare(y.Events[0].At) }) {
+				m.URL = m.link(n.Console)
 				m.seal()
 				n.send(ctx, &senders, m)
 			}

@@ -330,6 +330,35 @@ func TestTextOfStrangersSteersNoChat(t *testing.T) {
 	require.Contains(t, text, "Failed in prod: store/shop: ＠everyone ‹!channel›")
 }
 
+func TestAMessageLeadsToThePageAboutItsSubject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := notify.New(targets("chat"))
+		n.Console = "https://transom.example/"
+		k := running(t, n, &platform.Notification{Name: "n", Target: "chat"})
+		leads := func(want string, events ...status.Event) {
+			t.Helper()
+			for _, e := range events {
+				n.Take(e)
+			}
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			last := k.messages[len(k.messages)-1]
+			require.Equal(t, want, last.URL)
+			require.True(t, strings.HasSuffix(last.Text(), "\n"+want), last.Text())
+		}
+		other := &platform.RequestKey{Team: "store", Name: "other"}
+		leads("https://transom.example/requests/store/shop", status.Event{Kind: event.Failed, Environment: "prod", Cluster: "east", Request: shop, Message: "a"},
+			status.Event{Kind: event.Failed, Environment: "prod", Cluster: "west", Request: shop, Message: "a"})
+		leads("https://transom.example/environments/prod", status.Event{Kind: event.Promoted, Environment: "prod", Request: shop, Message: "b"},
+			status.Event{Kind: event.Promoted, Environment: "prod", Request: other, Message: "b"})
+		leads("https://transom.example/clusters/east", status.Event{Kind: event.ClusterLost, Cluster: "east", Message: "c"})
+		leads("https://transom.example/", status.Event{Kind: event.Problem, Message: "d"})
+	})
+	require.NotContains(t, (&notify.Message{Kind: event.Failed, Events: []notify.Event{{Message: "m"}}}).Text(), "\n")
+}
+
 func TestTargetsAreRead(t *testing.T) {
 	all, err := notify.ReadTargets([]byte("targets:\n- {name: chat, url: 'slack://hook:T00000000-B00000000-XXXXXXXXXXXXXXXXXXXXXXXX@webhook'}\n" +
 		"- {name: pager, webhook: 'https://pager.acme.example/', secret: '" + secret + "'}\n"))

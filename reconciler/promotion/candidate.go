@@ -39,7 +39,9 @@ type picker struct {
 func (s picker) pick() (out choice) {
 	stay, broken := s.current()
 	out.stay = stay
-	out.wait(broken...)
+	if removed := s.head == nil && !s.Lookup.Broken(s.key); !removed {
+		out.wait(broken...) // for what is on its way out nobody has to mend anything
+	}
 	if pin := s.people.pinOf(s.key, s.offering()); pin != nil {
 		c, gates := s.pinned(pin)
 		out.next = c

@@ -29,6 +29,8 @@ type CheckSubject struct {
 
 	Cluster  string // empty: the check is one of gates
 	Revision string // as Placement.Observed
+
+	Run string // of a check by Jobs, as inquiry.Run.String; empty: it can run nowhere now
 }
 
 // Checked is the last answer to a check about a subject, and for how long it has been the same. The zero value says that nobody
@@ -103,7 +105,16 @@ func unpassed(q *question) (closed []Gate) {
 			q.passed = append(q.passed, q.people.passed(gate.Check, d))
 			continue
 		}
-		if is := q.check(CheckSubject{Check: c, Of: q.to}); is.Suffices(c) {
+		of := CheckSubject{Check: c, Of: q.to}
+		if c.Job != "" {
+			run, none := q.jobs(c)
+			if none != "" {
+				q.passed = append(q.passed, state.PassedGate{Gate: gate.Check, Figure: c.Name + ": " + none})
+				continue
+			}
+			of.Run = run
+		}
+		if is := q.check(of); is.Suffices(c) {
 			q.passed = append(q.passed, state.PassedGate{Gate: gate.Check, Figure: is.figure(c)})
 		} else {
 			closed = append(closed, is.gate(c))

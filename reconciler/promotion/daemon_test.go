@@ -375,6 +375,7 @@ func (w *world) run(d time.Duration) {
 			}
 		}
 		w.answerTrials()
+		w.runJobs()
 		if w.judge != nil {
 			w.judge.watch()
 		}

@@ -25,6 +25,9 @@ func (o *oracle) entered(s *stage, was, is *state.Release) {
 		}
 	}
 	for _, c := range e.Gates.Checks {
+		if c.Job != "" {
+			continue // smoked looks at it
+		}
 		skipped := o.skips(s.name, "check", is) || o.skips(s.name, "check/"+c.Name, is)
 		if passes := o.passesFor(s.name); !skipped && (passes < 0 || passes < c.For) {
 			o.breaks("%s takes %s while the check %s has passed for %s", s.name, is.Digest, c.Name, passes)
@@ -55,6 +58,7 @@ func (o *oracle) entered(s *stage, was, is *state.Release) {
 			continue
 		}
 		proofs++
+		o.smoked(e, up, is)
 		need := e.Gates.Soak
 		if o.skips(s.name, "soak", is) {
 			need = 0

@@ -27,6 +27,7 @@ type oracle struct {
 	rollbacks map[string]int
 	stepped   map[string]map[string]bool // requests that took a version as a step, by environment and version
 	weak      map[string]bool            // releases that ask less of health than one that failed with their bytes, by environment and request
+	answered  map[string]bool            // releases that answered well on all clusters that count at once, by environment, request and digest
 	let       map[string]bool            // environments in which a person has approved deletions, ever
 	broken    []string                   // rules
 }
@@ -35,7 +36,7 @@ func newOracle(w *world) *oracle {
 	o := &oracle{
 		world: w, soaked: map[string]time.Duration{}, rendered: map[string]string{}, completed: map[string]map[string]bool{},
 		whole: map[string]string{}, rejected: map[string]int{}, entries: map[string]int{}, rollbacks: map[string]int{},
-		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, weak: map[string]bool{}, let: map[string]bool{}, clusters: map[string]map[string]state.Placement{},
+		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, weak: map[string]bool{}, let: map[string]bool{}, answered: map[string]bool{}, clusters: map[string]map[string]state.Placement{},
 	}
 	w.judge = o
 	return o
@@ -59,6 +60,9 @@ func (o *oracle) watch() {
 			id := at(name, k.Name, r.Digest)
 			if o.everywhereAtOnce(name, r) {
 				o.rendered[id] = rendering(r)
+			}
+			if !r.Absent && o.answers(name, r) {
+				o.answered[id] = true
 			}
 			if least, whole := o.least(name, r); whole && least > o.soaked[id] {
 				o.soaked[id] = least

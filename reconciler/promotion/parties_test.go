@@ -13,6 +13,7 @@ type parties struct {
 	denies map[string]bool                          // environments into which they let nothing
 	since  map[string]time.Duration                 // they let something in
 	first  map[promotion.CheckSubject]time.Duration // they were asked about it
+	jobs   map[trialKey]*ran                        // the last Jobs, by release
 	says   *promotion.Checked                       // instead of the truth; nil: the truth
 	mute   map[string]bool                          // environments about whose rollouts they say nothing
 	trials map[trialKey]*tried                      // the answers about rollouts that the daemon remembers
@@ -27,7 +28,7 @@ func (p *parties) restart(at time.Duration) {
 		p.kept = map[trialKey]*tried{}
 	}
 	maps.Copy(p.kept, p.trials)
-	p.trials, p.began = nil, at
+	p.trials, p.jobs, p.began = nil, nil, at
 }
 
 // A trialKey is a subject of the checks of rollouts in an environment.
@@ -75,6 +76,9 @@ func (w *world) passesFor(environment string) time.Duration {
 // answer is the last answer of a party as the daemon knows it: of what was before it first asked it knows nothing.
 func (w *world) answer(environment string) func(promotion.CheckSubject) promotion.Checked {
 	return func(s promotion.CheckSubject) promotion.Checked {
+		if s.Check.Job != "" {
+			return w.ran(trialKey{environment, s.Key()}, s.Run)
+		}
 		if s.Cluster != "" {
 			return w.tried(trialKey{environment, s.Key()})
 		}

@@ -202,3 +202,17 @@ func TestRequestWithAProblemIsNotRemoved(t *testing.T) {
 		require.NotEmpty(t, w.has(environment, "a"))
 	}
 }
+
+// TestWhatIsOnItsWayOutNeedsNoVersion keeps R8: the last request of an offering goes together with it, and nobody is asked to mend
+// anything where it still runs.
+func TestWhatIsOnItsWayOutNeedsNoVersion(t *testing.T) {
+	w := settled(t, "a")
+	delete(w.requests, key("a"))
+	w.platform.Offerings["web"].Versions = nil
+	w.merge("a is removed, and its version")
+	w.passes()
+	require.NotEmpty(t, w.has("prod", "a"))
+	require.NotContains(t, w.gates("prod", "a"), "problem")
+	w.settle(20 * time.Minute)
+	require.Empty(t, w.has("prod", "a"))
+}

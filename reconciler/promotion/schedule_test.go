@@ -85,6 +85,9 @@ func (s schedule) setting() *world {
 	if s.seed%3 == 0 {
 		w.asking("prod", time.Minute)
 	}
+	if s.seed%7 == 3 {
+		w.smoking("prod")
+	}
 	if s.seed%4 == 1 {
 		w.trying("prod", time.Duration(r.IntN(4))*20*time.Second)
 		w.trying("staging", 30*time.Second)

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"testing/fstest"
 	"time"
 
 	"github.com/Masterminds/semver/v3"
@@ -201,6 +202,7 @@ func (w *world) join(environment, cluster string) {
 func (w *world) publish(number string) *platform.Version {
 	o := w.platform.Offerings["web"]
 	v := &platform.Version{Offering: "web", Number: semver.MustParse(number), Dir: "offerings/web/" + number, Digest: "v" + number, Rendering: "b" + number, Lifecycle: platform.Active, Reversible: true}
+	v.Files = fstest.MapFS{smokeDir + "/kustomization.yaml": {}}
 	o.Versions = append(o.Versions, v)
 	return v
 }

@@ -36,7 +36,7 @@ type Board struct {
 	refused      map[membership]string // why nothing of an environment is written on a cluster; empty: it is
 	instances    map[instanceKey]*instance
 	history      []Event
-	subscribers  map[chan struct{}]struct{}
+	readers      readers
 }
 
 // ill says whether a cluster needs a person.
@@ -82,7 +82,7 @@ func NewBoard(now func() time.Time) *Board {
 		clusters:     map[string]Cluster{},
 		refused:      map[membership]string{},
 		instances:    map[instanceKey]*instance{},
-		subscribers:  map[chan struct{}]struct{}{},
+		readers:      readers{subscribers: map[chan struct{}]struct{}{}},
 	}
 }
 
@@ -92,22 +92,17 @@ func (b *Board) Subscribe() (changed <-chan struct{}, end func()) {
 	c := make(chan struct{}, 1)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.subscribers[c] = struct{}{}
+	b.readers.subscribers[c] = struct{}{}
 	return c, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		delete(b.subscribers, c)
+		delete(b.readers.subscribers, c)
 	}
 }
 
-// notify wakes the subscribers; the caller holds the lock.
+// notify wakes the subscribers. Whoever changes something calls it before the lock, which the caller holds, is free again.
 func (b *Board) notify() {
-	for c := range b.subscribers {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	}
+	b.readers.tell()
 }
 
 // record appends an event to the history; the caller holds the lock.

@@ -25,4 +25,5 @@ func (b *Board) ForgeTold(part string, err error) {
 	case why == "" && before != "":
 		b.record(Event{Level: Warning, Message: "the forge is told again (" + part + ")"})
 	}
+	b.notify() // another reason is no event, and a change all the same
 }

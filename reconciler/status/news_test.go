@@ -43,9 +43,11 @@ func TestWhatTheBoardFindsIsNoNews(t *testing.T) {
 	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
 	b.Placed("dev", shop, failed)
 	b.Placed("dev", shop, drifted)
+	b.Corrected("dev", shop, "one", "configured ConfigMap a/b: kubectl-edit had changed data.x")
 	require.Equal(t, []string{
 		"recovered mended: requests/a/b.yaml: no such offering", "cluster-back reachable", "cluster-lost not reachable: connection refused",
 		"recovered the environment is written to the cluster again", "recovered Healthy", "recovered no object differs from its state any more",
 		"failed Applied, Failed: crashes", "drift others changed ConfigMap a/b: data.x",
+		"drift configured ConfigMap a/b: kubectl-edit had changed data.x",
 	}, news)
 }

@@ -116,7 +116,7 @@ func hangs(like Event, before, after []ObjectProblem) *Event {
 func (b *Board) Corrected(environment string, request platform.RequestKey, cluster, what string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.record(Event{Level: Warning, Environment: environment, Cluster: cluster, Request: &request, Message: what})
+	b.record(Event{Level: Warning, Kind: event.Drift, Environment: environment, Cluster: cluster, Request: &request, Message: what})
 }
 
 // Removed says that a cluster has no object of an instance any more, but for adopted ones that were let go. These are

@@ -151,13 +151,13 @@ type Added struct {
 	Field   string    `json:"field"`
 	Manager string    `json:"manager"`         // that set it, such as kubectl-edit
 	At      time.Time `json:"at,omitzero"`     // when the manager last changed something of the object
-	Agent   bool      `json:"agent,omitempty"` // the manager is no person: it is an agent that still applies an object that was adopted
+	Agent   bool      `json:"agent,omitempty"` // the manager is no person: it is an agent such as Flux, which applied the object, too
 }
 
 // Told is the field with whoever set it, and the remedy where an agent did.
 func (a Added) Told() string {
 	if a.Agent {
-		return a.Manager + " still applies it, and set " + a.Field + ": suspend that, and remove it without pruning"
+		return a.Manager + " set " + a.Field + " as well: suspend it, and remove its Kustomization, release or Application without pruning"
 	}
 	return "set by hand: " + a.Field + " by " + a.Manager
 }

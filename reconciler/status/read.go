@@ -7,10 +7,35 @@ import (
 	"strings"
 )
 
-// Status returns a copy of all that is known.
+// readers are those who look at a Board, and the copies that all of them share until something changes.
+type readers struct {
+	subscribers map[chan struct{}]struct{}
+	status      *Status
+	history     []Event
+}
+
+// tell wakes the subscribers, and drops the copies.
+func (r *readers) tell() {
+	r.status, r.history = nil, nil
+	for c := range r.subscribers {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// keepStatus and keepHistory keep copies for those who read next.
+func (r *readers) keepStatus(s Status)     { r.status = &s }
+func (r *readers) keepHistory(all []Event) { r.history = all }
+
+// Status returns all that is known. Whoever asks before something changes gets the same: nobody may change it.
 func (b *Board) Status() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.readers.status != nil {
+		return *b.readers.status
+	}
 	s := Status{Platform: b.platform, Environments: []Environment{}, Instances: make([]Instance, 0, len(b.instances))}
 	s.Platform.Branch = b.Branch
 	order := map[string]int{}
@@ -29,6 +54,7 @@ func (b *Board) Status() Status {
 		return cmp.Or(x.Request.Compare(y.Request), cmp.Compare(order[x.Environment], order[y.Environment]),
 			strings.Compare(x.Environment, y.Environment))
 	})
+	b.readers.keepStatus(s)
 	return s
 }
 
@@ -62,11 +88,14 @@ func (b *Board) withPlacements(in *instance) Instance {
 	return in.with(placements)
 }
 
-// History returns the latest events, oldest first.
+// History returns the latest events, oldest first. Like a Status, nobody may change it.
 func (b *Board) History() []Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.history)
+	if b.readers.history == nil {
+		b.readers.keepHistory(slices.Clone(b.history))
+	}
+	return b.readers.history
 }
 
 func reachability(c Cluster) string {

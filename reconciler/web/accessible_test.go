@@ -25,8 +25,8 @@ const severe = `axe.run({resultTypes: ["violations"]}).then((found) => found.vio
 
 // addresses are those of the pages that are looked at, by route.
 var addresses = map[string]string{
-	"/": "/nowhere", "/{$}": "/", "/fleet": "/fleet", "/problems": "/problems", "/activity": "/activity", "/plans": "/plans?branch=change",
-	"/requests/{team}/{name}": "/requests/store/shop", "/requests/{team}/{name}/pods": "/requests/store/shop/pods",
+	"/": "/nowhere", "/{$}": "/", "/fleet": "/fleet", "/problems": "/problems", "/activity": "/activity", "/events": "/events", "/plans": "/plans?branch=change",
+	"/requests/{team}/{name}": "/requests/store/shop", "/requests/{team}/{name}/edit": "/requests/store/shop/edit?p.image=b", "/requests/{team}/{name}/pods": "/requests/store/shop/pods",
 	"/requests/{team}/{name}/manifests": "/requests/store/shop/manifests?with=next",
 	"/environments/{name}":              "/environments/prod", "/clusters/{name}": "/clusters/east", "/changes/{commit}": "/changes/77de09f2c1ab",
 	"/catalog": "/catalog?q=web", "/catalog/{offering}": "/catalog/web", "/catalog/{offering}/new": "/catalog/web/new?name=Till&p.image=a",

@@ -87,7 +87,7 @@ func BenchmarkFirstByte(b *testing.B) {
 
 // BenchmarkStreams is what an open stream of events costs, and how soon a change is in each of many.
 func BenchmarkStreams(b *testing.B) {
-	const many, changes = 500, 10
+	const many, changes = 2000, 10
 	board := crowd(100)
 	s := httptest.NewServer(web.Handler(web.Options{Board: board}))
 	defer s.Close()

@@ -16,9 +16,11 @@ import (
 const (
 	// burst is how long a stream gathers changes before it sends a message: a burst of them becomes one.
 	burst = 100 * time.Millisecond
+	// mostAtOnce is how many bytes of events are written at once: a history is longer, and very many may ask for it.
+	mostAtOnce = 16 << 10
 	// keepAlive is how often a quiet stream sends a comment; common proxies wait longer before they close it.
 	keepAlive = 20 * time.Second
-	// sendTime is how long a client may take to read what it is sent.
+	// sendTime is how long a client may take to read a part that it is sent.
 	sendTime = 30 * time.Second
 	// streamTime is how long a stream lasts. Browsers open it again where it ended, and have to be let in again.
 	streamTime = 15 * time.Minute
@@ -77,17 +79,19 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 	w.Header().Set("Content-Type", "text/event-stream")
 	flush := http.NewResponseController(w)
 	at := parseCursor(r.Header.Get("Last-Event-ID"))
+	admitted := func() bool {
+		_, may := s.admitted(r, access.Viewer)
+		return may
+	}
 	for {
-		var text strings.Builder
-		if !quiet {
-			at = writeEvents(&text, selected, at, s.Board.History())
+		history := s.Board.History()
+		for more := !quiet; more; {
+			var text strings.Builder
+			if at, more = writeEvents(&text, selected, at, history); !send(w, flush, text.String()) {
+				return nil
+			}
 		}
-		text.WriteString("event: status\ndata: {}\n\n")
-		admitted := func() bool {
-			_, may := s.admitted(r, access.Viewer)
-			return may
-		}
-		if !send(w, flush, text.String()) || !wait(ctx, w, flush, changed, admitted) {
+		if !send(w, flush, "event: status\ndata: {}\n\n") || !wait(ctx, w, flush, changed, admitted) {
 			return nil
 		}
 	}
@@ -139,13 +143,16 @@ func wait(ctx context.Context, w http.ResponseWriter, flush *http.ResponseContro
 	}
 }
 
-// writeEvents writes the selected events of a history behind a cursor and returns the cursor behind them.
-func writeEvents(w *strings.Builder, selected selection, at cursor, history []status.Event) cursor {
+// writeEvents writes the selected events of a history behind a cursor and returns the cursor behind them; more says that others follow.
+func writeEvents(w *strings.Builder, selected selection, at cursor, history []status.Event) (end cursor, more bool) {
 	first, _ := slices.BinarySearchFunc(history, at.nanos, func(e status.Event, nanos int64) int {
 		return e.At.Compare(time.Unix(0, nanos))
 	})
 	repeated := 0 // events at the cursor's own instant that were sent before
 	for _, e := range history[first:] {
+		if w.Len() >= mostAtOnce {
+			return at, true
+		}
 		if e.At.UnixNano() == at.nanos {
 			if repeated++; repeated <= at.sent {
 				continue
@@ -163,7 +170,7 @@ func writeEvents(w *strings.Builder, selected selection, at cursor, history []st
 		}
 		fmt.Fprintf(w, "id: %s\nevent: event\ndata: %s\n\n", at, data)
 	}
-	return at
+	return at, false
 }
 
 // cursor is a position in the history: an instant, and how many of its events were sent. The history has no numbers, as

@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/wording"
 )
 
-// Manifests shows what placements are made of, and compares it.
+// Manifests shows the manifests of placements, and compares them.
 type Manifests interface {
 	// Desired are the manifests that a placement is to have, as a state commit has them; empty: as they are deployed.
 	Desired(ctx context.Context, at api.Placement, commit string) ([]api.Manifest, error)
@@ -22,7 +22,7 @@ type Manifests interface {
 	Compare(ctx context.Context, at api.Placement, from, to string) (api.Comparison, error)
 }
 
-// Parameters of manifests and of what they are compared with.
+// Parameters of manifests and of comparisons.
 type (
 	manifestParameters struct {
 		placementPath

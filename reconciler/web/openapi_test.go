@@ -77,7 +77,7 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 		operation := cmp.Or(item.Get, item.Post)
 		url := route
 		for name, value := range map[string]string{
-			"{environment}": "prod", "{team}": "store", "{request}": "shop", "{offering}": "web", "{version}": "1.2.0", "{cluster}": "east",
+			"{environment}": "prod", "{team}": "store", "{request}": "shop", "{offering}": "web", "{version}": "1.2.0", "{cluster}": "east", "{commit}": mergeCommit,
 		} {
 			url = strings.ReplaceAll(url, name, value)
 		}
@@ -355,7 +355,7 @@ func busy(t *testing.T) web.Options {
 		Name: "prod", Commit: "c2", StateCommit: "s1", Clusters: []status.Cluster{{Name: "east", State: "active", Wave: "first"}},
 		Decisions: []status.Decision{{Kind: "Hold", File: "decisions/prod/pause.yaml", About: "store/shop", Reason: "the sale"}},
 	}, []status.Instance{{
-		Environment: "prod", Request: shop, Offering: "web", Version: "1.2.0", Release: "sha256:1", Outputs: map[string]any{"url": "http://", "ports": []any{80}},
+		Environment: "prod", Request: shop, Offering: "web", Version: "1.2.0", Release: "sha256:1", File: "requests/store/shop.yaml", Outputs: map[string]any{"url": "http://", "ports": []any{80}},
 		Links:      []platform.Link{{Name: "Dashboard", URL: "https://grafana.example.com/d/web"}},
 		Candidate:  &status.Candidate{Release: "sha256:2", Changes: []platform.Difference{{Field: "parameters.image", Before: "a", After: "b"}}},
 		Waiting:    []status.Gate{{Name: "hold", Reason: "the sale"}},
@@ -374,6 +374,10 @@ func busy(t *testing.T) web.Options {
 		Look: func(context.Context) []web.Looked { return []web.Looked{{Repository: "r", Moved: true}} },
 		Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 			return web.Trace{Environment: q.Environment, Request: q.Request, Release: &state.Release{}}, nil
+		},
+		Journal: journal{},
+		Edit: func(_ context.Context, file string, set []pages.Assignment) (string, error) {
+			return fmt.Sprintf("# kept\n# %s\n%v\n", file, set), nil
 		},
 		Past: func(context.Context, web.Question) ([]pages.Past, error) {
 			return []pages.Past{{Commit: "s1", Events: []string{"entered"}}}, nil

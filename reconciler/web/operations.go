@@ -83,7 +83,7 @@ func operations(s *server) []operation {
 			}),
 		},
 	}
-	return slices.Concat(all, planned(s), resources(s), shown(s))
+	return slices.Concat(all, active(s), planned(s), resources(s), shown(s))
 }
 
 // paging is the part of a list that is asked for.

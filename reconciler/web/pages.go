@@ -23,6 +23,10 @@ func pages(s *server) *console.Console {
 	if o.Manifests != nil {
 		c.Open = (&liveReader{s}).openManifests
 	}
+	if o.Journal != nil {
+		c.Activity, c.Commit = journaling{s}.showActivity, o.Journal.Find
+	}
+	c.Edit = o.Edit
 	if o.Plans != nil {
 		c.Plan = planning{s}.showPlan
 	}

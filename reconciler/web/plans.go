@@ -27,8 +27,8 @@ import (
 type Plans interface {
 	// Branches are the commits of all branches but the platform's own, by name.
 	Branches(ctx context.Context) (map[string]string, error)
-	// Plan is the plan of one of them. It does not wait until the plan is made.
-	Plan(ctx context.Context, branch api.Branch) (api.Plan, error)
+	// Plan is the plan of one of them, with the differences of these teams alone; nil: of all. It does not wait until the plan is made.
+	Plan(ctx context.Context, branch api.Branch, teams *[]string) (api.Plan, error)
 }
 
 // ErrNotYet says that the answer is to be had a little later; it becomes status 503.
@@ -50,11 +50,11 @@ func planned(s *server) []operation {
 	p := planning{s}
 	return []operation{
 		asking("/api/v1/branches", "The branches of the platform repository beside its own, for developers", p.listBranches),
-		asking("/api/v1/plans", "What merging a branch would change, as transom plan says it, for developers; made when it is asked for", p.plan),
+		asking("/api/v1/plans", "What merging a branch would change, as transom plan says it, for developers, with the differences of their own teams; made when it is asked for", p.plan),
 	}
 }
 
-// heads are the commits of the branches, for those who may see plans: they show manifests of all teams.
+// heads are the commits of the branches, for those who may see plans: they name objects of all teams, and show manifests of those who ask.
 func (s planning) heads(ctx context.Context) (map[string]string, error) {
 	if who := access.Of(ctx); who.Role < access.Developer {
 		return nil, refuse(http.StatusForbidden, "%s, and plans of branches are for developers", who)
@@ -93,7 +93,17 @@ func (s planning) plan(r *http.Request, asked planParameters) (p api.Plan, err e
 	if !ok {
 		return p, notKnown("branch", asked.Branch, slices.Collect(maps.Keys(heads)))
 	}
-	return s.Plans.Plan(r.Context(), api.Branch{Branch: asked.Branch, Commit: commit})
+	return s.Plans.Plan(r.Context(), api.Branch{Branch: asked.Branch, Commit: commit}, readersOf(access.Of(r.Context())))
+}
+
+// readersOf are the teams whose differences somebody sees: manifests are for the developers of their team; nil: all.
+func readersOf(who access.Identity) *[]string {
+	if who.Role >= access.Operator {
+		return nil
+	}
+	teams := append([]string{}, who.Teams...)
+	slices.Sort(teams)
+	return &teams
 }
 
 // showPlan is the plan of a branch for a page of the console, by the rules of the API's routes. An empty branch is none.

@@ -30,8 +30,8 @@ func (*plans) Branches(context.Context) (map[string]string, error) {
 	return map[string]string{"change": "c0ffee", "full": "f00"}, nil
 }
 
-func (p *plans) Plan(_ context.Context, b resource.Branch) (resource.Plan, error) {
-	made := resource.Plan{Branch: b, Platform: "77de09f2c1ab", States: []resource.State{{Environment: "dev", Commit: "5a1e"}}}
+func (p *plans) Plan(_ context.Context, b resource.Branch, teams *[]string) (resource.Plan, error) {
+	made := resource.Plan{Branch: b, DiffsOf: teams, Platform: "77de09f2c1ab", States: []resource.State{{Environment: "dev", Commit: "5a1e"}}}
 	switch {
 	case b.Branch == "full":
 		return made, fmt.Errorf("%w: too many plans wait", web.ErrNotYet)
@@ -97,6 +97,12 @@ func TestPlansAreForDevelopers(t *testing.T) {
 			resp, body := as(t, http.MethodGet, s.URL+address, all.tokens[role])
 			require.Equal(t, code, resp.StatusCode, "%s as %s: %s", address, role, body)
 		}
+	}
+	for role, teams := range map[access.Role]*[]string{access.Developer: {"store"}, access.Operator: nil} {
+		_, body := as(t, http.MethodGet, s.URL+"/api/v1/plans?branch=change", all.tokens[role])
+		var p resource.Plan
+		require.NoError(t, json.Unmarshal([]byte(body), &p))
+		require.Equal(t, teams, p.DiffsOf, "differences are those of a developer's own teams")
 	}
 	_, body := as(t, http.MethodGet, s.URL+"/plans?branch=change", all.tokens[access.Viewer])
 	require.Contains(t, body, "plans of branches are for developers")

@@ -2,12 +2,14 @@ package web
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -26,6 +28,9 @@ const (
 
 // relayedHeader marks a request that a standby has sent on. Nobody sends it on again.
 const relayedHeader = "Transom-Relayed"
+
+// clientHeader has the address that a standby was asked from, and what vouches for that.
+const clientHeader = "Transom-Client"
 
 // ownPaths are answered by each replica for itself.
 var ownPaths = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true}
@@ -52,19 +57,40 @@ func relaying(o Options, next http.Handler) http.Handler {
 		case r.Header.Get(relayedHeader) != "":
 			refuseRelay(w, "who leads is changing just now")
 		default:
-			relay(target, leader.Name, transport).ServeHTTP(patient{w}, r)
+			relay(target, leader.Name, transport, o.Vouch).ServeHTTP(patient{w}, r)
 		}
 	})
 }
 
+// askedFor gives a request that a standby sent on the address of its client, by which clients that fail too often are known, or that
+// have many streams. Only a replica can make the text that vouches for it.
+func askedFor(vouch func(string) string, next http.Handler) http.Handler {
+	if vouch == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		client, word, _ := strings.Cut(r.Header.Get(clientHeader), " ")
+		own := vouch(client)
+		if client != "" && own != "" && hmac.Equal([]byte(word), []byte(own)) {
+			r = r.Clone(r.Context())
+			r.RemoteAddr = client
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // relay sends a request on to the leader, and its answer back as it comes.
-func relay(target *url.URL, name string, transport http.RoundTripper) http.Handler {
+func relay(target *url.URL, name string, transport http.RoundTripper, vouch func(string) string) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(target)
 			p.Out.Host = p.In.Host
 			p.SetXForwarded()
 			p.Out.Header.Set(relayedHeader, "1")
+			p.Out.Header.Del(clientHeader)
+			if vouch != nil {
+				p.Out.Header.Set(clientHeader, p.In.RemoteAddr+" "+vouch(p.In.RemoteAddr))
+			}
 		},
 		Transport: transport,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {

@@ -2,9 +2,13 @@ package web_test
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,6 +16,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
+	"transom.dev/reconciler/web/access"
 )
 
 // replicas are a leader that answers by a handler, and its standby.
@@ -63,6 +68,54 @@ func TestAStandbyPassesRequestsOnAsTheyCame(t *testing.T) {
 		got.Method, got.RequestURI, got.Host, body,
 		got.Header.Get("Authorization"), got.Header.Get("Cookie"), got.Header.Get("X-Hub-Signature-256"), got.Header.Get("X-Forwarded-For"),
 	})
+}
+
+// TestTheLeaderKnowsTheClientsOfAStandby, where the replicas can vouch for each other, and believes nobody else.
+func TestTheLeaderKnowsTheClientsOfAStandby(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "access.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("tokens: []\n"), 0o600))
+	vouch := func(secret string) func(string) string {
+		return func(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(secret+text))) }
+	}
+	for name, c := range map[string]struct {
+		leader, standby func(string) string
+		forged          string
+		apart           bool // the leader tells the clients of the standby apart
+	}{
+		"they vouch":              {vouch("ours"), vouch("ours"), "", true},
+		"another key":             {vouch("ours"), vouch("theirs"), "", false},
+		"nobody vouches":          {nil, nil, "", false},
+		"a client forges":         {vouch("ours"), nil, "198.51.100.9:1 00", false},
+		"a client forges nothing": {vouch("ours"), nil, " ", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			guard, err := access.New(access.Options{File: file})
+			require.NoError(t, err)
+			leader := httptest.NewServer(web.Handler(web.Options{
+				Board: status.NewBoard(nil), Access: guard, Vouch: c.leader, Leader: func() web.Leader { return web.Leader{Here: true} },
+			}))
+			t.Cleanup(leader.Close)
+			standby := web.Handler(web.Options{
+				Board: status.NewBoard(nil), Vouch: c.standby, Leader: func() web.Leader { return web.Leader{Name: "first", URL: leader.URL} },
+			})
+			fails := func(client string) int {
+				r := httptest.NewRequest(http.MethodGet, "http://localhost/api/v1/status", http.NoBody)
+				r.RemoteAddr = client
+				r.Header.Set("Authorization", "Bearer wrong")
+				r.Header.Set("Transom-Client", c.forged)
+				w := httptest.NewRecorder()
+				standby.ServeHTTP(w, r)
+				return w.Code
+			}
+			failures := func(client string) (n int) { // until too many
+				for n = 0; fails(client) == http.StatusUnauthorized; n++ {
+				}
+				return n
+			}
+			require.GreaterOrEqual(t, failures("198.51.100.1:1"), 30)
+			require.Equal(t, c.apart, failures("198.51.100.2:1") >= 30)
+		})
+	}
 }
 
 func TestAStandbyPassesStreamsOnAsTheyCome(t *testing.T) {

@@ -54,9 +54,11 @@ var roles = map[string]access.Role{
 	"/api/v1/drift":                                              access.Viewer,
 	"/api/v1/debt":                                               access.Viewer,
 	"/api/v1/decisions":                                          access.Viewer,
+	"/api/v1/activity":                                           access.Viewer,
+	"/api/v1/activity/{commit}":                                  access.Viewer,
 
 	"/api/v1/branches":  access.Developer,
-	"/api/v1/plans":     access.Developer, // of any team: a branch may change all
+	"/api/v1/plans":     access.Developer, // of any team, with the differences of their own
 	"/api/v1/reconcile": access.Developer,
 	hookPath:            access.Anybody, // a call proves itself
 
@@ -65,6 +67,7 @@ var roles = map[string]access.Role{
 	"/{$}":                              access.Viewer,
 	"/fleet":                            access.Viewer,
 	"/requests/{team}/{name}":           access.Viewer,
+	"/requests/{team}/{name}/edit":      access.Viewer, // which tells all but developers of the team that it is for those
 	"/requests/{team}/{name}/pods":      access.Viewer, // which tells all but developers of the team that it shows them nothing
 	"/requests/{team}/{name}/manifests": access.Viewer, // the same
 	"/environments/{name}":              access.Viewer,
@@ -76,6 +79,7 @@ var roles = map[string]access.Role{
 	"/plans":                            access.Viewer, // which tells all but developers that it shows them nothing
 	"/problems":                         access.Viewer,
 	"/activity":                         access.Viewer,
+	"/events":                           access.Viewer,
 }
 
 // mostBody is how long the body of a request may be. A route that takes longer ones bounds them itself, in bodies.

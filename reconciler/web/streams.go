@@ -8,10 +8,10 @@ import (
 	"transom.dev/reconciler/web/access"
 )
 
-// So many streams of events are open at once, in all and to one client. Clients on this machine are bounded in all only: they may be
-// a proxy for many people.
+// So many streams of events are open at once, in all and to one client. Each takes less than 64 KiB, so all of them take 160 MiB at
+// most. Clients on this machine are bounded in all only: they may be a proxy for many people.
 const (
-	mostStreams       = 512
+	mostStreams       = 2560
 	mostClientStreams = 32
 )
 

@@ -49,6 +49,12 @@ type Options struct {
 	// Past lists the latest commits of an environment's state that changed an instance, the newest first. Omitted, the console shows none.
 	Past func(ctx context.Context, q Question) ([]console.Past, error)
 
+	// Edit is the text of a request's file, as the platform's head has it, with other values. Omitted, the console edits nothing.
+	Edit func(ctx context.Context, file string, set []console.Assignment) (string, error)
+
+	// Journal tells who changed which things, from Git. Omitted, the API says that it tells nothing.
+	Journal Journal
+
 	// Runtime shows pods, their logs and Events. Omitted, the API says that none are shown.
 	Runtime Runtime
 
@@ -78,6 +84,10 @@ type Options struct {
 	// LeaderTLS is how the leader is reached over TLS, asked for each connection. Omitted, as any server on the web.
 	LeaderTLS func() *tls.Config
 
+	// Vouch makes a text about another one that only replicas can make, by which the leader believes a standby whose client asks. Omitted,
+	// all clients of a standby are one to the leader, but where Proxies has the standby.
+	Vouch func(text string) string
+
 	// Access says who asks. Omitted, whoever reaches the handler may ask for everything.
 	Access *access.Guard
 
@@ -102,7 +112,7 @@ func Handler(o Options) http.Handler {
 		o.Access, _ = access.New(access.Options{Unknown: access.Operator}) // it fails for a file only
 	}
 	s := newServer(o)
-	h := relaying(o, newRouter(s))
+	h := relaying(o, askedFor(o.Vouch, newRouter(s)))
 	h = http.NewCrossOriginProtection().Handler(h)
 	h = answering(o.Hosts, h)
 	return guarded(access.Behind(o.Proxies, func(path string) bool { return exempt[path] }, h))

@@ -13,7 +13,7 @@ const (
 	RolledBack  Kind = "rolled-back"  // the release that was healthy before came back
 	Problem     Kind = "problem"      // a person must mend a file, a repository or a cluster
 	Recovered   Kind = "recovered"    // one of these ended
-	Drift       Kind = "drift"        // others changed objects, and they are not touched
+	Drift       Kind = "drift"        // others changed objects, which are made as they were again, or not touched where an environment says so
 	ClusterLost Kind = "cluster-lost" // a cluster does not answer
 	ClusterBack Kind = "cluster-back" // it answers again
 )

@@ -123,6 +123,9 @@ func (m *moving) same(other *Case) bool { return m.content == other.content }
 
 // as renders the case with another version of its offering; nil where that does not take it.
 func (c *Case) as(r *render.Renderer, v *platform.Version) []byte {
+	if c.loaded == nil {
+		return nil // it was not run
+	}
 	rendered, problems := r.Show(c.loaded, c.environment, c.key, render.Manner{Version: v, Unsigned: true, Unsealed: true})
 	if slices.ContainsFunc(problems, func(p platform.Problem) bool { return !p.Warning }) {
 		return nil

@@ -20,6 +20,7 @@ type Check struct {
 	Name       string
 	URL        *expression.Template // of an HTTP service that answers JSON {"pass": true, "message": "…"}; nil: Prometheus is asked
 	Prometheus *Prometheus
+	Job        string        // the directory of versions whose Job runs beside the release, such as checks/smoke; empty: a party is asked
 	Every      time.Duration // between two questions
 	For        time.Duration // for how long it has to pass
 	Timeout    time.Duration // of one question
@@ -63,8 +64,11 @@ func (c Comparison) String() string {
 	return c.Operator + " " + strconv.FormatFloat(c.Number, 'g', -1, 64)
 }
 
-// Party is the address of the service that the check asks, without the question.
+// Party is the address of the service that the check asks, without the question; or its Job.
 func (c *Check) Party() string {
+	if c.Job != "" {
+		return "Job " + c.Job
+	}
 	address := ""
 	if c.Prometheus != nil {
 		address = c.Prometheus.URL
@@ -81,10 +85,14 @@ func (c *Check) Party() string {
 type Text struct {
 	URL   string // of the service, or of a Prometheus
 	Query string // to that Prometheus; empty: the service is asked
+	Run   string // of Jobs, as Run.String; empty: none runs
 }
 
-// Fill fills the check in with the variables that it may name.
+// Fill fills the check in with the variables that it may name. A check by Jobs has none: its question is a Run.
 func (c *Check) Fill(vars map[string]any) (q Text, err error) {
+	if c.Job != "" {
+		return Text{}, nil
+	}
 	if p := c.Prometheus; p != nil {
 		q.URL = p.URL
 		q.Query, err = p.Query.Fill(vars, quoteQuery)

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"io/fs"
 	"math"
 	"regexp"
 	"slices"
@@ -23,6 +24,7 @@ type checkSpec struct {
 		Query string `decode:"required"`
 		Is    string `decode:"required"`
 	}
+	Job     string
 	Every   string
 	For     string
 	Timeout string
@@ -35,6 +37,12 @@ const (
 	mostEvery    = time.Hour
 	mostTimeout  = time.Minute
 	defaultEvery = 30 * time.Second
+
+	// A Job takes longer than a question, and costs a pod.
+	leastEveryJob   = 10 * time.Second
+	leastTimeoutJob = 10 * time.Second
+	mostTimeoutJob  = time.Hour
+	defaultJob      = 5 * time.Minute // from one Job to the next, and of each
 
 	// One answer is no reason to take a release back.
 	defaultForOfRollout = time.Minute
@@ -73,6 +81,10 @@ func decodeRolloutChecks(d *document, e *Environment, specs []checkSpec) []*inqu
 	}
 	checks := decodeChecks(d, "spec.rollout.checks", specs, checkScope(true), seen)
 	for i, c := range checks {
+		if c.Job != "" {
+			d.problem(fieldpath.Index("spec.rollout.checks", i)+".job", "value", "a Job runs beside a release that is healthy in the "+
+				"environments before, so it is a check of gates; ask about a rollout by url or prometheus")
+		}
 		c.Patience = e.Rollout.ProgressDeadline
 		if specs[i].For == "" {
 			c.For = defaultForOfRollout
@@ -82,6 +94,9 @@ func decodeRolloutChecks(d *document, e *Environment, specs []checkSpec) []*inqu
 }
 
 func decodeCheck(d *document, field string, s checkSpec, names *expression.Scope) *inquiry.Check {
+	if s.Job != "" {
+		return decodeJobCheck(d, field, s)
+	}
 	c := &inquiry.Check{
 		Name: s.Name, File: d.path,
 		Every:   d.readBounded(field+".every", s.Every, defaultEvery, leastEvery, mostEvery),
@@ -90,7 +105,7 @@ func decodeCheck(d *document, field string, s checkSpec, names *expression.Scope
 	}
 	switch {
 	case s.URL != "" && s.Prometheus != nil, s.URL == "" && s.Prometheus == nil:
-		d.problem(field, "value", "must have exactly one of url and prometheus")
+		d.problem(field, "value", "must have exactly one of url, prometheus and job")
 	case s.URL != "":
 		c.URL = d.compileTemplate(field+".url", s.URL, names)
 		d.checkAddress(field+".url", s.URL, c.URL)
@@ -108,6 +123,25 @@ func decodeCheck(d *document, field string, s checkSpec, names *expression.Scope
 		}
 	}
 	return c
+}
+
+// decodeJobCheck reads a check that is a Job of versions.
+func decodeJobCheck(d *document, field string, s checkSpec) *inquiry.Check {
+	if s.URL != "" || s.Prometheus != nil {
+		d.problem(field, "value", "must have exactly one of url, prometheus and job")
+	}
+	switch {
+	case !localPath(s.Job):
+		d.problem(field+".job", "path", "must be a directory in the directories of versions, such as checks/smoke, not %q", wording.Shorten(s.Job))
+	case s.Job == "tests" || strings.HasPrefix(s.Job, "tests/"):
+		d.problem(field+".job", "path", "is among the tests of versions, which are no part of them; choose another directory, such as checks/smoke")
+	}
+	return &inquiry.Check{
+		Name: s.Name, Job: s.Job, File: d.path,
+		Every:   d.readBounded(field+".every", s.Every, defaultJob, leastEveryJob, mostEvery),
+		For:     d.readDuration(field+".for", s.For, 0),
+		Timeout: d.readBounded(field+".timeout", s.Timeout, defaultJob, leastTimeoutJob, mostTimeoutJob),
+	}
 }
 
 // readBounded reads a duration between two bounds.
@@ -204,6 +238,52 @@ func (e *Environment) CheckNames() (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// checkJobs finds the checks by Jobs that can run nowhere: there is no environment before, or another agent applies it.
+func checkJobs(d *document, e *Environment, all map[string]*Environment) {
+	for i, c := range e.Gates.Checks {
+		field := fieldpath.Index("spec.gates.checks", i) + ".job"
+		if c.Job != "" && len(e.PromotesFrom) == 0 {
+			d.problem(field, "value", "runs beside a release in the environments before this one, and it promotes from none; set spec.promotesFrom, or ask by url or prometheus")
+		}
+		for _, from := range e.PromotesFrom {
+			if up := all[from]; c.Job != "" && up != nil && up.External {
+				d.problem(field, "external", "runs in the environments before this one, and another agent applies %s, so that nothing else is written there; ask by url or prometheus", from)
+			}
+		}
+	}
+}
+
+// idleJobs warns of the checks by Jobs of which no version has the directory.
+func idleJobs(p *Platform) {
+	for _, name := range sortedKeys(p.Environments) {
+		e := p.Environments[name]
+		d := reopen(p.tree.environments[name])
+		d.environment = name
+		for i, c := range e.Gates.Checks {
+			if c.Job != "" && !e.Broken && !haveDirectory(p, c.Job) {
+				d.warn(fieldpath.Index("spec.gates.checks", i)+".job", "no-job", "no version of an offering has a directory %s, so that nothing is asked", wording.Shorten(c.Job))
+			}
+		}
+		p.Problems = append(p.Problems, d.problems...)
+	}
+}
+
+// haveDirectory reports whether a version of a platform has a directory.
+func haveDirectory(p *Platform, dir string) bool {
+	for _, o := range p.Offerings {
+		if slices.ContainsFunc(o.Versions, func(v *Version) bool { return hasDirectory(v, dir) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasDirectory reports whether a version's directory has another.
+func hasDirectory(v *Version, dir string) bool {
+	info, err := fs.Stat(v.Files, dir)
+	return err == nil && info.IsDir()
 }
 
 // unknownChecks warns of the checks that an Override skips and that its environment has not. A check that went skips nobody.

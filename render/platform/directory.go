@@ -76,8 +76,11 @@ func (d *document) checkKustomization(dir string, files []*file) {
 	kind, apiVersion := k.object.Text("kind"), k.object.Text("apiVersion")
 	isComponent := kind == "Component" && apiVersion == "kustomize.config.k8s.io/v1alpha1"
 	if k.object != nil && !isComponent {
-		is := strings.TrimSpace(cmp.Or(kind, "missing") + " of " + cmp.Or(apiVersion, "nothing"))
-		k.problem("kind", "kustomization", "must be a Component of kustomize.config.k8s.io/v1alpha1, not %s", is)
+		message := `must be "apiVersion: kustomize.config.k8s.io/v1alpha1" and "kind: Component"`
+		if isBase := k.object.Has("resources"); isBase {
+			message += "; what is a base already goes as it is into a directory beside this file, which lists that under resources"
+		}
+		k.problem("kind", "kustomization", "%s", message)
 	}
 	for _, p := range k.problems {
 		d.add(p)

@@ -57,6 +57,7 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	l.loadClusters(p)
 	l.loadEnvironments(p)
 	l.loadOfferings(p)
+	idleJobs(p)
 	l.loadPolicies(p)
 	l.loadNotifications(p)
 	l.loadDecisions(p)

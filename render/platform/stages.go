@@ -115,6 +115,7 @@ func (l *Loader) checkEnvironments(p *Platform) {
 				d.problem(field, "cycle", "%s takes its releases from %s: nothing could ever enter either", from, name)
 			}
 		}
+		checkJobs(d, e, p.Environments)
 		if len(d.problems) > 0 {
 			p.Problems = append(p.Problems, d.problems...)
 			p.Environments[name] = e.keepingAll()
@@ -141,8 +142,34 @@ func (l *Loader) assignClusters(p *Platform) {
 			p.Problems = append(p.Problems, d.problems...)
 		}
 	}
+	next.warnOfShared(p)
 	if !next.equal(l.stages) {
 		l.stages = next
+	}
+}
+
+// warnOfShared warns of a cluster that two environments select, as after one's file was copied, where both put the objects of a team into the
+// namespace of its name: what one has there is refused to the other.
+func (s *stages) warnOfShared(p *Platform) {
+	first := map[string]string{} // the environment that selects a cluster, by the cluster's name
+	for _, name := range sortedKeys(p.Environments) {
+		e := p.Environments[name]
+		if e.Broken || e.Namespace.Name != nil {
+			continue
+		}
+		for _, c := range s.clusters[name] {
+			if first[c.Name] == "" {
+				first[c.Name] = name
+				continue
+			}
+			d := reopen(p.tree.environments[name])
+			d.environment = name
+			d.warn("spec.clusters", "shared-cluster", "selects cluster %s, as environment %s does, and both put what a team has into the namespace of its name: a request "+
+				"that is in both is refused in one; select other clusters, or give this one spec.namespace.name, such as %s", c.Name, first[c.Name],
+				`'request.team + "-" + environment.name'`)
+			p.Problems = append(p.Problems, d.problems...)
+			break
+		}
 	}
 }
 

@@ -84,6 +84,9 @@ func unpromoted(p *platform.Platform, environment string, base *render.Base) (d 
 		default:
 			d.Instances = append(d.Instances, i)
 		}
+		if leaves := p.Request(k) == nil && !p.Broken(environment, k); leaves {
+			continue // it needs nothing, not even the offering that perhaps goes with it
+		}
 		for _, problem := range wrong {
 			problem.Environment = environment
 			problems = append(problems, problem)

@@ -91,3 +91,29 @@ func TestAPreviewHasWhatIsTakenNowAndWhatIsPromoted(t *testing.T) {
 		require.Equal(t, promoted, effect.Promoted != nil && len(effect.Promoted.Changes) > 0)
 	}
 }
+
+// TestARequestGoesTogetherWithItsOffering: what an environment runs until the removal has come there needs no offering, and is no Problem of
+// the merge.
+func TestARequestGoesTogetherWithItsOffering(t *testing.T) {
+	files := map[string][]byte{
+		shopFile: request("shop", "  environments: {dev: {}, prod: {}}\n"),
+		"environments/prod.yaml": []byte("apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: prod}\nspec:\n" +
+			"  state: {url: https://git.example.com/state-prod.git}\n  clusters: {matchLabels: {environment: prod}}\n  promotesFrom: [dev]\n"),
+	}
+	repo := &repository{}
+	p := with(t, files)
+	repo.render(t, p, "prod")
+	base, err := render.ReadBase(repo.files)
+	require.NoError(t, err)
+	files[shopFile] = nil
+	for _, v := range p.Offerings["note"].Versions {
+		files[v.Dir+"/version.yaml"], files[v.Dir+"/kustomization.yaml"], files[v.Dir+"/note.yaml"] = nil, nil, nil
+	}
+	files["offerings/note/offering.yaml"] = nil
+	p = with(t, files)
+	require.Nil(t, p.Offerings["note"])
+	effect, err := preview.Of(&repo.renderer, p, "prod", base)
+	require.NoError(t, err)
+	require.Empty(t, effect.Problems())
+	require.NotNil(t, effect.Promoted, "the removal is on its way")
+}

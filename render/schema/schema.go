@@ -105,6 +105,12 @@ func checkSchema(props *apiextensions.JSONSchemaProps) []Mistake {
 func schemaError(err *field.Error) string {
 	text, _, _ := strings.Cut(strings.TrimPrefix(err.Detail, "compilation failed: "), "\n")
 	text = strings.TrimPrefix(text, "ERROR: <input>:")
+	if _, rule, in := strings.Cut(text, " in body "); in { // as of a default that is not as the schema says
+		want, is, _ := strings.Cut(rule, `: "`)
+		if text = want; is != "" {
+			text += ", not " + strings.TrimSuffix(is, `"`)
+		}
+	}
 	switch err.Type {
 	case field.ErrorTypeRequired:
 		return strings.TrimSuffix("is required: "+text, ": ")

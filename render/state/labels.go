@@ -7,6 +7,9 @@ const (
 	LabelEnvironment = "transom.dev/environment"
 	LabelOffering    = "transom.dev/offering"
 	LabelManagedBy   = "app.kubernetes.io/managed-by" // ManagedBy
+
+	// LabelCheck is on the objects of a check by Jobs, instead of LabelManagedBy: they are in no state repository.
+	LabelCheck = "transom.dev/check"
 )
 
 // Annotations of objects in a state repository. But for the digest and drift, authors of offerings write them.

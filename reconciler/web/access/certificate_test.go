@@ -113,3 +113,20 @@ func TestAPeerHasTheSameCertificate(t *testing.T) {
 	require.NoError(t, dial(ours, ours))
 	require.ErrorContains(t, dial(theirs, ours), "certificate signed by unknown authority")
 }
+
+// TestOnlyTheSameKeyVouches: two replicas make the same text of a client, and nobody with another key does.
+func TestOnlyTheSameKeyVouches(t *testing.T) {
+	read := func(dir string) *access.Certificate {
+		c, err := access.ReadCertificate(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+		require.NoError(t, err)
+		return c
+	}
+	ours, theirs := t.TempDir(), t.TempDir()
+	pair(t, ours, 1)
+	pair(t, theirs, 1)
+	word := read(ours).Vouch("198.51.100.1:1")
+	require.NotEmpty(t, word)
+	require.Equal(t, word, read(ours).Vouch("198.51.100.1:1"))
+	require.NotEqual(t, word, read(ours).Vouch("198.51.100.2:1"))
+	require.NotEqual(t, word, read(theirs).Vouch("198.51.100.1:1"))
+}

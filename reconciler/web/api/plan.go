@@ -16,6 +16,7 @@ type Plan struct {
 	Made     time.Time `json:"made,omitzero"`
 	Making   bool      `json:"making,omitempty"` // it is being made: ask again
 	Markdown string    `json:"markdown,omitempty"`
+	DiffsOf  *[]string `json:"diffsOf,omitempty"` // the teams whose differences it has, sorted; absent: all
 }
 
 // State is the state commit of an environment.

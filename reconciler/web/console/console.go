@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/api"
 	"transom.dev/render/platform"
 )
 
@@ -71,6 +72,13 @@ type Options struct {
 	Origin  func(ctx context.Context, environment string, request platform.RequestKey) ([]Rung, error)
 	History func(ctx context.Context, environment string, request platform.RequestKey) ([]Past, error)
 
+	// Activity lists commits of the platform and of states, and Commit finds one of them. Omitted, the pages tell events alone.
+	Activity func(ctx context.Context, q api.ActivityQuery) (api.ActivityPage, error)
+	Commit   func(ctx context.Context, commit string) (api.Activity, error)
+
+	// Edit is the text of a request's file with other values, and all else as it is. Omitted, no page edits.
+	Edit func(ctx context.Context, file string, set []Assignment) (string, error)
+
 	// See looks at the pods of a placement for whoever asks. An error is one page that says why they see none; its method Code, if it
 	// has one, gives the status of the answer. Omitted, no page shows pods.
 	See func(r *http.Request, l Look) (Seen, error)
@@ -126,19 +134,21 @@ func New(o Options) *Console {
 func (c *Console) Routes() map[string]http.Handler {
 	routes := map[string]http.Handler{
 		"/{$}":                              c.page(c.home),
-		"/fleet":                            c.page(c.fleet),
+		"/fleet":                            c.shared(c.fleet),
 		"/requests/{team}/{name}":           c.page(c.request),
+		"/requests/{team}/{name}/edit":      c.page(ofRequests{c}.edit),
 		"/requests/{team}/{name}/pods":      c.page(onClusters{c}.pods),
 		"/requests/{team}/{name}/manifests": c.page(onClusters{c}.manifests),
-		"/environments/{name}":              c.page(c.environment),
-		"/clusters/{name}":                  c.page(c.cluster),
-		"/changes/{commit}":                 c.page(c.change),
+		"/environments/{name}":              c.shared(c.environment),
+		"/clusters/{name}":                  c.shared(c.cluster),
+		"/changes/{commit}":                 c.page(ofCommits{c}.change),
 		"/catalog":                          c.page(c.catalog),
 		"/catalog/{offering}":               c.page(c.offering),
 		"/catalog/{offering}/new":           c.page(c.form),
 		"/plans":                            c.page(ofBranches{c}.plans),
-		"/problems":                         c.page(c.problems),
-		"/activity":                         c.page(c.activity),
+		"/problems":                         c.shared(c.problems),
+		"/activity":                         c.page(ofCommits{c}.activity),
+		"/events":                           c.page(ofCommits{c}.events),
 		"/":                                 c.page(func(*http.Request, *model) (*view, error) { return nil, missing("There is no such page.") }),
 	}
 	for _, name := range Files() {
@@ -230,5 +240,26 @@ func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http
 		}
 		w.WriteHeader(code)
 		_, _ = w.Write(body.Bytes()) // a browser that went away is no concern of ours
+	})
+}
+
+// shared is a page whose content follows from the model and the address alone, and is made once for everybody.
+func (c *Console) shared(show func(r *http.Request, m *model) (*view, error)) http.Handler {
+	return c.page(func(r *http.Request, m *model) (*view, error) {
+		address := r.URL.RequestURI()
+		if v := m.fragments.find(address); v != nil {
+			return v, nil
+		}
+		v, err := show(r, m)
+		if err != nil {
+			return nil, err
+		}
+		var body bytes.Buffer
+		if err := c.pages[v.template].ExecuteTemplate(&body, "main", v.main); err != nil {
+			return nil, err
+		}
+		made := &view{"made", v.title, v.section, template.HTML(body.String())} //nolint:gosec // a template made it
+		m.fragments.keep(address, made, body.Len()+len(address))
+		return made, nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/api"
 	"transom.dev/reconciler/web/console"
 	"transom.dev/render/platform"
 )
@@ -25,9 +27,9 @@ const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)> javascr
 var shop = platform.RequestKey{Team: "store", Name: "shop"}
 
 // offering is a platform with one offering, whose parameters are of all types.
-func offering(t *testing.T) *platform.Platform {
+func offering(t *testing.T, more ...fstest.MapFS) *platform.Platform {
 	t.Helper()
-	p, err := platform.Load(fstest.MapFS{
+	files := fstest.MapFS{
 		"clusters/one.yaml":           {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: one, labels: {environment: dev}}\nspec: {}\n")},
 		"environments/dev.yaml":       {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: dev}\nspec:\n  state: {url: ../state-dev.git}\n  clusters: {matchLabels: {environment: dev}}\n")},
 		"offerings/web/offering.yaml": {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: web}\nspec: {title: Web service, description: '<b>Serves</b> HTTP.', owner: platform, versions: {1.2.0: {removeAfter: 2020-01-31}}}\n")},
@@ -59,7 +61,11 @@ spec:
 `)},
 		"offerings/web/1.2.0/kustomization.yaml": {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [config.yaml]\n")},
 		"offerings/web/1.2.0/config.yaml":        {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n")},
-	})
+	}
+	for _, one := range more {
+		maps.Copy(files, one)
+	}
+	p, err := platform.Load(files)
 	require.NoError(t, err)
 	require.Empty(t, p.Problems)
 	require.NotNil(t, p.Offerings["web"], p.Problems)
@@ -123,20 +129,28 @@ func running() *status.Board {
 func TestNoTextBecomesMarkup(t *testing.T) {
 	b, p := running(), offering(t)
 	b.Loaded("https://github.com/acme/"+hostile, p)
+	origin := func(context.Context, string, platform.RequestKey) ([]console.Rung, error) {
+		return []console.Rung{{Title: "State", Commit: "c", File: hostile, Subject: hostile, Author: hostile}}, nil
+	}
+	history := func(context.Context, string, platform.RequestKey) ([]console.Past, error) {
+		return []console.Past{{Events: []string{hostile}, Author: hostile}}, nil
+	}
+	activity := api.Activity{
+		Commit: strings.Repeat("1", 40), Author: hostile, MergedBy: hostile, Subject: hostile,
+		Touched: []api.Touched{{Kind: "other", Name: hostile, File: hostile, Changes: []string{hostile}}, {Kind: "offering", Name: hostile}, {Kind: "cluster", Name: hostile}},
+	}
 	get := serve(console.Options{
-		Board: b,
-		Origin: func(context.Context, string, platform.RequestKey) ([]console.Rung, error) {
-			return []console.Rung{{Title: "State", Commit: "c", File: hostile, Subject: hostile, Author: hostile}}, nil
+		Board: b, Activity: func(context.Context, api.ActivityQuery) (api.ActivityPage, error) {
+			return api.ActivityPage{Items: []api.Activity{activity}, Next: hostile}, nil
 		},
-		History: func(context.Context, string, platform.RequestKey) ([]console.Past, error) {
-			return []console.Past{{Events: []string{hostile}, Author: hostile}}, nil
-		},
+		Commit: func(context.Context, string) (api.Activity, error) { return activity, nil },
+		Origin: origin, History: history,
 	})
 	q := url.QueryEscape(hostile)
 	for _, path := range []string{
 		"/", "/?team=" + q, "/fleet", "/fleet?q=" + q + "&team=" + q + "&state=" + q, "/requests/store/shop", "/requests/store/shop?environment=" + q, "/environments/dev",
 		"/clusters/one", "/changes/77de09f", "/catalog", "/catalog?q=" + q, "/catalog/web", "/catalog/web/new?team=" + q + "&name=" + q + "&p.image=" + q + "&p.env=" + q,
-		"/problems", "/activity", "/activity?team=" + q, "/nowhere/" + url.PathEscape(hostile), "/requests/store/" + url.PathEscape(hostile),
+		"/problems", "/activity", "/activity?team=" + q + "&kind=" + q, "/changes/" + strings.Repeat("1", 40), "/events?team=" + q, "/nowhere/" + url.PathEscape(hostile), "/requests/store/" + url.PathEscape(hostile),
 	} {
 		_, body := get(t, path)
 		require.Contains(t, body, "</html>", "%s ends before its end", path)

@@ -129,46 +129,6 @@ func (c *Console) cluster(r *http.Request, m *model) (*view, error) {
 	return &view{"cluster", name, "fleet", page}, nil
 }
 
-// A changePage is a platform commit and how far its releases have come.
-type changePage struct {
-	Commit  string
-	Entered []moved // instances whose release it yielded
-	Waiting []moved // instances that would take a release of it next
-	Stages  []stageSum
-}
-
-// A moved is an instance that a commit concerns.
-type moved struct {
-	In      *status.Instance
-	Verdict verdict
-	Link    string
-}
-
-func (c *Console) change(r *http.Request, m *model) (*view, error) {
-	commit := strings.ToLower(r.PathValue("commit"))
-	if len(commit) < 7 {
-		return nil, missing("Name a commit by seven characters or more.")
-	}
-	page := &changePage{Commit: commit}
-	for _, row := range m.rows {
-		for _, in := range row.Instances {
-			link := requestLink(in.Request, in.Environment)
-			if in.Commit != "" && strings.HasPrefix(in.Commit, commit) {
-				page.Commit = in.Commit
-				page.Entered = append(page.Entered, moved{in.Instance, in.Worst(), link})
-			}
-			if c := in.Candidate; c != nil && strings.HasPrefix(c.Commit, commit) {
-				page.Waiting = append(page.Waiting, moved{in.Instance, waitingVerdict(in.Instance), link})
-			}
-		}
-	}
-	known := len(page.Entered)+len(page.Waiting) > 0 || strings.HasPrefix(m.Platform.Commit, commit)
-	if !known {
-		return nil, missing("No release that runs or waits comes from commit " + commit + ". A newer one may have taken its place: \"transom history\" knows.")
-	}
-	return &view{"change", "Platform commit " + short(page.Commit), "activity", page}, nil
-}
-
 // A problemsPage lists every Problem and Warning once, Problems first.
 type problemsPage struct {
 	Problems []platform.Problem
@@ -214,34 +174,4 @@ func (m *model) problems() *problemsPage {
 		see(m.Instances[i].Problems)
 	}
 	return page
-}
-
-// An activityPage is the latest events, the newest first.
-type activityPage struct {
-	Events       []status.Event
-	Team         string
-	Environment  string
-	OnlyTrouble  bool
-	Teams        []string
-	Environments []status.Environment
-}
-
-// mostActivity is how many events the page lists.
-const mostActivity = 200
-
-func (c *Console) activity(r *http.Request, m *model) (*view, error) {
-	q := r.URL.Query()
-	page := &activityPage{Team: q.Get("team"), Environment: q.Get("environment"), OnlyTrouble: q.Get("trouble") != "", Teams: m.teams, Environments: m.Environments}
-	page.Events = latest(c.Board.History(), page.keeps, mostActivity)
-	return &view{"activity", "Activity", "activity", page}, nil
-}
-
-func (p *activityPage) keeps(e status.Event) bool {
-	switch {
-	case p.Team != "" && (e.Request == nil || e.Request.Team != p.Team):
-		return false
-	case p.Environment != "" && p.Environment != e.Environment:
-		return false
-	}
-	return !p.OnlyTrouble || e.Level != ""
 }

@@ -211,6 +211,10 @@ func put(values map[string]any, path []string, value any) {
 	values[path[len(path)-1]] = value
 }
 
+// begin says that something was filled in, and show what the file comes to.
+func (f *formPage) begin()           { f.Begun = true }
+func (f *formPage) show(yaml string) { f.YAML = yaml }
+
 // checkNames finds mistakes in the names that a request has.
 func (f *formPage) checkNames(m *model) {
 	f.Names = map[string]string{}

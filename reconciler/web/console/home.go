@@ -37,6 +37,7 @@ type task struct {
 	Text    string
 	Changes []platform.Difference
 	Command string
+	Next    *status.Instance // whose next release an Approval lets in; nil: it is about something else
 	Since   time.Time
 }
 
@@ -140,6 +141,7 @@ func (t *task) fill(in *status.Instance, g status.Gate) {
 	t.Verdict, t.Text, t.Since = waitingVerdict(in), g.Reason, g.Since
 	if c := in.Candidate; c != nil {
 		t.Changes = c.Changes
+		t.Next = in
 		t.Command = "transom promote " + in.Request.String() + " --environment " + in.Environment
 		if g.Name == gate.Approval && c.Version != "" {
 			t.Text = c.Offering + " " + c.Version + ": " + g.Reason

@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// A model is a Status with the indexes that pages need. It is not changed once it is made.
+// A model is a Status with the indexes that pages need. It is not changed once it is made, but for the fragments that are kept of it.
 type model struct {
 	status.Status
 	rows     []*row
@@ -22,6 +22,8 @@ type model struct {
 	running  map[runAt]int // requests
 	wrong    int           // Problems
 	troubles []string      // of the platform, its environments and clusters, for the head of every page
+
+	fragments fragments // which are made of it
 }
 
 // A row is a request with its instances, in the order of the environments.

@@ -33,6 +33,8 @@ type requestPage struct {
 	Placements []placementView
 	Outputs    []output
 	Commands   []string
+	Commits    bool   // the activity tells of it
+	Edits      bool   // a form changes it
 	Promote    string // the command that opens the gate that waits for a person
 	Failures   []status.Failure
 	Proof      string
@@ -86,6 +88,7 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
 	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
 	page.Pods, page.Manifests = onClusters{c}.showsPods(r, m, in.Instance), onClusters{c}.showsManifests(r, in.Instance)
+	page.Edits = c.Edit != nil && ofRequests{c}.mayEdit(r, key)
 	c.readGit(r.Context(), in, page)
 	return &view{"request", key.String(), "fleet", page}, nil
 }
@@ -238,6 +241,7 @@ func bound(p *platform.Platform, key platform.RequestKey, environment string) []
 
 // readGit fills in the origin and the history of an instance. A repository that does not answer costs a sentence on the page.
 func (c *Console) readGit(ctx context.Context, in *instance, page *requestPage) {
+	page.Commits = c.Activity != nil
 	ctx, cancel := context.WithTimeout(ctx, gitTime)
 	defer cancel()
 	var err error

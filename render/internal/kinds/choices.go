@@ -3,6 +3,7 @@ package kinds
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/robfig/cron/v3"
@@ -41,6 +42,17 @@ var (
 	messagePolicies = []string{"File", "FallbackToLogsOnError"}
 )
 
+// ports are the fields that are numbers of ports, by the type that has them. The schema takes any integer; what zero means differs.
+var ports = map[string][]string{
+	"io.k8s.api.core.v1.ContainerPort":            {"containerPort", "hostPort"},
+	"io.k8s.api.core.v1.ServicePort":              {"port", "targetPort", "nodePort"},
+	"io.k8s.api.core.v1.HTTPGetAction":            {"port"},
+	"io.k8s.api.core.v1.TCPSocketAction":          {"port"},
+	"io.k8s.api.core.v1.GRPCAction":               {"port"},
+	"io.k8s.api.networking.v1.ServiceBackendPort": {"number"},
+	"io.k8s.api.networking.v1.NetworkPolicyPort":  {"port", "endPort"},
+}
+
 // Types with a rule of their own.
 const (
 	cronJobSpec = "io.k8s.api.batch.v1.CronJobSpec"
@@ -66,8 +78,24 @@ func (w *walker) words(n *yaml.Node, of string) {
 		}
 		w.path = w.path[:len(w.path)-1]
 	}
+	w.portNumbers(n, of)
 	if of == jobSpec {
 		w.restarts(n)
+	}
+}
+
+// portNumbers checks the fields of a map that are numbers of ports.
+func (w *walker) portNumbers(n *yaml.Node, of string) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := n.Content[i].Value, n.Content[i+1]
+		if !slices.Contains(ports[of], name) || value.ShortTag() != "!!int" {
+			continue
+		}
+		if port, err := strconv.ParseInt(value.Value, 0, 64); err == nil && (port < 0 || port > 65535) {
+			w.path = append(w.path, Step{Name: name})
+			w.report(value, "value", "%d is no port; ports are from 1 to 65535", port)
+			w.path = w.path[:len(w.path)-1]
+		}
 	}
 }
 

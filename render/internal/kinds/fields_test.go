@@ -97,6 +97,27 @@ spec:
 		"one that runs goes on")
 }
 
+// TestPortsAreThoseThatThereAre: the schema takes any integer, and the API server does not.
+func TestPortsAreThoseThatThereAre(t *testing.T) {
+	require.ElementsMatch(t, []string{
+		`spec.template.spec.containers[0].ports[0].containerPort: 70000 is no port; ports are from 1 to 65535`,
+		`spec.template.spec.containers[0].livenessProbe.httpGet.port: -1 is no port; ports are from 1 to 65535`,
+	}, faults(t, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app}
+spec:
+  selector: {matchLabels: {a: b}}
+  template:
+    metadata: {labels: {a: b}}
+    spec:
+      containers:
+      - {name: app, image: app, ports: [{containerPort: 70000}, {containerPort: 65535, hostPort: 0}], livenessProbe: {httpGet: {port: -1}}}
+`))
+	require.Equal(t, []string{`spec.ports[0].targetPort: 65536 is no port; ports are from 1 to 65535`},
+		faults(t, "{apiVersion: v1, kind: Service, metadata: {name: app}, spec: {ports: [{port: 80, targetPort: 65536}, {port: 81, targetPort: http}]}}"))
+}
+
 // TestWordsAreOfFieldsThatThereAre: a type or field that the schema does not have would be looked at never.
 func TestWordsAreOfFieldsThatThereAre(t *testing.T) {
 	require.Empty(t, kinds.UnknownChoices())

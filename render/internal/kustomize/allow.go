@@ -43,7 +43,6 @@ var refusedFields = map[string]string{
 	"validators":                  "runs plug-ins; write a Policy",
 	"buildMetadata":               "writes about the build into every object; remove it",
 	"imageTags":                   "is deprecated; use images",
-	"vars":                        "is deprecated; \"kustomize edit fix --vars\" makes replacements of them",
 }
 
 // fields checks the keys at the top of a kustomization against the allow-list, exactly: Kustomize itself would take
@@ -52,6 +51,10 @@ func (g *guard) fields(name string, root *yaml.Node) {
 	for i := 0; i < len(root.Content); i += 2 {
 		key := root.Content[i]
 		if slices.Contains(allowedFields, key.Value) {
+			continue
+		}
+		if key.Value == "vars" {
+			g.vars(name, key, root.Content[i+1])
 			continue
 		}
 		if reason, known := refusedFields[key.Value]; known {
@@ -124,4 +127,25 @@ func kindOf(t reflect.Type) string {
 		return "a string"
 	}
 	return "a number"
+}
+
+// vars reports the vars of a kustomization, each with what to write in its place. They are not built: they put text into text, and the name
+// of an object is put there as it is with all prefixes, which no replacement knows.
+func (g *guard) vars(name string, at *yaml.Node, list *yaml.Node) {
+	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
+		g.report(name, at, "vars", "refused-field", "is deprecated; remove it")
+		return
+	}
+	for i, item := range list.Content {
+		var v types.Var
+		text, err := yaml.Marshal(item)
+		if err == nil {
+			err = k8syaml.UnmarshalStrict(text, &v)
+		}
+		if err != nil || v.Name == "" || v.ObjRef.Kind == "" {
+			g.report(name, item, fmt.Sprintf("vars[%d]", i), "refused-field", "is deprecated, and no var that could be read; remove it")
+			continue
+		}
+		g.report(name, item, fmt.Sprintf("vars[%d]", i), "refused-field", "is deprecated; write what has $(%s) by a replacement of %s", v.Name, successorOf(v))
+	}
 }

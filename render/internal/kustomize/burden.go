@@ -4,8 +4,10 @@ import "strings"
 
 // A burden is how much a build of some components comes to that depends on the inputs.
 type burden struct {
-	reads  map[reading]int64 // how often values of the inputs are written into objects
-	merges map[string]int64  // how often patches merge lists of the inputs
+	reads   map[reading]int64 // how often values of the inputs are written into objects
+	rereads map[reading]int64 // how often these, once written, are read and written again with what is around them
+	merges  map[string]int64  // how often patches merge lists of the inputs
+	texts   int64             // bytes that are read and written to change a part of them, without those of the inputs
 }
 
 // estimateBuild counts all that a build of the components comes to, before any of it is done, and fails where that is too much.
@@ -23,12 +25,12 @@ func (s *sources) estimateBuild(components []string) (*burden, error) {
 		}
 	}
 	if message := all.exceeded(); message != "" {
-		return nil, &Failure{Dir: heaviest, Message: message}
+		return nil, counted(heaviest, message)
 	}
 	stages := int64(len(components)) // of an analysis, each of which builds the components of the ones before it again
-	for _, counted := range []string{limitStages.exceeded(times(stages, all.visits)), limitStageNodes.exceeded(times(stages, all.nodes))} {
-		if counted != "" {
-			return nil, &Failure{Dir: heaviest, Message: counted}
+	for _, message := range []string{limitStages.exceeded(times(stages, all.visits)), limitStageNodes.exceeded(times(stages, all.nodes))} {
+		if message != "" {
+			return nil, counted(heaviest, message)
 		}
 	}
 	run, acc := &estimate{sources: s}, &accumulation{}
@@ -39,20 +41,21 @@ func (s *sources) estimateBuild(components []string) (*burden, error) {
 	if run.failure != nil {
 		return nil, run.failure
 	}
-	return &burden{run.reads, run.merges}, nil
+	return &run.burden, nil
 }
 
 // A readingTimes is a reading with its paths taken apart and how often it is made.
 type readingTimes struct {
 	source, over []string
 	times        int64
+	again        int64 // how often it is read and written, once written
 	merges       int64 // by patches, of the list that it may be
 }
 
 // readings are the burden's, in an order of their own.
 func (b *burden) readings() (all []readingTimes) {
 	for r, n := range b.reads {
-		one := readingTimes{source: strings.Split(r.source, fieldSeparator), times: n}
+		one := readingTimes{source: strings.Split(r.source, fieldSeparator), times: n, again: b.rereads[r]}
 		if r.over != "" {
 			one.over = strings.Split(r.over, fieldSeparator)
 		}
@@ -71,23 +74,28 @@ func (s *Skeleton) Outgrown(inputs map[string]any) string {
 		return message
 	}
 	var nodes, bytes, merged int64
+	texts := s.texts
 	for _, r := range s.readings {
 		n, size := measure(valueAt(inputs, r.source))
-		number := r.times
+		number, again := r.times, r.again
 		if list, ok := valueAt(inputs, r.source).([]any); ok {
 			items := int64(len(list))
 			merged = plus(merged, times(r.merges, times(items, items)))
 		}
 		if r.over != nil {
 			fields, _ := measure(valueAt(inputs, r.over))
-			number = times(number, fields)
+			number, again = times(number, fields), times(again, fields)
 		}
+		texts = plus(texts, times(again, size))
 		nodes, bytes = plus(nodes, times(number, n)), plus(bytes, times(number, size))
 	}
 	if message := limitValues.exceeded(bytes); message != "" {
 		return message
 	}
 	if message := limitItems.exceeded(nodes); message != "" {
+		return message
+	}
+	if message := limitTexts.exceeded(texts); message != "" {
 		return message
 	}
 	return limitMerges.exceeded(merged)

@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"maps"
 	"path"
 	"strings"
 
@@ -17,8 +18,7 @@ type estimate struct {
 	looks, walks, copies, replaced, steps int64
 	named                                 []types.FieldSpec // fields that configurations say to have names
 	images                                int64             // how often an image is compared with another
-	reads                                 map[reading]int64 // how often the inputs' values are written
-	merges                                map[string]int64  // how often patches merge lists of the inputs
+	burden
 }
 
 // A reading is a part of the inputs on its way into objects. Over is the part of the inputs that had been written before and
@@ -41,6 +41,8 @@ type item struct {
 	bytes      int64
 	counts     fieldCounts
 	writes     []writing
+	reads      map[reading]int64 // in all writes
+	printed    map[*yaml.Node]bool
 	looked     int64 // nodes that were looked at to find others
 }
 
@@ -54,7 +56,7 @@ type writing struct {
 
 func (e *estimate) fail(dir, message string) {
 	if e.failure == nil && message != "" {
-		e.failure = &Failure{Dir: dir, Message: message}
+		e.failure = counted(dir, message)
 	}
 }
 
@@ -145,6 +147,7 @@ func (e *estimate) change(dir string, k *types.Kustomization, acc *accumulation)
 	e.fail(dir, limitWalks.exceeded(e.walks))
 	e.fail(dir, limitCopies.exceeded(e.copies))
 	e.fail(dir, limitReplaced.exceeded(e.replaced))
+	e.fail(dir, limitTexts.exceeded(e.texts))
 	e.fail(dir, limitNodes.exceeded(acc.nodes))
 	e.fail(dir, limitBytes.exceeded(acc.bytes))
 }
@@ -168,19 +171,25 @@ func (a *accumulation) grow(i *item, nodes, bytes int64) {
 // wrote notes a writing. Of very many, only their sum is remembered.
 func (i *item) wrote(w writing) {
 	const most = 500
+	i.reads = added(i.reads, w.reads, 1)
 	if len(i.writes) < most {
 		i.writes = append(i.writes, w)
 		return
 	}
 	all := &i.writes[most-1]
 	all.route, all.patch, all.bytes = route{}, nil, plus(all.bytes, w.bytes)
-	sum := map[reading]int64{}
-	for _, reads := range []map[reading]int64{all.reads, w.reads} {
-		for r, n := range reads {
-			sum[r] = plus(sum[r], n)
-		}
+	all.reads = added(maps.Clone(all.reads), w.reads, 1)
+}
+
+// added adds readings, each so many times, to others.
+func added(to, reads map[reading]int64, count int64) map[reading]int64 {
+	if to == nil && len(reads) > 0 {
+		to = map[reading]int64{}
 	}
-	all.reads = sum
+	for r, n := range reads {
+		to[r] = plus(to[r], times(n, count))
+	}
+	return to
 }
 
 // named says whether an object may have a name, which is one of before or after it was given a prefix or suffix.

@@ -22,6 +22,9 @@ type filter struct {
 	sure       bool // what matches has exactly the value, now and at all times before
 }
 
+// upTo is the path of the first steps.
+func (p route) upTo(step int) route { return route{p.steps[:step], p.filters} }
+
 // routeOf looks at a path in an object: which elements of its lists a filter means depends on what was written before.
 func (i *item) routeOf(steps []string) route {
 	p := route{steps: steps}

@@ -108,7 +108,8 @@ func (e *estimate) lists(patch *yaml.Node, at []string, i *item) {
 	}
 }
 
-// operations makes a JSON patch. The value that an operation moves may be as large as the object.
+// operations makes a JSON patch, for which the whole object is written as JSON and read again. The value that an operation moves may
+// be as large as the object.
 func (e *estimate) operations(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
 	for _, i := range acc.items {
 		if e.overdone(acc) {
@@ -118,10 +119,13 @@ func (e *estimate) operations(patch *yaml.Node, acc *accumulation, takes func(*i
 			continue
 		}
 		e.walks = plus(e.walks, plus(i.nodes, times(int64(len(patch.Content)), 8)))
-		copied := int64(0)
+		copied, before := int64(0), i.bytes
 		for _, operation := range patch.Content {
 			e.operation(resolved(operation), i, acc, &copied)
 		}
+		e.texts = plus(e.texts, plus(before, i.bytes))
+		e.walks = plus(e.walks, int64(len(i.reads)))
+		e.rereads = added(e.rereads, i.reads, 2)
 	}
 }
 
@@ -164,5 +168,5 @@ func steps(pointer *yaml.Node) []string {
 
 // overdone reports whether what was counted is too much already, so that counting on would be, too.
 func (e *estimate) overdone(acc *accumulation) bool {
-	return e.failure != nil || e.walks > limitWalks.most || acc.nodes > limitNodes.most || acc.bytes > limitBytes.most
+	return e.failure != nil || e.walks > limitWalks.most || e.texts > limitTexts.most || acc.nodes > limitNodes.most || acc.bytes > limitBytes.most
 }

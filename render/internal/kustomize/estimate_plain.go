@@ -3,10 +3,13 @@ package kustomize
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
+
+	"transom.dev/render/internal/pattern"
 )
 
 // plainly makes the changes that are made to all objects alike: names, namespace, labels, annotations and images.
@@ -25,7 +28,11 @@ func (e *estimate) plainly(dir string, k *types.Kustomization, acc *accumulation
 		sweeps++
 	}
 	var image int64
+	written := acc.images()
 	for _, i := range k.Images {
+		patterned := pattern.Steps(i.Name) // a name is a regular expression
+		e.fail(dir, limitPattern.exceeded(patterned))
+		e.steps = plus(e.steps, times(patterned, written))
 		n := int64(len(i.NewName) + len(i.NewTag) + len(i.TagSuffix) + len(i.Digest))
 		e.fail(dir, limitPairs.exceeded(n))
 		sweeps, image = sweeps+1, image+n
@@ -41,6 +48,15 @@ func (e *estimate) plainly(dir string, k *types.Kustomization, acc *accumulation
 		acc.grow(i, 4*int64(len(k.CommonAnnotations)), plus(each, times(image, i.counts.images)))
 	}
 	e.fail(dir, limitImages.exceeded(e.images))
+	e.fail(dir, limitSteps.exceeded(e.steps))
+}
+
+// images bounds the bytes of all images.
+func (a *accumulation) images() (bytes int64) {
+	for _, i := range a.items {
+		bytes = plus(bytes, i.counts.imageBytes)
+	}
+	return bytes
 }
 
 // labels are those of a kustomization and of its transformers, whose annotations count as labels.
@@ -101,7 +117,7 @@ func (e *estimate) labels(dir string, k *types.Kustomization, acc *accumulation)
 			for _, field := range l.FieldSpecs {
 				at = plus(at, i.countAt(field.Path, known))
 			}
-			e.walks = plus(e.walks, times(at, looked))
+			e.walks = plus(e.walks, plus(times(at, looked), times(int64(len(l.FieldSpecs)), int64(len(i.writes)))))
 			acc.grow(i, times(2, times(at, int64(len(l.Pairs)))), times(at, bytes))
 		}
 		if e.fail(dir, limitWalks.exceeded(e.walks)); e.failure != nil {
@@ -122,13 +138,34 @@ func (i *item) countAt(path string, known map[itemPath]int64) int64 {
 			if w.patch != nil {
 				count = plus(count, leaves(w.patch, steps))
 			} else {
-				count = plus(count, w.bytes/2)
+				count = plus(count, w.leaves(steps))
 			}
 		}
 		count = max(count, 1)
 		known[at] = count
 	}
 	return count
+}
+
+// leaves bounds the fields at a path that there are because of a writing, which may have brought lists on the way to them.
+func (w writing) leaves(path []string) int64 {
+	reached := make([]bool, len(path)+1) // how many steps of the path may lead to where the writing is, so far
+	reached[0] = true
+	inside := int64(0)
+	for _, step := range w.steps {
+		if reached[len(path)] {
+			inside = 1 // the writing is in such a field
+		}
+		for n := len(path); n >= 0; n-- {
+			stays := reached[n] && wild(step) // at an item of a list, which the path does not tell
+			goes := n > 0 && reached[n-1] && overlap(path[n-1:n], []string{step})
+			reached[n] = stays || goes
+		}
+	}
+	if slices.Contains(reached, true) {
+		return max(1, w.bytes/2)
+	}
+	return inside
 }
 
 // An itemPath is a path in an item of an object.
@@ -160,12 +197,13 @@ func leaves(n *yaml.Node, steps []string) (count int64) {
 
 // fieldCounts counts the fields of an object that images and labels may be written to.
 type fieldCounts struct {
-	images    int64 // fields named image
-	selectors int64 // fields named matchLabels, and claims of a StatefulSet
+	images     int64 // fields named image
+	imageBytes int64 // of their values
+	selectors  int64 // fields named matchLabels, and claims of a StatefulSet
 }
 
 func (c *fieldCounts) add(o fieldCounts) {
-	c.images, c.selectors = plus(c.images, o.images), plus(c.selectors, o.selectors)
+	c.images, c.selectors, c.imageBytes = plus(c.images, o.images), plus(c.selectors, o.selectors), plus(c.imageBytes, o.imageBytes)
 }
 
 func countFields(n *yaml.Node) (found fieldCounts) {
@@ -178,6 +216,7 @@ func countFields(n *yaml.Node) (found fieldCounts) {
 			switch c.Value {
 			case "image":
 				found.images++
+				found.imageBytes += int64(len(resolved(n.Content[at+1]).Value))
 			case "matchLabels":
 				found.selectors++
 			case "volumeClaimTemplates":

@@ -34,7 +34,11 @@ func (e *estimate) replacement(dir string, r types.Replacement, acc *accumulatio
 				before := i.looked
 				at := i.routeOf(utils.SmarterPathSplitter(path, "."))
 				e.filtering(dir, i, at)
-				e.write(i, acc, at, bytes, reads)
+				value := bytes
+				if e.parts(i, acc, at, target.Options) {
+					value = times(escaped, bytes)
+				}
+				e.write(i, acc, at, value, reads)
 				e.walks = plus(e.walks, plus(i.looked-before, int64(len(i.writes))))
 			}
 		}
@@ -81,11 +85,6 @@ func (e *estimate) write(i *item, acc *accumulation, at route, bytes int64, read
 	written := times(fields, bytes)
 	e.replaced = plus(e.replaced, written)
 	e.walks = plus(e.walks, plus(int64(len(at.steps)), fields))
-	for n := 1; n < len(at.steps); n++ { // inside of text, which is parsed and printed for it
-		if inside := i.nodesAt(i.root, route{at.steps[:n], at.filters}); len(inside) == 1 && len(inside[0].Content) == 0 {
-			e.walks = plus(e.walks, int64(len(inside[0].Value)))
-		}
-	}
 	acc.grow(i, written/2, written)
 	w := writing{route: at, bytes: written}
 	slices.Sort(over)
@@ -108,6 +107,39 @@ func (e *estimate) write(i *item, acc *accumulation, at route, bytes int64, read
 	if written > 0 || len(w.reads) > 0 {
 		i.wrote(w)
 	}
+}
+
+// escaped is how many bytes of a text in a text a byte may become: "<" is \u003c there.
+const escaped = 6
+
+// parts counts the texts that a replacement reads and writes again to change a part of them: those in which its path goes on, which
+// are parsed and printed, and those of which a delimiter divides the parts. It reports whether the path goes on in a text.
+func (e *estimate) parts(i *item, acc *accumulation, at route, options *types.FieldOptions) (inText bool) {
+	for n := 1; n < len(at.steps); n++ {
+		text := at.upTo(n)
+		known, maybe := i.textsAt(text)
+		if !maybe {
+			continue
+		}
+		inText = true
+		for _, t := range known {
+			growth := i.print(t)
+			acc.grow(i, 0, growth)
+			e.texts = plus(e.texts, growth)
+		}
+		e.rewrite(i, text)
+	}
+	if options != nil && options.Delimiter != "" {
+		e.rewrite(i, at)
+	}
+	return inText
+}
+
+// rewrite counts that whatever is at a path of an object is read and written.
+func (e *estimate) rewrite(i *item, at route) {
+	const both = 2
+	e.texts = plus(e.texts, times(both, i.sizeAt(at)))
+	e.rereads = added(e.rereads, i.readsAt(at), both)
 }
 
 // filtering counts the work of comparing elements with the filters of a path: each element's field is printed, and the

@@ -131,7 +131,7 @@ func (g *guard) estimateBuild() {
 		}
 		listed[dir] = true
 		if message := s.expand(path.Join(g.tree.Dir, dir)).exceeded(); message != "" {
-			g.report(l.from.file, nil, "", "too-much", "%s", message)
+			g.report(l.from.file, nil, "", RuleCount, "%s", message)
 		}
 	}
 	if _, err := s.estimateBuild([]string{g.tree.Dir}); err != nil {
@@ -140,7 +140,7 @@ func (g *guard) estimateBuild() {
 		if errors.As(err, &failure) {
 			file = strings.TrimPrefix(failure.File(), g.tree.Dir+"/")
 		}
-		g.report(file, nil, "", "too-much", "%v", err)
+		g.report(file, nil, "", RuleCount, "%v", err)
 	}
 }
 

@@ -41,8 +41,9 @@ var (
 	limitImages   = limit{"too-much-work", 1_000_000, "holds images against images %s times", "leave out images that are the same everywhere, or split the version"}
 	limitCopies   = limit{"too-much-work", 1_000, "copies inside of objects %s times", "write out what the operations copy, or move instead"}
 	limitReplaced = limit{"growth", 16 << 20, "has replacements that copy %s bytes", "let replacements read from the inputs, not from what others wrote"}
+	limitTexts    = limit{"too-much-work", 32 << 20, "has patches and replacements that read and write %s bytes", "write one patch with all operations, or let replacements write to fields instead of into text"}
 	limitPairs    = limit{"too-long", 4 << 10, "has a prefix, suffix, namespace, label or image of %s bytes", "shorten it"}
-	limitAffixes  = limit{"too-many", 100, "has %s different prefixes and suffixes", "name the objects in their own files"}
+	limitAffixes  = limit{"too-many-affixes", 100, "has %s different prefixes and suffixes", "name the objects in their own files"}
 
 	limitValues = limit{"growth", 16 << 20, "writes values of %s bytes into objects", "shorten the values, or write them to fewer places"}
 	limitMerges = limit{"growth", 25_000_000, "has lists that patches merge, holding %s items against each other", "shorten the lists"}

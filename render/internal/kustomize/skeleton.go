@@ -26,6 +26,7 @@ type Skeleton struct {
 
 	targets  []target
 	readings []readingTimes
+	texts    int64 // as the burden's
 }
 
 // An analysis fills a skeleton, with the replacements and patches of one component after the other.
@@ -65,7 +66,7 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := analysis{Skeleton: &Skeleton{readings: burden.readings()}, wrapper: w, affixes: affixes}
+	a := analysis{Skeleton: &Skeleton{readings: burden.readings(), texts: burden.texts}, wrapper: w, affixes: affixes}
 	for i, dir := range w.Components {
 		writes, err := replacementsOf(w.Trees, dir)
 		if err != nil {

@@ -29,6 +29,9 @@ type Tree struct {
 	// Overlay says that the tree is an environment's: it meets instances of every offering.
 	Overlay bool
 
+	// Taken says that the tree is of a version that its environment runs for the instance.
+	Taken bool
+
 	// Printed is how many bytes a chart printed for one instance: a line in the files is no line that a person wrote. Zero: people
 	// wrote them.
 	Printed int

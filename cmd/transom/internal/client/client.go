@@ -46,13 +46,14 @@ type Selection struct {
 
 	Commit  string // of the platform: how far it has come
 	Objects string // of status: unhealthy or none of them; empty: all
+	With    string // of a comparison: the other side, such as live
 }
 
 func (s Selection) query() string {
 	q := url.Values{}
 	for name, value := range map[string]string{
 		"team": s.Team, "request": s.Request, "environment": s.Environment, "cluster": s.Cluster, "commit": s.Commit,
-		"objects": s.Objects,
+		"objects": s.Objects, "with": s.With,
 	} {
 		if value != "" {
 			q.Set(name, value)

@@ -64,6 +64,11 @@ func (c Client) Happenings(ctx context.Context, about Selection) (all []api.Happ
 	return all, c.get(ctx, about.instance("events"), Selection{Cluster: about.Cluster}, &all)
 }
 
+// Compare asks for the differences between the manifests of a placement and something else.
+func (c Client) Compare(ctx context.Context, about Selection, with string) (found api.Comparison, err error) {
+	return found, c.get(ctx, about.instance("diff"), Selection{Cluster: about.Cluster, With: with}, &found)
+}
+
 // instance is the path of something about an instance.
 func (s Selection) instance(about string) string {
 	return "/api/v1/instances/" + url.PathEscape(s.Environment) + "/" + url.PathEscape(s.Team) + "/" + url.PathEscape(s.Request) + "/" + about

@@ -20,6 +20,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/builtin"
+	"transom.dev/render/inquiry"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -72,6 +73,7 @@ func RightsFor(p *platform.Platform) (*Rights, error) {
 			}
 		}
 	}
+	f.checks(p)
 	r.Rules, r.Guessed, r.from = f.rules()
 	r.Rules = append(r.Rules, impersonation(p)...)
 	r.Rules = append(r.Rules, showing(p)...)
@@ -240,6 +242,22 @@ func impersonation(p *platform.Platform) (rules []rbacv1.PolicyRule) {
 	return []rbacv1.PolicyRule{{
 		APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: slices.Sorted(maps.Keys(names)), Verbs: []string{"get", "impersonate"},
 	}}
+}
+
+// checks adds the kinds of checks by Jobs, which run beside what the environments before have.
+func (f *finder) checks(p *platform.Platform) {
+	for name, e := range p.Environments {
+		if !slices.ContainsFunc(e.Gates.Checks, func(c *inquiry.Check) bool { return c.Job != "" }) {
+			continue
+		}
+		for _, up := range p.Graph.Upstream(name) {
+			written := p.Environments[up] != nil && p.Environments[up].Impersonate.ServiceAccount == nil
+			for _, gk := range []schema.GroupKind{{Kind: "ConfigMap"}, {Group: "batch", Kind: "Job"}} {
+				f.kinds[gk] = f.kinds[gk] || written
+				f.from[gk] = cmp.Or(f.from[gk], "a check of environments/"+name)
+			}
+		}
+	}
 }
 
 // showing are the rights to show people the logs and Events of pods, where an environment lets them.

@@ -2,6 +2,8 @@ package installation_test
 
 import (
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -205,6 +207,42 @@ func TestWhereTeamsWriteTheDaemonReadsAndActsAsThem(t *testing.T) {
 		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
 		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"list"}},
 	}, rights.Rules)
+}
+
+// TestTheDaemonMayRunTheJobsOfChecks where the environments before write as the daemon itself, and elsewhere may read them.
+func TestTheDaemonMayRunTheJobsOfChecks(t *testing.T) {
+	const after = `
+-- environments/after.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Environment
+metadata: {name: after}
+spec:
+  state: {url: https://git.example.com/state-after.git, branch: main}
+  clusters: {matchLabels: {environment: after}}
+  promotesFrom: [ENV]
+  gates: {checks: [{name: smoke, job: checks/smoke}]}
+-- clusters/after.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Cluster
+metadata: {name: after, labels: {environment: after}}
+spec: {state: active}
+-- offerings/shop/1.0.0/checks/smoke/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+`
+	verbs := func(archive, before string) (all []string) {
+		rights, err := installation.RightsFor(load(t, strings.ReplaceAll(archive, "ENV", before)))
+		require.NoError(t, err)
+		for _, rule := range rights.Rules {
+			if slices.Equal(rule.APIGroups, []string{"batch"}) && slices.Contains(rule.Resources, "jobs") {
+				all = append(all, rule.Verbs...)
+			}
+		}
+		return all
+	}
+	require.Empty(t, verbs(tenants, "prod"))
+	require.Equal(t, []string{"get", "list", "watch", "create", "patch", "delete"}, verbs(strings.Replace(tenants, "  impersonate: {serviceAccount: '\"deploys-\" + request.team', clusterScoped: operators/deployer}\n", "", 1)+after, "prod"))
+	require.Equal(t, []string{"get", "list", "watch"}, verbs(tenants+after, "prod"))
 }
 
 func TestRightsThatAVersionNeedsBeyondTheKeptOnesAreFound(t *testing.T) {

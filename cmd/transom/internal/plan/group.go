@@ -58,6 +58,7 @@ type changeBlock struct {
 	environment, owner string
 	groups             []*changeGroup
 	identical          []string // the other owners
+	withheld           bool     // the differences are not for those who read
 }
 
 // blocks gathers the changes of each owner.
@@ -89,7 +90,7 @@ func folded(all []*changeBlock) []*changeBlock {
 // fingerprint is the same for blocks in which nothing but the names of team, request and environment differs.
 func (b *changeBlock) fingerprint() string {
 	var all strings.Builder
-	all.WriteString(b.environment)
+	fmt.Fprintf(&all, "%s %t", b.environment, b.withheld)
 	for _, g := range b.groups {
 		if g.Team == "" {
 			all.WriteString(b.owner)

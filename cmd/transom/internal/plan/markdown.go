@@ -19,26 +19,26 @@ const (
 
 // Markdown is the plan as one comment of a pull request: the important lines first, and the differences folded. Differences
 // that do not fit are omitted, and the comment says so. Files is the address below which the files of the plan are shown, to
-// which its Problems lead then; it may be empty.
-func (p *Plan) Markdown(files string) string {
-	head, foot := p.markdownHead(files), p.markdownFoot()
+// which its Problems lead then; it may be empty. Where there are readers, differences are those of their teams alone.
+func (p *Plan) Markdown(files string, readers *Readers) string {
+	head, foot := p.markdownHead(files, readers), p.markdownFoot(readers)
 	body := &folder{room: commentLimit - commentSpare - len(head) - len(foot)}
 	now := p.now()
-	for _, b := range folded(blocks(now.Changes)) {
+	for _, b := range folded(readers.blocks(now.Changes)) {
 		body.add(b, now.share(b.environment), now.of(b.environment).steps())
 	}
 	body.close()
 	if len(p.Promoted.Changes) > 0 {
 		body.text.WriteString("**Once promoted:**\n\n")
 	}
-	for _, b := range folded(blocks(p.Promoted.Changes)) {
+	for _, b := range folded(readers.blocks(p.Promoted.Changes)) {
 		body.add(b, p.Promoted.share(b.environment), p.Promoted.of(b.environment).steps())
 	}
 	body.close()
 	if len(p.Blocked.Changes) > 0 {
 		body.text.WriteString("**Held back:**\n\n")
 	}
-	for _, b := range folded(blocks(p.Blocked.Changes)) {
+	for _, b := range folded(readers.blocks(p.Blocked.Changes)) {
 		body.add(b, p.Blocked.share(b.environment), p.Blocked.of(b.environment).steps())
 	}
 	body.close()
@@ -46,7 +46,7 @@ func (p *Plan) Markdown(files string) string {
 }
 
 // markdownHead has the moves, decisions, waits, cautions, Problems and Warnings.
-func (p *Plan) markdownHead(files string) string {
+func (p *Plan) markdownHead(files string, readers *Readers) string {
 	head := &clipped{limit: commentHead}
 	head.line("### Transom plan: " + p.counts())
 	head.line("")
@@ -74,7 +74,9 @@ func (p *Plan) markdownHead(files string) string {
 	}
 	head.line("")
 	for _, a := range p.Adoptions {
-		head.block(a.lines())
+		if readers.see(a.Team) {
+			head.block(a.lines())
+		}
 	}
 	if len(p.Problems) > 0 {
 		head.line("**Problems**; what they concern keeps what it has:")
@@ -100,11 +102,14 @@ func texts[T fmt.Stringer](all []T) []string {
 }
 
 // markdownFoot has the baseline, the notes and the digests.
-func (p *Plan) markdownFoot() string {
+func (p *Plan) markdownFoot(readers *Readers) string {
 	foot := &clipped{limit: commentHead / 2}
 	foot.line("Compared with " + quote(p.Base) + ".")
 	for _, note := range p.Notes {
 		foot.line("> " + quote(note))
+	}
+	if readers != nil {
+		foot.line("> " + quote(readers.note()))
 	}
 	foot.line("")
 	for _, e := range p.Environments {
@@ -190,7 +195,7 @@ func (f *folder) add(b *changeBlock, share string, steps []string) {
 			open = "</details>\n\n" + open
 		}
 	}
-	full := b.markdown(true)
+	full := b.markdown(!b.withheld)
 	text := full
 	if len(full) > blockLimit || f.text.Len()+len(open)+len(full) > f.room {
 		text = b.markdown(false)

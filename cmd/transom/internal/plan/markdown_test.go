@@ -41,7 +41,7 @@ func TestMarkdownIsOneComment(t *testing.T) {
 	for _, p := range []*plan.Plan{
 		large(1, 1, 0), large(1, 10_000, 0), large(3_000, 1, 0), large(100, 50, 100), large(3_000, 100, 3_000), {Base: "HEAD"},
 	} {
-		text := p.Markdown("")
+		text := p.Markdown("", nil)
 		require.LessOrEqual(t, len(text), 65_536)
 		require.Equal(t, strings.Count(text, "<details>"), strings.Count(text, "</details>"))
 		require.Contains(t, text, "Compared with ")
@@ -49,13 +49,13 @@ func TestMarkdownIsOneComment(t *testing.T) {
 			require.Contains(t, text, e.Digest)
 		}
 	}
-	require.NotContains(t, large(1, 1, 0).Markdown(""), "Cut to fit")
-	require.Contains(t, large(1, 10_000, 0).Markdown(""), "**Cut to fit one comment:** the differences of 2 requests. `transom plan` shows it.")
-	require.Regexp(t, `\*\*Cut to fit one comment:\*\* the differences of \d+ requests, and all about \d+ requests\.`, large(3_000, 100, 3_000).Markdown(""))
+	require.NotContains(t, large(1, 1, 0).Markdown("", nil), "Cut to fit")
+	require.Contains(t, large(1, 10_000, 0).Markdown("", nil), "**Cut to fit one comment:** the differences of 2 requests. `transom plan` shows it.")
+	require.Regexp(t, `\*\*Cut to fit one comment:\*\* the differences of \d+ requests, and all about \d+ requests\.`, large(3_000, 100, 3_000).Markdown("", nil))
 }
 
 func TestMarkdownQuotesWhatPeopleWrote(t *testing.T) {
-	text := large(1, 1, 1).Markdown("")
+	text := large(1, 1, 1).Markdown("", nil)
 	require.Contains(t, text, "````diff\n+text: ``` 0 é\n````\n", "a fence is longer than what it holds")
 	require.Contains(t, text, "````\nrequests/team/0.yaml: warning: ```\n<!-- @everyone\n````\n")
 	require.Contains(t, text, "requests/team/0.yaml: wrong wrong")
@@ -72,7 +72,7 @@ func TestMarkdownQuotesNamesAndReasons(t *testing.T) {
 	p.Changes[0].Environment, p.Changes[0].Team, p.Changes[0].Cluster, p.Changes[0].Name = evil, evil, evil, evil
 	p.Problems = []platform.Problem{{File: "requests/a (b)/@x.yaml", Line: 6, Column: 3, Message: evil}, {Message: evil}}
 	for _, files := range []string{"", "https://github.example/acme/platform/blob/c1"} {
-		text := p.Markdown(files)
+		text := p.Markdown(files, nil)
 		outside := regexp.MustCompile("(?s)(`{3,})(?:diff)?\n.*?\n`{3,}\n").ReplaceAllString(text, "") // of fences, in which nothing means anything
 		outside = regexp.MustCompile("``[^\n]*``").ReplaceAllString(outside, "")
 		for _, active := range []string{"@acme", " #12", " !3", "<img", "[x]", "https://evil", "www.evil", "**b**", "_u_", "~label", " &4"} {
@@ -81,7 +81,7 @@ func TestMarkdownQuotesNamesAndReasons(t *testing.T) {
 		require.NotRegexp(t, `(?m)^/`, outside)
 		require.LessOrEqual(t, len(text), 65_536)
 	}
-	require.Contains(t, p.Markdown("https://github.example/acme/platform/blob/c1"),
+	require.Contains(t, p.Markdown("https://github.example/acme/platform/blob/c1", nil),
 		"- [requests/a (b)/@&#8203;x.yaml:6](https://github.example/acme/platform/blob/c1/requests/a%20%28b%29/@x.yaml#L6):3: ")
 }
 
@@ -123,4 +123,43 @@ func owners(text string) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// TestReadersSeeTheDifferencesOfTheirTeams: of other teams they see the objects, the counts and the dangers, also where the same changes.
+func TestReadersSeeTheDifferencesOfTheirTeams(t *testing.T) {
+	change := func(team string) preview.Change {
+		return preview.Change{
+			Environment: "dev", Cluster: "one", Team: team, Request: "shop", Kind: "Deployment", Namespace: team, Name: "shop-web", Action: preview.Changed,
+			Diff: "-  image: old\n+  image: new-of-" + team + "\n",
+		}
+	}
+	same := func(team string) preview.Change {
+		c := change(team)
+		c.Environment, c.Diff = "prod", "-  image: old\n+  image: of-all\n"
+		return c
+	}
+	p := &plan.Plan{
+		Base: "HEAD", Changes: []preview.Change{change("payments"), change("search"), same("payments"), same("search"), {Environment: "prod", Kind: "Namespace", Name: "x", Action: preview.Changed, Diff: "+of-the-fleet\n"}},
+		Environments: []plan.Environment{{Name: "dev"}, {Name: "prod", Cautions: []preview.Caution{{Danger: preview.Deletion, Team: "search", Request: "shop", Message: "deletes 1 object"}}}},
+		Adoptions:    []plan.Adoption{{Environment: "dev", Cluster: "one", Team: "search", Request: "shop", Digest: "d", Effects: []string{"a field of search"}}},
+	}
+	for _, one := range []struct {
+		readers    *plan.Readers
+		has, hides []string
+	}{
+		{nil, []string{"new-of-payments", "new-of-search", "1 of 2 identical", "of-the-fleet", "a field of search"}, []string{"Differences are"}},
+		{&plan.Readers{Teams: []string{"search"}}, []string{"new-of-search", "of-all", "a field of search", "Differences are those of search"}, []string{"new-of-payments", "of-the-fleet"}},
+		{&plan.Readers{Teams: []string{"payments"}}, []string{"new-of-payments", "of-all", "Differences are those of payments"}, []string{"new-of-search", "of-the-fleet", "a field of search"}},
+		{&plan.Readers{}, []string{"Differences are left out"}, []string{"new-of-", "of-all", "of-the-fleet", "a field of search", "```diff"}},
+	} {
+		text := p.Markdown("", one.readers)
+		for _, want := range append(one.has, "payments/shop", "search/shop", "Deployment", "Namespace", "deletes 1 object") {
+			require.Contains(t, text, want, "%+v", one.readers)
+		}
+		for _, hidden := range one.hides {
+			require.NotContains(t, text, hidden, "%+v", one.readers)
+		}
+	}
+	alone := p.Markdown("", &plan.Readers{Teams: []string{"search"}})
+	require.Equal(t, 1, strings.Count(alone, "image: of-all"), "the same change of a team that is not shown stands for nobody")
 }

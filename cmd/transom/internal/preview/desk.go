@@ -48,6 +48,7 @@ type Desk struct {
 // A Plan is that of merging a branch.
 type Plan struct {
 	Branch, Commit, Head string
+	Readers              *Readers // nil: all differences are shown
 	States               []State
 	Text                 string // as the comment of a pull request; empty: it is being made
 	Made                 time.Time
@@ -89,14 +90,14 @@ func (d *Desk) Branches(ctx context.Context) (map[string]string, error) {
 	return maps.Clone(d.heads), d.unheard
 }
 
-// Plan is the plan of merging a branch at a commit. Where its text is empty, it is being made: ask again.
-func (d *Desk) Plan(ctx context.Context, branch, commit string) (Plan, error) {
+// Plan is the plan of merging a branch at a commit, for readers. Where its text is empty, it is being made: ask again.
+func (d *Desk) Plan(ctx context.Context, branch, commit string, readers *Readers) (Plan, error) {
 	d.prepare()
 	of, err := d.States()
 	if err != nil {
 		return Plan{}, err
 	}
-	asked := Plan{Branch: branch, Commit: commit, Head: d.Head(), States: of}
+	asked := Plan{Branch: branch, Commit: commit, Head: d.Head(), States: of, Readers: readers}
 	o, err := d.take(asked)
 	if err != nil {
 		return asked, err
@@ -116,6 +117,9 @@ func (d *Desk) Plan(ctx context.Context, branch, commit string) (Plan, error) {
 // take returns the outcome of a plan, which begins to wait for its turn if nobody asked for it before.
 func (d *Desk) take(p Plan) (*outcome, error) {
 	key := fmt.Sprintf("%s %s %s", p.Branch, p.Commit, p.Head)
+	if p.Readers != nil {
+		key += fmt.Sprintf(" %q", p.Readers.Teams)
+	}
 	for _, s := range p.States {
 		key += " " + s.Environment + "=" + s.Commit
 	}
@@ -159,7 +163,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case o := <-d.queue:
-			o.Text, o.err = d.Maker.Plan(ctx, o.Branch, o.Commit, o.Head, "", o.States)
+			o.Text, o.err = d.Maker.Plan(ctx, o.Branch, o.Commit, o.Head, "", o.States, o.Readers)
 			if o.err == nil {
 				o.Text = strings.TrimSpace(o.Text) + "\n"
 			}

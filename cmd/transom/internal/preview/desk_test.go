@@ -38,7 +38,7 @@ func desk(t *testing.T, p *platform) *preview.Desk {
 func made(t *testing.T, d *preview.Desk, commit string) (plan preview.Plan) {
 	require.Eventually(t, func() bool {
 		var err error
-		plan, err = d.Plan(t.Context(), "change", commit)
+		plan, err = d.Plan(t.Context(), "change", commit, nil)
 		require.NoError(t, err)
 		return plan.Text != ""
 	}, time.Minute, 10*time.Millisecond)
@@ -63,13 +63,33 @@ func TestPlanIsMadeOncePerCommits(t *testing.T) {
 	content, err := os.ReadFile(runs)
 	require.NoError(t, err)
 	require.Equal(t, "run\nrun\n", string(content))
-	_, err = d.Plan(t.Context(), "change", p.change)
+	_, err = d.Plan(t.Context(), "change", p.change, nil)
 	require.NoError(t, err, "what was made stays")
 	p.change = moved
 	require.Eventually(t, func() bool {
-		_, err := d.Plan(t.Context(), "change", p.head)
+		_, err := d.Plan(t.Context(), "change", p.head, nil)
 		return errors.Is(err, preview.ErrMoved)
 	}, time.Minute, 10*time.Millisecond)
+}
+
+// TestAPlanIsOfItsReaders: the command is told whose differences it may show, and nobody gets the plan of others.
+func TestAPlanIsOfItsReaders(t *testing.T) {
+	p := newPlatform(t, `echo "### Transom plan"; echo "$@"`)
+	d := desk(t, p)
+	text := func(readers *preview.Readers) (text string) {
+		require.Eventually(t, func() bool {
+			plan, err := d.Plan(t.Context(), "change", p.change, readers)
+			require.NoError(t, err)
+			text = plan.Text
+			return text != ""
+		}, time.Minute, 10*time.Millisecond)
+		return text
+	}
+	require.NotContains(t, text(nil), "--diffs-of")
+	require.Contains(t, text(&preview.Readers{Teams: []string{"payments", "search"}}), "--diffs-of=payments,search\n")
+	require.Contains(t, text(&preview.Readers{}), "--diffs-of=\n")
+	require.Contains(t, text(&preview.Readers{Teams: []string{"payments"}}), "--diffs-of=payments\n")
+	require.NotContains(t, text(nil), "--diffs-of")
 }
 
 // TestSoManyPlansWaitAndNoMore: nobody fills the memory by asking, and what is being made is told.
@@ -79,12 +99,12 @@ func TestSoManyPlansWaitAndNoMore(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(context.Canceled) // nobody waits for them
 	for _, branch := range []string{"1", "2", "3", "4", "5", "6", "7", "8"} {
-		_, err := d.Plan(ctx, branch, p.change)
+		_, err := d.Plan(ctx, branch, p.change, nil)
 		require.ErrorIs(t, err, context.Canceled)
 	}
-	_, err := d.Plan(ctx, "9", p.change)
+	_, err := d.Plan(ctx, "9", p.change, nil)
 	require.ErrorIs(t, err, preview.ErrBusy)
-	plan, err := d.Plan(t.Context(), "8", p.change) // it waits already
+	plan, err := d.Plan(t.Context(), "8", p.change, nil) // it waits already
 	require.NoError(t, err)
 	require.Empty(t, plan.Text)
 }

@@ -51,6 +51,9 @@ type State struct {
 	Commit      string
 }
 
+// Readers are people who see the differences of their own teams alone.
+type Readers struct{ Teams []string }
+
 // A Maker makes plans, one at a time.
 type Maker struct {
 	Open   func(dir string) *gitrepo.Remote // the platform repository, with a mirror of its own at dir
@@ -80,8 +83,8 @@ func (m *Maker) open() error {
 }
 
 // Plan makes the plan of merging a commit, at which a branch is, into the platform's head, for environments with these
-// states. Files is the address below which the files of the commit can be seen.
-func (m *Maker) Plan(ctx context.Context, branch, commit, head, files string, of []State) (string, error) {
+// states. Files is the address below which the files of the commit can be seen. Nil readers see all differences.
+func (m *Maker) Plan(ctx context.Context, branch, commit, head, files string, of []State, readers *Readers) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	if err := m.open(); err != nil {
@@ -116,7 +119,7 @@ func (m *Maker) Plan(ctx context.Context, branch, commit, head, files string, of
 	if err := lend(ctx, filepath.Join(dir, stateDir), of); err != nil {
 		return "", err
 	}
-	text, err := m.run(ctx, dir, files)
+	text, err := m.run(ctx, dir, files, readers)
 	return text + note(conflicts), err
 }
 
@@ -138,9 +141,13 @@ func lend(ctx context.Context, dir string, of []State) error {
 }
 
 // run has the command make the plan. A plan with Problems exits with 1, as a failure does, but has a text.
-func (m *Maker) run(ctx context.Context, dir, files string) (string, error) {
+func (m *Maker) run(ctx context.Context, dir, files string, readers *Readers) (string, error) {
 	binary := cmp.Or(m.Binary, executable)
-	cmd := exec.CommandContext(ctx, binary, "plan", "platform", "--state", stateDir, "--output", "markdown", "--files", files)
+	args := []string{"plan", "platform", "--state", stateDir, "--output", "markdown", "--files", files}
+	if readers != nil {
+		args = append(args, "--diffs-of="+strings.Join(readers.Teams, ","))
+	}
+	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = dir
 	cmd.Env = []string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=", "NO_COLOR=1", fmt.Sprintf("GOMEMLIMIT=%d", memory/2)}
 	cmd.WaitDelay = time.Second

@@ -64,7 +64,7 @@ func (p *platform) commit(files map[string]string) string {
 func (p *platform) plan() (string, error) {
 	return p.Plan(p.t.Context(), "change", p.change, p.head, "https://forge.example/blob", []preview.State{
 		{Environment: "dev", Repository: p.state(), Branch: "main", Commit: p.head},
-	})
+	}, nil)
 }
 
 // state is a state repository, which is the platform's, on the disk of the plans.

@@ -271,7 +271,7 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 	for _, drift := range p.Drift {
 		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Drift"), drift.Object, drift.Message)
 	}
-	for _, a := range p.Added {
+	for _, a := range t.added(p) {
 		if a.Agent {
 			fmt.Fprintf(t.W, "%s%s %s: %s %s\n", l.Below, t.Paint.Yellow("~ Agent"), a.Object, a.Told(), t.Paint.Faint(t.since(a.At)+" ago"))
 			continue

@@ -124,3 +124,27 @@ func TestOneCauseIsPrintedOnceAndTheWorstFirst(t *testing.T) {
 	require.Contains(t, out.String(), "dev  redis@0123456 shop:1.2\n")
 	require.Contains(t, out.String(), "dev  size=large\n")
 }
+
+func TestManyObjectsThatSayTheSameTakeOneLine(t *testing.T) {
+	printed := func(all bool) string {
+		var out strings.Builder
+		p := tree.Printer{W: &out, Open: true, All: all, Now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+		placement := status.Placement{Cluster: "one", Stage: status.Committed, Health: state.Unknown, Objects: []status.Object{
+			{Kind: "Job", Name: "first", Health: state.Failed, Message: "BackoffLimitExceeded"},
+		}}
+		for i := range 20 {
+			placement.Added = append(placement.Added, status.Added{
+				Object: fmt.Sprint("ConfigMap payments/c", i), Field: "metadata.labels.name", Manager: "kustomize-controller", Agent: true,
+			})
+			placement.Objects = append(placement.Objects, status.Object{
+				Kind: "ConfigMap", Name: fmt.Sprint("c", i), Health: state.Unknown, Message: "the agent has not applied it yet",
+			})
+		}
+		p.Status(status.Status{Instances: []status.Instance{{Environment: "prod", Placements: []status.Placement{placement}}}}, true)
+		return out.String()
+	}
+	require.Contains(t, printed(false), "ConfigMap c0 and 19 more  ? Unknown: the agent has not applied it yet\n")
+	require.Contains(t, printed(false), "Job first  ✗ Failed: BackoffLimitExceeded\n")
+	require.Contains(t, printed(false), "ConfigMap payments/c0 and 19 more: kustomize-controller set metadata.labels.name as well: ")
+	require.Equal(t, 20, strings.Count(printed(true), "the agent has not applied it yet"))
+}

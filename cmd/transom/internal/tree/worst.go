@@ -201,5 +201,55 @@ func (t *Printer) objects(p status.Placement) (shown []status.Object, fine int) 
 	if !counts || !t.Open {
 		fine = 0
 	}
+	if !t.All {
+		shown = alike(shown)
+	}
 	return shown, fine
+}
+
+// alike has one of many objects that say the same stand for all of them, as where another agent has not applied anything yet.
+func alike(objects []status.Object) (some []status.Object) {
+	type said struct {
+		health  state.Health
+		message string
+	}
+	count := map[said]int{}
+	for _, o := range objects {
+		count[said{o.Health, o.Message}]++
+	}
+	told := map[said]bool{}
+	for _, o := range objects {
+		its := said{o.Health, o.Message}
+		if n := count[its]; o.Message != "" && n > mostFine {
+			if told[its] {
+				continue
+			}
+			told[its] = true
+			o.Name += fmt.Sprintf(" and %d more", n-1)
+		}
+		some = append(some, o)
+	}
+	return some
+}
+
+// added are the fields that others set. Of many objects of which an agent set the same one stands for all.
+func (t *Printer) added(p status.Placement) (some []status.Added) {
+	type said struct{ manager, field string }
+	count := map[said]int{}
+	for _, a := range p.Added {
+		count[said{a.Manager, a.Field}]++
+	}
+	told := map[said]bool{}
+	for _, a := range p.Added {
+		its := said{a.Manager, a.Field}
+		if n := count[its]; a.Agent && !t.All && n > mostFine {
+			if told[its] {
+				continue
+			}
+			told[its] = true
+			a.Object += fmt.Sprintf(" and %d more", n-1)
+		}
+		some = append(some, a)
+	}
+	return some
 }

@@ -126,7 +126,7 @@ func Environments(p *platform.Platform) []string { return slices.Clone(p.Graph.O
 // offering shows in every environment, so two Problems with the same text and position are one.
 func Mistakes(p *platform.Platform, states map[string]*render.State) (problems, warnings []platform.Problem) {
 	var r render.Renderer
-	all := slices.Concat(p.Problems, p.IdlePins(), r.Versions(p))
+	all := slices.Concat(p.Problems, p.IdleDecisions(), r.Versions(p))
 	for _, name := range Environments(p) {
 		if state := states[name]; state != nil {
 			all = append(all, state.Problems...)

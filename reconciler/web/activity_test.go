@@ -1,0 +1,160 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/web"
+	resource "transom.dev/reconciler/web/api"
+	"transom.dev/render/platform"
+)
+
+// journal has commits of the platform and of dev, one of which touches many things.
+type journal struct{}
+
+const (
+	mergeCommit = "1111111111111111111111111111111111111111"
+	stateCommit = "2222222222222222222222222222222222222222"
+)
+
+func (journal) all() []resource.Activity {
+	shop := platform.RequestKey{Team: "store", Name: "shop"}
+	merge := resource.Activity{
+		Commit: mergeCommit, When: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), Author: "Ada", MergedBy: "Bob", Subject: "shop: more replicas",
+		Touched: []resource.Touched{
+			{Kind: "request", Name: "store/shop", Request: &shop, File: "requests/store/shop.yaml", Changes: []string{"changed"}},
+			{Kind: "other", Name: "README.md", File: "README.md", Changes: []string{"added"}},
+		},
+	}
+	state := resource.Activity{Commit: stateCommit, Environment: "dev", When: merge.When.Add(time.Minute), Author: "Ada", Subject: "dev: 9 releases", More: true}
+	for i := range 9 {
+		key := platform.RequestKey{Team: "store", Name: fmt.Sprintf("shop-%d", i)}
+		state.Touched = append(state.Touched, resource.Touched{
+			Kind: "release", Name: key.String(), Request: &key, Environment: "dev", File: "releases/" + key.String() + ".yaml", Changes: []string{"took web 1.1.0"},
+		})
+	}
+	return []resource.Activity{state, merge}
+}
+
+func (j journal) List(_ context.Context, q resource.ActivityQuery) (page resource.ActivityPage, err error) {
+	if q.Team == "broken" {
+		return page, errors.New("the mirror is gone")
+	}
+	for i, one := range j.all() {
+		behind := q.After == "" || (q.After == "0" && i > 0)
+		wrong := (q.Kind == "release" && one.Environment == "") || (q.Repository == "platform" && one.Environment != "")
+		if !behind || wrong {
+			continue
+		}
+		if len(page.Items) == q.Limit {
+			page.Next, page.Back = "0", one.When
+			return page, nil
+		}
+		page.Items = append(page.Items, one)
+	}
+	return page, nil
+}
+
+func (j journal) Find(_ context.Context, commit string) (found resource.Activity, err error) {
+	for _, one := range j.all() {
+		if one.Commit == commit {
+			return one, nil
+		}
+	}
+	return found, fmt.Errorf("commit %s: %w", commit, web.ErrNotFound)
+}
+
+// TestActivityIsListedInPages: filters go to the journal, the next page has an address, and a mistake is told with its remedy.
+func TestActivityIsListedInPages(t *testing.T) {
+	s := serve(t, web.Options{Board: board(), Journal: journal{}})
+	type listing struct {
+		Items []resource.Activity
+		Next  string
+		Back  time.Time
+	}
+	first := getJSON[listing](t, s, "/api/v1/activity?limit=1")
+	require.Len(t, first.Items, 1)
+	require.Equal(t, stateCommit, first.Items[0].Commit)
+	require.NotZero(t, first.Back)
+	second := getJSON[listing](t, s, "/api/v1/activity?limit=1&after="+first.Next)
+	require.Equal(t, mergeCommit, second.Items[0].Commit)
+	require.Empty(t, second.Next)
+	require.Len(t, getJSON[listing](t, s, "/api/v1/activity?kind=release").Items, 1)
+	require.Equal(t, mergeCommit, getJSON[listing](t, s, "/api/v1/activity?repository=platform").Items[0].Commit)
+	require.Equal(t, "Bob", getJSON[resource.Activity](t, s, "/api/v1/activity/"+mergeCommit).MergedBy)
+	for address, want := range map[string]int{
+		"?kind=releases": http.StatusBadRequest, "?after=x": http.StatusBadRequest, "?request=shop": http.StatusBadRequest,
+		"/" + strings.Repeat("3", 40): http.StatusNotFound, "?team=broken": http.StatusBadGateway,
+	} {
+		code, body := get(t, s, "/api/v1/activity"+address)
+		require.Equal(t, want, code, "%s: %s", address, body)
+		require.Contains(t, body, `"remedy"`)
+	}
+	code, body := get(t, serve(t, web.Options{Board: board()}), "/api/v1/activity")
+	require.Equal(t, http.StatusNotFound, code)
+	require.Contains(t, body, "run git log in the repositories")
+}
+
+// TestActivityHasPages: a list with links to what was touched, a page for each commit, and the events beside it.
+func TestActivityHasPages(t *testing.T) {
+	s := serve(t, web.Options{Board: board(), Journal: journal{}})
+	code, body := get(t, s, "/activity")
+	require.Equal(t, http.StatusOK, code)
+	for _, want := range []string{
+		`<b>Ada</b> <span class="quiet">merged by Bob</span>`, `href="/changes/` + mergeCommit + `"`, `href="/requests/store/shop"`,
+		`href="/requests/store/shop-0?environment=dev"`, "5 things more", "and others, which Git has", `href="/events"`,
+	} {
+		require.Contains(t, body, want)
+	}
+	_, body = get(t, s, "/activity?kind=release")
+	require.NotContains(t, body, mergeCommit)
+	_, body = get(t, s, "/activity?repository=platform")
+	require.NotContains(t, body, stateCommit)
+	require.Contains(t, body, `name="repository" value="platform"`)
+	code, body = get(t, s, "/activity?after=x")
+	require.Equal(t, http.StatusBadRequest, code, body)
+
+	_, body = get(t, s, "/changes/"+mergeCommit)
+	require.Contains(t, body, "shop: more replicas")
+	require.Contains(t, body, "Nothing of it waits.")
+	_, body = get(t, s, "/changes/"+stateCommit)
+	require.Contains(t, body, "State commit")
+	require.Contains(t, body, "took web 1.1.0")
+	code, _ = get(t, s, "/changes/"+strings.Repeat("3", 40))
+	require.Equal(t, http.StatusNotFound, code)
+
+	_, body = get(t, serve(t, web.Options{Board: board()}), "/activity")
+	require.Contains(t, body, "since the daemon began", "where Git is not told, events are")
+}
+
+// TestActivityIsFilteredInABrowser: a choice changes the address and the list, without a reload; the rest of a commit is unfolded.
+func TestActivityIsFilteredInABrowser(t *testing.T) {
+	eventually := open(t, served(t, busy(t))+"/activity")
+	eventually(`document.querySelectorAll("#events > li").length`, "2")
+	eventually(`((e) => { e.open = true; return [...e.querySelectorAll("li")].filter((li) => li.checkVisibility()).length; })(document.querySelector("#events details"))`, "5")
+	eventually(`((e) => { window.kept = true; if (e.value !== "release") { e.value = "release"; e.dispatchEvent(new Event("input", { bubbles: true })); } return location.search; })(document.querySelector("#a-kind"))`, "?kind=release")
+	eventually(`document.querySelectorAll("#events > li").length`, "1")
+	eventually(`document.querySelector("#events details").open`, "true")
+	eventually(`window.kept`, "true")
+	eventually(`(document.querySelector("#events a[href^='/changes/']")?.click(), location.pathname)`, "/changes/"+stateCommit)
+	eventually(`document.querySelectorAll("#of li").length`, "9")
+}
+
+// TestARequestIsEditedInABrowser: while a value is typed, the file and the command follow, and the field keeps what is typed.
+func TestARequestIsEditedInABrowser(t *testing.T) {
+	eventually := open(t, served(t, busy(t))+"/requests/store/shop")
+	eventually(`(document.querySelector("#edit")?.click(), location.pathname)`, "/requests/store/shop/edit")
+	eventually(`document.querySelector("[id='f-image']").value`, "a")
+	eventually(`((e) => { if (e.value !== "shop:2") { e.focus(); e.value = "shop:2"; e.dispatchEvent(new Event("input", { bubbles: true })); } return location.search; })(document.querySelector("[id='f-image']"))`, "?p.image=shop%3A2")
+	eventually(`document.querySelector("#command")?.textContent.split("\n")[0]`, "transom set store/shop parameters.image=shop:2")
+	eventually(`document.querySelector("#changes").textContent`, "parameters.image: a → shop:2")
+	eventually(`document.querySelector("#yaml").textContent.startsWith("# kept")`, "true")
+	eventually(`document.activeElement.id`, "f-image")
+}
