@@ -64,10 +64,10 @@ promtool:
 # Coverage guides the fuzzer in our code and in the parser of YAML. Counters in all that they import make an execution several times slower.
 COUNTED := -gcflags=all=-d=libfuzzer=0 -gcflags=transom.dev/...=-d=libfuzzer -gcflags=go.yaml.in/...=-d=libfuzzer
 
-soak: build ## Fuzz every target for SOAK (10m each), what is found is kept in testdata/fuzz; then check and measure large merges
+soak: build ## Fuzz every target for SOAK (10m each), what is found is kept in testdata/fuzz; then measure large merges and many clusters
 	@grep -roH --include='*_test.go' '^func Fuzz[A-Za-z]*' . | sed 's|/[^/]*:func | |' | \
 	  while read -r dir target; do echo "== $$target" && go test $(COUNTED) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(SOAK),10m) -fuzzminimizetime 10x $$dir || exit 1; done
-	go test -run '^$$' -bench 'PushToLiveBesideCrowds|CheckOfCrowds' -benchtime 1x -timeout 60m ./e2e
+	go test -run '^$$' -bench 'PushToLiveBesideCrowds|CheckOfCrowds|ManyClusters' -benchtime 1x -timeout 120m ./e2e
 
 sops: ## Prove with the real SOPS that sealed files are its own, both ways (the first time compiles the SDKs of five clouds: minutes)
 	cd e2e/sops && go mod tidy -diff && go test -count=1 ./...

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -46,6 +47,8 @@ type world struct {
 
 	etcdURL   string // where the sandbox's etcd is; "" until it is asked for
 	meanwhile func() // if set: called again and again while the test waits for something
+
+	patience time.Duration // how long to wait for anything; 0: deadline
 }
 
 // newWorld starts a fleet and makes the bare repositories platform.git and state-<environment>.git, with the platform
@@ -97,8 +100,14 @@ func binaries(t testing.TB) string {
 func startSandbox(t testing.TB, bin string, clusters []string, flags ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	args := append([]string{"up", "--dir", dir, "--clusters", strings.Join(clusters, ",")}, flags...)
-	cmd := exec.Command(filepath.Join(bin, "sandbox"), args...)
+	runSandbox(t, bin, dir, append([]string{"up", "--clusters", strings.Join(clusters, ",")}, flags...)...)
+	return dir
+}
+
+// runSandbox runs the sandbox in a directory until the test ends. It returns once that is ready.
+func runSandbox(t testing.TB, bin, dir string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(bin, "sandbox"), append(args, "--dir", dir)...)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	cmd.Stderr = os.Stderr
@@ -127,7 +136,6 @@ func startSandbox(t testing.TB, bin string, clusters []string, flags ...string) 
 	case <-time.After(deadline):
 		require.FailNow(t, "the sandbox did not become ready")
 	}
-	return dir
 }
 
 func (w *world) clone() string { return filepath.Join(w.dir, "platform") }
@@ -235,7 +243,7 @@ func (w *world) stop() {
 // eventually waits until check returns nil.
 func (w *world) eventually(what string, check func() error) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
+	ctx, cancel := context.WithTimeout(w.t.Context(), cmp.Or(w.patience, deadline))
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -16,21 +16,39 @@ type checker interface {
 	SweepChecks(ctx context.Context, in apply.Instance) error
 }
 
+// ErrMovedOn says that a placement is not at the revision any more beside which a Job was to run.
+var ErrMovedOn = errors.New("does not run this revision any more")
+
 // RunCheck runs the Job of a check beside a placement to its end, and has it deleted then. It runs only where the placement is at
-// exactly that revision (state.Placement.Observed). An error says that there is no result.
+// exactly that revision (state.Placement.Observed), and has a result only where it is so at the end still. An error says that there is none.
 func (f *Fleet) RunCheck(ctx context.Context, p Placement, revision string, of apply.CheckJob) (result apply.CheckResult, err error) {
 	err = f.check(ctx, p, func(ctx context.Context, c checker, as *assignment) error {
-		in, err := as.instance(p.owner())
-		switch {
-		case err != nil:
+		in, err := at(p, revision, as)
+		if err != nil {
 			return err
-		case in.Absent, state.ObservedAs(in.Revision, in.Anew) != revision:
-			return fmt.Errorf("%s does not have this revision of %s/%s any more", p.Cluster, p.Team, p.Request)
 		}
 		result, err = c.RunCheck(ctx, in, of)
 		return err
 	})
-	return result, err
+	if err == nil {
+		err = f.check(ctx, p, func(_ context.Context, _ checker, as *assignment) error {
+			_, err := at(p, revision, as)
+			return err
+		})
+	}
+	if err != nil {
+		return apply.CheckResult{}, err
+	}
+	return result, nil
+}
+
+// at is the instance of a placement, if that is at a revision.
+func at(p Placement, revision string, as *assignment) (apply.Instance, error) {
+	in, err := as.instance(p.owner())
+	if err == nil && (in.Absent || state.ObservedAs(in.Revision, in.Anew) != revision) {
+		err = fmt.Errorf("%s %w", p.Cluster, ErrMovedOn)
+	}
+	return in, err
 }
 
 // SweepChecks deletes the Jobs of checks that a daemon before this one left beside the instances of an environment on a cluster.

@@ -40,6 +40,8 @@ type fakeCluster struct {
 	tries    []apply.Owner                    // in the order they began
 	try      func(apply.Instance, *apply.Refusal) bool
 
+	meanwhile func() // while the Job of a check runs
+
 	recorded []string // instance and reason of Kubernetes Events
 	refuses  error    // the answer to one
 

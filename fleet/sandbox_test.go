@@ -14,35 +14,63 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sandbox is one real API server, started by the first test that asks for it.
-var sandbox struct {
+// A sandbox is API servers in a process of their own, started by the first test that asks for them.
+type sandbox struct {
+	args []string // of bin/sandbox, without the directory
+
 	once sync.Once
 	dir  string
 	up   *exec.Cmd
 	err  error
 }
 
+// The one real API server, and the one that keeps its objects in memory.
+var (
+	realServer   = &sandbox{args: []string{"up", "--clusters", "a", "--api-only"}}
+	memoryServer = &sandbox{args: []string{"fake", "--clusters", "1"}}
+)
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if sandbox.up != nil && sandbox.up.Process != nil {
-		_ = sandbox.up.Process.Signal(syscall.SIGTERM)
-		_ = sandbox.up.Wait()
-	}
-	if sandbox.dir != "" {
-		_ = os.RemoveAll(sandbox.dir)
-	}
+	realServer.end()
+	memoryServer.end()
 	os.Exit(code)
 }
 
-// kubeconfigs returns the directory of the sandbox's kubeconfigs; its cluster is called a.
-func kubeconfigs(t testing.TB) string {
-	t.Helper()
-	sandbox.once.Do(func() { sandbox.err = startSandbox() })
-	require.NoError(t, sandbox.err)
-	return filepath.Join(sandbox.dir, "kubeconfigs")
+func (s *sandbox) end() {
+	if s.up != nil && s.up.Process != nil {
+		_ = s.up.Process.Signal(syscall.SIGTERM)
+		_ = s.up.Wait()
+	}
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
 }
 
-func startSandbox() (err error) {
+// kubeconfigs returns the directory of the real server's kubeconfigs; its cluster is called a.
+func kubeconfigs(t testing.TB) string {
+	t.Helper()
+	return realServer.kubeconfigs(t)
+}
+
+func (s *sandbox) kubeconfigs(t testing.TB) string {
+	t.Helper()
+	s.once.Do(func() { s.err = s.start() })
+	require.NoError(t, s.err)
+	return filepath.Join(s.dir, "kubeconfigs")
+}
+
+// fakeKubeconfigs is kubeconfigs of the server that keeps its objects in memory.
+func fakeKubeconfigs(t testing.TB) string {
+	t.Helper()
+	config, err := os.ReadFile(filepath.Join(memoryServer.kubeconfigs(t), "edge-0000.kubeconfig"))
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.kubeconfig"), config, 0o600))
+	return dir
+}
+
+func (s *sandbox) start() (err error) {
 	binary, err := filepath.Abs("../bin/sandbox")
 	if err != nil {
 		return err
@@ -50,16 +78,16 @@ func startSandbox() (err error) {
 	if _, err := os.Stat(binary); err != nil {
 		return fmt.Errorf("%w: these tests need a real API server; run \"make build\"", err)
 	}
-	if sandbox.dir, err = os.MkdirTemp("", "transom-"); err != nil {
+	if s.dir, err = os.MkdirTemp("", "transom-"); err != nil {
 		return err
 	}
-	sandbox.up = exec.Command(binary, "up", "--dir", sandbox.dir, "--clusters", "a", "--api-only")
-	sandbox.up.Stderr = os.Stderr
-	out, err := sandbox.up.StdoutPipe()
+	s.up = exec.Command(binary, append(s.args, "--dir", s.dir)...)
+	s.up.Stderr = os.Stderr
+	out, err := s.up.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	if err := sandbox.up.Start(); err != nil {
+	if err := s.up.Start(); err != nil {
 		return err
 	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
@@ -67,5 +95,5 @@ func startSandbox() (err error) {
 			return nil
 		}
 	}
-	return fmt.Errorf("sandbox ended before it was ready: %w", sandbox.up.Wait())
+	return fmt.Errorf("sandbox ended before it was ready: %w", s.up.Wait())
 }

@@ -33,13 +33,17 @@ type site interface {
 	occupy(o apply.Owner, more ...string) // somebody makes an object of its name, in a namespace that is there, with more fields
 }
 
-// The suite checks the fake cluster against the behaviour of a real API server and apply.
+// The suite checks the fake cluster against the behaviour of a real API server and apply, and the API servers of tests of scale, which
+// keep their objects in memory.
 func TestFakeAndRealClusterBehaveAlike(t *testing.T) {
 	t.Run("fake", func(t *testing.T) {
 		suite(t, func(*testing.T) site { return fakeSite{newFakeCluster("uid-fake")} })
 	})
 	t.Run("real", func(t *testing.T) {
 		suite(t, func(t *testing.T) site { return realSite{t: t, dir: kubeconfigs(t)} })
+	})
+	t.Run("in memory", func(t *testing.T) {
+		suite(t, func(t *testing.T) site { return realSite{t: t, dir: fakeKubeconfigs(t)} })
 	})
 }
 

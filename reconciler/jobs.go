@@ -34,8 +34,9 @@ type JobRunner interface {
 // Bounds of checks by Jobs.
 const (
 	placementsAtOnce = 16              // of one run
-	sweepAgain       = 5 * time.Second // after a sweep of leftovers that failed
+	sweepLook        = 5 * time.Second // from one look for clusters to sweep to the next
 	sweepEvery       = time.Hour
+	sweepRests       = time.Minute // how long a cluster is left alone that could not be swept
 )
 
 // jobs run the Jobs of checks beside what environments run.
@@ -65,8 +66,12 @@ func (j *jobs) ask(ctx context.Context, of *inquiry.Check, q inquiry.Text) check
 		})
 	}
 	_ = group.Wait() // no answer is an error
-	for _, verdict := range []promotion.Verdict{promotion.Fails, ""} {
-		if n := slices.IndexFunc(answers, func(a check.Answer) bool { return a.Verdict == verdict }); n >= 0 {
+	for _, worse := range []func(check.Answer) bool{
+		func(a check.Answer) bool { return a.Verdict == promotion.Fails },
+		func(a check.Answer) bool { return a.Gone },
+		func(a check.Answer) bool { return a.Verdict == "" },
+	} {
+		if n := slices.IndexFunc(answers, worse); n >= 0 {
 			return answers[n]
 		}
 	}
@@ -81,17 +86,22 @@ func (j *jobs) ask(ctx context.Context, of *inquiry.Check, q inquiry.Text) check
 func (j *jobs) askAt(ctx context.Context, of *inquiry.Check, run inquiry.Run, at inquiry.Placement) check.Answer {
 	e, manifest, err := j.render(of, run, at)
 	if err != nil {
-		return check.Answer{Message: "on " + at.Cluster + ": " + wording.Clean(err.Error())}
+		return noAnswer(at, err)
 	}
 	p := fleet.Placement{Environment: at.Environment, Cluster: at.Cluster, Team: run.Team, Request: run.Request}
 	result, err := j.runner.RunCheck(ctx, p, at.Revision, apply.CheckJob{Manifest: manifest, Deadline: of.Timeout, Log: e.Logs})
 	switch {
 	case err != nil:
-		return check.Answer{Message: "on " + at.Cluster + ": " + wording.Clean(err.Error())}
+		return noAnswer(at, err)
 	case !result.Passed:
 		return check.Answer{Verdict: promotion.Fails, Message: "on " + at.Cluster + ": " + wording.Clean(result.Message)}
 	}
 	return check.Answer{Verdict: promotion.Passes}
+}
+
+// noAnswer says why there is no answer of a placement.
+func noAnswer(at inquiry.Placement, err error) check.Answer {
+	return check.Answer{Message: "on " + at.Cluster + ": " + wording.Clean(err.Error()), Gone: errors.Is(err, fleet.ErrMovedOn)}
 }
 
 // render renders the Job beside a placement, of the release that its environment's records have at that revision.
@@ -103,7 +113,7 @@ func (j *jobs) render(of *inquiry.Check, run inquiry.Run, at inquiry.Placement) 
 	case p == nil || p.Environments[at.Environment] == nil:
 		return nil, nil, fmt.Errorf("there is no environment %s", at.Environment)
 	case record == nil || record.Absent || record.Clusters[at.Cluster].Observed() != at.Revision:
-		return nil, nil, fmt.Errorf("%s does not run this revision any more", at.Environment)
+		return nil, nil, fmt.Errorf("%s %w", at.Environment, fleet.ErrMovedOn)
 	}
 	instances, records, err := recordedWith(p, at.Environment, k, all)
 	if err != nil {
@@ -153,7 +163,7 @@ func prefixOf(run inquiry.Run, at inquiry.Placement) string {
 // sweep deletes the Jobs that a daemon before this one left, until ctx is done.
 func (j *jobs) sweep(ctx context.Context) {
 	swept := map[sweptCluster]time.Time{}
-	timer := time.NewTicker(sweepAgain)
+	timer := time.NewTicker(sweepLook)
 	defer timer.Stop()
 	for {
 		select {
@@ -168,7 +178,7 @@ func (j *jobs) sweep(ctx context.Context) {
 // A sweptCluster is the part of a cluster that one environment writes to.
 type sweptCluster struct{ environment, cluster string }
 
-// sweepDue sweeps the clusters that were not swept for an hour. One that cannot be swept now is tried again; in the end the clusters
+// sweepDue sweeps the clusters that were not swept for an hour. One that cannot be swept now is tried again in a minute; in the end the clusters
 // delete by themselves what is left.
 func (j *jobs) sweepDue(ctx context.Context, swept map[sweptCluster]time.Time) {
 	p := j.platform()
@@ -181,8 +191,9 @@ func (j *jobs) sweepDue(ctx context.Context, swept map[sweptCluster]time.Time) {
 			if time.Since(swept[at]) < sweepEvery {
 				continue
 			}
-			if err := j.runner.SweepChecks(ctx, environment, cluster); err == nil {
-				swept[at] = time.Now()
+			swept[at] = time.Now()
+			if err := j.runner.SweepChecks(ctx, environment, cluster); err != nil {
+				swept[at] = swept[at].Add(sweepRests - sweepEvery)
 			}
 		}
 	}

@@ -29,6 +29,11 @@ type CheckJob struct {
 func (r *Renderer) CheckJob(p *platform.Platform, environment string, instances []*platform.Instance,
 	records map[platform.RequestKey]*state.Release, k platform.RequestKey, cluster string, job CheckJob,
 ) (manifest []byte, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("rendering it came upon a fault of Transom, which is worth a report: %v, at %s", fault, faultyLine())
+		}
+	}()
 	s, err := newSnapshot(p, environment, &Base{Releases: records}, Direction{Instances: instances})
 	if err != nil {
 		return nil, err

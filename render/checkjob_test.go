@@ -130,7 +130,7 @@ func TestTheJobOfACheckIsGuarded(t *testing.T) {
 		"expiring":      {map[string]string{smokeDir + "job.yaml": strings.Replace(smokeJob, "backoffLimit: 0", "ttlSecondsAfterFinished: 5", 1)}, smokeDir + `job.yaml:5:3: spec.ttlSecondsAfterFinished: Job smoke: the cluster removes the Job once it is done, and it would be made again and run again, without end; remove the field`},
 		"namespace":     {map[string]string{smokeDir + "job.yaml": strings.Replace(smokeJob, "name: smoke}", "name: smoke, namespace: kube-system}", 1)}, smokeDir + `job.yaml:1: metadata.namespace: Job smoke is put into namespace "kube-system"; remove it, because every instance gets its team's namespace`},
 		"misspelt":      {map[string]string{smokeDir + "job.yaml": strings.Replace(smokeJob, "backoffLimit: 0", "backofLimit: 0", 1)}, smokeDir + `job.yaml:5:3: spec.backofLimit: Job smoke: unknown field; did you mean "backoffLimit"?`},
-		"no name":       {map[string]string{smokeDir + "job.yaml": strings.Replace(smokeJob, "{name: smoke}", "{labels: {a: b}}", 1)}, smokeDir + `kustomization.yaml: job.yaml: missing metadata.name in object {{batch/v1 Job} {{ } map[a:b] map[]}}`},
+		"no name":       {map[string]string{smokeDir + "job.yaml": strings.Replace(smokeJob, "{name: smoke}", "{labels: {a: b}}", 1)}, smokeDir + `kustomization.yaml: job.yaml: a Job has no metadata.name`},
 		"long name":     {map[string]string{smokeDir + "job.yaml": strings.Replace(smokeJob, "{name: smoke}", "{name: "+strings.Repeat("x", 60)+"}", 1)}, "requests/payments/shop.yaml: renders the Job shop-0a1b-" + strings.Repeat("x", 60) + ", whose name is 70 characters long and may have 63; shorten the request's name"},
 		"restarts":      {map[string]string{smokeDir + "job.yaml": strings.Replace(smokeJob, "restartPolicy: Never", "restartPolicy: Always", 1)}, smokeDir + `job.yaml:8:22: spec.template.spec.restartPolicy: Job smoke: Always is refused of a Job, which ends; write Never or OnFailure`},
 		"policy":        {map[string]string{policyFile: brief}, "requests/payments/shop.yaml: policy brief denies the ConfigMap payments/shop-0a1b-script: be brief"},
@@ -148,4 +148,14 @@ func TestTheJobOfACheckIsGuarded(t *testing.T) {
 	}
 	_, err := checkJob(t, with(t, smoke()), "checks/other")
 	require.ErrorContains(t, err, "checks/other")
+}
+
+// TestAFaultThatACheckBringsToLightIsAnError, and ends nothing else.
+func TestAFaultThatACheckBringsToLightIsAnError(t *testing.T) {
+	p := with(t, smoke())
+	for _, v := range p.Offerings["note"].Versions {
+		v.Files = trap{}
+	}
+	_, err := checkJob(t, p, "checks/smoke")
+	require.ErrorContains(t, err, "rendering it came upon a fault of Transom, which is worth a report: the trap is sprung, at transom.dev/render_test.trap.Open")
 }

@@ -36,8 +36,8 @@ const (
 	auditPolicyFile    = "audit-policy.yaml"
 )
 
-// newCredentials writes a cluster's keys and tokens into dir.
-func newCredentials(dir, cluster string) (*credentials, error) {
+// newCredentials writes a cluster's keys and tokens into dir. Without addresses its server has the loopback address.
+func newCredentials(dir, cluster string, addresses ...net.IP) (*credentials, error) {
 	serving, servingPEM, err := newKey()
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func newCredentials(dir, cluster string) (*credentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := selfSign(serving, cluster)
+	certificate, err := selfSign(serving, cluster, addresses)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +71,11 @@ func newKey() (*ecdsa.PrivateKey, []byte, error) {
 	return key, encoded, nil
 }
 
-// selfSign makes a certificate for a server on the loopback address that is its own authority.
-func selfSign(key *ecdsa.PrivateKey, cluster string) ([]byte, error) {
+// selfSign makes a certificate for a server on the loopback address, or on others, that is its own authority.
+func selfSign(key *ecdsa.PrivateKey, cluster string, addresses []net.IP) ([]byte, error) {
+	if len(addresses) == 0 {
+		addresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(time.Now().UnixNano()),
 		Subject:               pkix.Name{CommonName: cluster},
@@ -82,7 +85,7 @@ func selfSign(key *ecdsa.PrivateKey, cluster string) ([]byte, error) {
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 		IsCA:                  true,
-		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IPAddresses:           addresses,
 		DNSNames:              []string{"localhost"},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

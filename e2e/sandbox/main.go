@@ -52,7 +52,7 @@ Everything lives in one directory, --dir D:
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(upCommand(), stopCommand(), startCommand(), statusCommand())
+	root.AddCommand(upCommand(), fakeCommand(), copyCommand(), stopCommand(), startCommand(), statusCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

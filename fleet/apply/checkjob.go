@@ -3,6 +3,8 @@ package apply
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -28,6 +30,7 @@ const (
 	checkStays  = 10 * time.Minute // how long a Job that ended stays, if nobody is there to delete it
 	mostSwept   = 500              // Jobs of an environment that one sweep deletes at most
 	accountMark = "transom.dev/check-account"
+	digestMark  = "transom.dev/check-digest" // of the manifest
 )
 
 var (
@@ -67,7 +70,7 @@ type checkRun struct {
 }
 
 // RunCheck runs the Job of a check to its end, and has it deleted then. A Job of the same name that still runs is of a daemon before
-// this one, and is waited for. One that ended before is of another time: it is deleted, and run anew. The Job ends by itself at its
+// this one, and is waited for. One that ended before is of another time, and one of another manifest is another: it is deleted, and run anew. The Job ends by itself at its
 // deadline, and is deleted by the cluster where nobody else does it. An error says that there is no result. Of in, Owner, Namespace,
 // Accounts, State and Lineage are read.
 func (c *checks) RunCheck(ctx context.Context, in Instance, of CheckJob) (CheckResult, error) {
@@ -84,23 +87,38 @@ func (c *checks) RunCheck(ctx context.Context, in Instance, of CheckJob) (CheckR
 			return CheckResult{}, err
 		}
 	}
-	if _, runs := c.running.LoadOrStore(r.object(r.job), true); runs {
+	if !c.take(ctx, r.object(r.job)) {
 		return CheckResult{}, fmt.Errorf("%s runs already", r.object(r.job))
 	}
 	defer c.running.Delete(r.object(r.job))
-	ctx, cancel := context.WithTimeout(ctx, of.Deadline+checkSpare)
+	within, cancel := context.WithTimeout(ctx, of.Deadline+checkSpare)
 	defer cancel()
-	uid, err := r.begin(ctx)
+	uid, err := r.begin(within)
 	if err != nil {
 		return CheckResult{}, err
 	}
-	result, err := r.await(ctx, uid)
+	result, err := r.await(within, uid)
 	if err != nil {
+		if within.Err() != nil { // where ctx has ended nothing is deleted, as the next daemon waits for the Job
+			_ = r.writer.deleteCheck(ctx, r.object(r.job), uid)
+		}
 		return CheckResult{}, err
 	}
 	// One that cannot be deleted now is found by its label later, or goes by itself.
 	_ = r.writer.deleteCheck(ctx, r.object(r.job), uid)
 	return result, nil
+}
+
+// take waits until nobody else waits for a Job, as one that ran for a question that nobody asks any more.
+func (c *checks) take(ctx context.Context, o Object) bool {
+	for {
+		if _, runs := c.running.LoadOrStore(o, true); !runs {
+			return true
+		}
+		if !pause(ctx, checkPoll) {
+			return false
+		}
+	}
 }
 
 // parse reads the manifest, which is one Job and its ConfigMaps in the namespace of the instance.
@@ -149,7 +167,7 @@ func (r *checkRun) begin(ctx context.Context) (types.UID, error) {
 			return r.create(ctx)
 		case there.Labels[state.LabelCheck] != r.job.GetLabels()[state.LabelCheck]:
 			return "", fmt.Errorf("%s is there already, and is no check's; rename it", r.object(r.job))
-		case there.DeletionTimestamp == nil && endOf(there) == nil:
+		case there.DeletionTimestamp == nil && endOf(there) == nil && there.Annotations[digestMark] == r.digest():
 			return there.UID, nil
 		case there.DeletionTimestamp == nil:
 			if err := r.writer.deleteCheck(ctx, r.object(r.job), there.UID); err != nil {
@@ -194,15 +212,22 @@ func (r *checkRun) bounded() *unstructured.Unstructured {
 	}
 	spec["activeDeadlineSeconds"], spec["ttlSecondsAfterFinished"] = seconds, int64(checkStays/time.Second)
 	u.Object["spec"] = spec
-	if a := r.writer.account; a != (account{}) {
-		marks := u.GetAnnotations()
-		if marks == nil {
-			marks = map[string]string{}
-		}
-		marks[accountMark] = a.name
-		u.SetAnnotations(marks)
+	marks := u.GetAnnotations()
+	if marks == nil {
+		marks = map[string]string{}
 	}
+	marks[digestMark] = r.digest()
+	if a := r.writer.account; a != (account{}) {
+		marks[accountMark] = a.name
+	}
+	u.SetAnnotations(marks)
 	return u
+}
+
+// digest tells the Job from one of the same name that was made of other files.
+func (r *checkRun) digest() string {
+	sum := sha256.Sum256(r.of.Manifest)
+	return hex.EncodeToString(sum[:])
 }
 
 func (r *checkRun) createOne(ctx context.Context, k *kind, u *unstructured.Unstructured) (made *unstructured.Unstructured, err error) {
@@ -289,7 +314,7 @@ func (c *checks) SweepChecks(ctx context.Context, in Instance) error {
 	var found *metav1.PartialObjectMetadataList
 	err := c.cluster.client.request(ctx, func(ctx context.Context) (err error) {
 		found, err = c.cluster.client.metadata.Resource(jobs.resource).List(ctx, metav1.ListOptions{
-			LabelSelector: state.LabelCheck + "," + state.LabelEnvironment + "=" + in.Environment, Limit: mostSwept,
+			LabelSelector: state.LabelCheck + ",!" + state.LabelManagedBy + "," + state.LabelEnvironment + "=" + in.Environment, Limit: mostSwept,
 		})
 		return err
 	})

@@ -122,6 +122,44 @@ func TestAJobThatIsOnItsWayIsWaitedFor(t *testing.T) {
 	require.Contains(t, now.Finalizers, metav1.FinalizerDeleteDependents)
 }
 
+// TestAJobThatNeverEndsIsDeletedInTheEnd, as one that somebody suspended, and another daemon does not take one of another manifest for its own.
+func TestAJobThatNeverEndsIsDeletedInTheEnd(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", configMap("web", "1"))
+	r.visit(in)
+	died := func(name string, of apply.CheckJob) *batchv1.Job {
+		ctx, die := context.WithCancel(t.Context())
+		gone := make(chan error, 1)
+		go func() {
+			_, err := r.RunCheck(ctx, in, of)
+			gone <- err
+		}()
+		job := r.job(name)
+		die()
+		require.Error(t, <-gone)
+		require.Nil(t, r.job(name).DeletionTimestamp, "the next daemon waits for it")
+		return job
+	}
+	of := r.checkOf("stuck", "1")
+	of.Manifest = of.Manifest[bytes.Index(of.Manifest, []byte("---\n"))+4:] // its Job
+	died("stuck", of)
+	of.Deadline = 2*time.Second - time.Minute // less than the minute that a Job may take to be told as ended
+	_, err := r.RunCheck(t.Context(), in, of)
+	require.ErrorContains(t, err, "has not ended within")
+	require.NotNil(t, r.job("stuck").DeletionTimestamp)
+
+	of = r.checkOf("changed", "1")
+	of.Manifest = of.Manifest[bytes.Index(of.Manifest, []byte("---\n"))+4:]
+	first := died("changed", of)
+	of.Manifest = bytes.ReplaceAll(of.Manifest, []byte("smoke:1'"), []byte("smoke:2'"))
+	of.Deadline = 3*time.Second - time.Minute
+	_, err = r.RunCheck(t.Context(), in, of)
+	require.ErrorContains(t, err, "of the time before is still being deleted", "nobody collects garbage here")
+	now := r.job("changed")
+	require.Equal(t, first.UID, now.UID)
+	require.NotNil(t, now.DeletionTimestamp)
+}
+
 // TestLeftoversOfChecksAreSwept: the Jobs of an environment that nobody waits for, and no others.
 func TestLeftoversOfChecksAreSwept(t *testing.T) {
 	r := newRig(t, &apiOnly)
@@ -129,9 +167,10 @@ func TestLeftoversOfChecksAreSwept(t *testing.T) {
 	r.visit(in)
 	in.Environment = r.team // other tests have Jobs beside instances of theirs
 	for name, labels := range map[string]map[string]string{
-		"left":  {state.LabelCheck: "smoke", state.LabelEnvironment: r.team},
-		"other": {state.LabelCheck: "smoke", state.LabelEnvironment: "elsewhere"},
-		"mine":  {state.LabelEnvironment: r.team},
+		"left":   {state.LabelCheck: "smoke", state.LabelEnvironment: r.team},
+		"other":  {state.LabelCheck: "smoke", state.LabelEnvironment: "elsewhere"},
+		"mine":   {state.LabelEnvironment: r.team},
+		"theirs": {state.LabelCheck: "smoke", state.LabelEnvironment: r.team, state.LabelManagedBy: state.ManagedBy}, // of an instance whose version has the label
 	} {
 		_, err := r.kube.BatchV1().Jobs(r.team).Create(t.Context(), &batchv1.Job{
 			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
@@ -154,6 +193,7 @@ func TestLeftoversOfChecksAreSwept(t *testing.T) {
 	require.NotNil(t, r.job("left").DeletionTimestamp)
 	require.Nil(t, r.job("other").DeletionTimestamp)
 	require.Nil(t, r.job("mine").DeletionTimestamp)
+	require.Nil(t, r.job("theirs").DeletionTimestamp)
 	require.Nil(t, r.job("smoke").DeletionTimestamp)
 	stop()
 	require.Error(t, <-gone)

@@ -22,6 +22,9 @@ type Options struct {
 	// Limits bound the answers of the cluster.
 	Limits Limits
 
+	// Manifests, if set, are shared with other Clusters.
+	Manifests *Manifests
+
 	// OnEvent is called when a watch saw something about an object of that owner that a visit should look at. An
 	// owner is named only after its first Apply or Observe on this Cluster. It must not block.
 	OnEvent func(Owner)
@@ -46,6 +49,7 @@ type Cluster struct {
 	pods        *podWatch // with the labels of an instance
 	unlabelled  *podWatch // without
 	unmanaged   *unmanaged
+	manifests   *Manifests
 	health      healthCache
 	trials      trials
 	namespaces  locks    // per team's namespace, so that its instances do not all write it
@@ -100,6 +104,7 @@ func newCluster(uid string, c *client, opt Options) *Cluster {
 		pods:        newPodWatch(c, subscribers),
 		unlabelled:  newPods(),
 		unmanaged:   newUnmanaged(c),
+		manifests:   opt.Manifests,
 		health:      newHealthCache(),
 
 		unstartedFor: unstartedFor,

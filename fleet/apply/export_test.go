@@ -2,9 +2,11 @@ package apply
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +25,26 @@ import (
 
 // Uncovered is uncovered over a field set in JSON, for tests; empty if all is covered.
 func Uncovered(set, object map[string]any) string { return uncovered(set, object).String() }
+
+// Unaltered says whether the manifests of a text, if they are remembered, are as they were decoded.
+func (m *Manifests) Unaltered(text []byte) bool {
+	fresh, _ := decode(text)
+	known := m.Remembered(text)
+	return known == nil || reflect.DeepEqual(known, fresh)
+}
+
+// Remembered are the manifests of a text if they are remembered.
+func (m *Manifests) Remembered(text []byte) []manifest {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known := m.byText[sha256.Sum256(text)]; known != nil {
+		return known.all
+	}
+	return nil
+}
+
+// Decode decodes a text.
+func (m *Manifests) Decode(text []byte) ([]manifest, error) { return m.decode(text) }
 
 // quietWatch is the watch of a kind that tells nobody.
 func quietWatch(gvk schema.GroupVersionKind) *objectWatch {

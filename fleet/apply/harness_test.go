@@ -38,6 +38,8 @@ type rig struct {
 	calls   *recorder
 	events  chan apply.Owner
 	bare    bool // pods have no labels of the instance
+
+	manifests *apply.Manifests // as a fleet's Clusters share them
 }
 
 func newRig(t *testing.T, on *sandbox) *rig {
@@ -49,7 +51,7 @@ func newRig(t *testing.T, on *sandbox) *rig {
 // newLoneRig is newRig for a test beside which no other runs.
 func newLoneRig(t *testing.T, on *sandbox) *rig {
 	t.Helper()
-	r := &rig{T: t, config: on.config(t, "a"), team: teamOf(t.Name()), events: make(chan apply.Owner, 100_000)}
+	r := &rig{T: t, config: on.config(t, "a"), team: teamOf(t.Name()), events: make(chan apply.Owner, 100_000), manifests: &apply.Manifests{}}
 	var err error
 	r.kube, err = kubernetes.NewForConfig(r.config)
 	require.NoError(t, err)
@@ -65,7 +67,9 @@ func (r *rig) connect() {
 	r.calls = &recorder{}
 	config := rest.CopyConfig(r.config)
 	config.Wrap(r.calls.wrap)
-	c, err := apply.Connect(r.Context(), config, apply.Options{OnEvent: func(o apply.Owner) { r.events <- o }})
+	c, err := apply.Connect(r.Context(), config, apply.Options{
+		Manifests: r.manifests, OnEvent: func(o apply.Owner) { r.events <- o },
+	})
 	require.NoError(r, err)
 	r.Cleanup(c.Close)
 	r.Cluster = c
@@ -113,7 +117,11 @@ func (r *rig) label(o apply.Owner, namespace, manifests string) []byte {
 		require.NoError(r, err)
 		out = append(out, string(raw))
 	}
-	return []byte(strings.Join(out, "---\n"))
+	text := []byte(strings.Join(out, "---\n"))
+	r.Cleanup(func() {
+		require.True(r, r.manifests.Unaltered(text), "manifests that others share were changed:\n%s", text)
+	})
+	return text
 }
 
 // visit makes one visit, which must be answered.

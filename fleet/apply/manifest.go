@@ -37,7 +37,7 @@ const (
 	generatingManager = "transom-generate"
 )
 
-// manifest is one object as the state repository has it.
+// manifest is one object as the state repository has it. Its content is shared and never changes: what is applied is a copy of it.
 type manifest struct {
 	object  Object
 	gvk     schema.GroupVersionKind
@@ -99,8 +99,8 @@ func (d *desired) isAtRevision() bool { return d.live != nil && d.live.digest ==
 func (d *desired) isAbsent() bool { return d.live == nil || d.live.deleting }
 
 // decode reads a state file, object by object, in the order of the file.
-func decode(manifests []byte) ([]*desired, error) {
-	var all []*desired
+func decode(manifests []byte) ([]manifest, error) {
+	var all []manifest
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifests)))
 	for {
 		document, err := documents.Read()
@@ -110,17 +110,18 @@ func decode(manifests []byte) ([]*desired, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read document %d: %w", len(all)+1, err)
 		}
-		d, err := decodeDocument(document)
+		m, err := decodeDocument(document)
 		if err != nil {
 			return nil, fmt.Errorf("document %d: %w", len(all)+1, err)
 		}
-		if d != nil {
-			all = append(all, d)
+		if m != nil {
+			all = append(all, *m)
 		}
 	}
 }
 
-func decodeDocument(document []byte) (*desired, error) {
+// decodeDocument returns nil for an empty document.
+func decodeDocument(document []byte) (*manifest, error) {
 	raw, err := yaml.YAMLToJSON(document)
 	if err != nil {
 		return nil, err
@@ -135,33 +136,33 @@ func decodeDocument(document []byte) (*desired, error) {
 	if u.GetName() == "" {
 		return nil, fmt.Errorf("%s without a name", u.GetKind())
 	}
-	return newDesired(&u), nil
+	return newManifest(&u), nil
 }
 
-// newDesired is a desired object of which nothing but its manifest is known.
-func newDesired(u *unstructured.Unstructured) *desired {
+// newManifest takes an object over.
+func newManifest(u *unstructured.Unstructured) *manifest {
 	gvk := u.GroupVersionKind()
 	carried := unsign(u)
-	d := &desired{manifest: manifest{
+	m := &manifest{
 		object:  Object{Group: gvk.Group, Kind: gvk.Kind, Namespace: u.GetNamespace(), Name: u.GetName()},
 		gvk:     gvk,
 		content: u.Object,
 		digest:  platform.Digest(u.Object),
 		signed:  carried,
 		rank:    rankOf(gvk.Kind),
-	}}
-	d.seal(u)
+	}
+	m.seal(u)
 	dropServerFields(u)
 	annotations := u.GetAnnotations()
 	if annotations[state.AnnotationGenerate] != "" && gvk.Group == "" && gvk.Kind == "Secret" {
-		d.keys = generatedKeys(annotations[state.AnnotationGenerateKeys])
+		m.keys = generatedKeys(annotations[state.AnnotationGenerateKeys])
 	}
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[state.AnnotationDigest] = d.digest
+	annotations[state.AnnotationDigest] = m.digest
 	u.SetAnnotations(annotations)
-	return d
+	return m
 }
 
 // unsign takes the digest that rendering wrote for another agent off a manifest, and returns it. An object has one digest, whoever

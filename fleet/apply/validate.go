@@ -35,14 +35,16 @@ func (t *target) readManifests() bool {
 
 // decode reads the objects of one file. Where another agent applies them, their digest is the one that they carry.
 func (t *target) decode(file string, manifests []byte) []*desired {
-	all, err := decode(manifests)
+	decoded, err := t.cluster.manifests.decode(manifests)
 	if err != nil {
 		t.refuse("the %s of the state repository cannot be read: %v", file, err)
 	}
-	for _, d := range all {
-		if t.in.External && d.signed != "" {
-			d.digest = d.signed
+	var all []*desired
+	for _, m := range decoded {
+		if t.in.External && m.signed != "" {
+			m.digest = m.signed
 		}
+		all = append(all, &desired{manifest: m})
 	}
 	return all
 }

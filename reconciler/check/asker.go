@@ -128,8 +128,10 @@ func (r *Round) answer(of promotion.CheckSubject, vars map[string]any) promotion
 		if len(p.subjects) >= maxSubjects {
 			return promotion.Checked{Message: "too many releases wait for it; its turn comes"}
 		}
-		s = a.join(p, of.Key(), q)
+		s = &subject{began: a.Now(), text: q}
+		p.subjects[of.Key()] = s
 	}
+	a.join(p, of.Key(), s)
 	s.round = r.number
 	s.recall(a.Memory, key.topic(of.Key(), s), of.Check)
 	return s.known()
@@ -148,21 +150,21 @@ func (r *Round) stands(p *party, key promotion.CheckKey, s *subject) promotion.C
 	return s.known()
 }
 
-// join adds a subject, and asks its question soon. The caller holds the lock.
-func (a *Asker) join(p *party, key promotion.CheckKey, q inquiry.Text) *subject {
-	now := a.Now()
-	s := &subject{began: now, text: q}
-	joined := p.questions[q]
+// join has the question of a subject asked for it soon, unless it is asked already. The caller holds the lock.
+func (a *Asker) join(p *party, key promotion.CheckKey, s *subject) {
+	joined := p.questions[s.text]
 	if joined == nil {
-		joined = &asked{subjects: map[promotion.CheckKey]*subject{}, due: now}
-		p.questions[q] = joined
+		joined = &asked{subjects: map[promotion.CheckKey]*subject{}, due: a.Now()}
+		p.questions[s.text] = joined
+	}
+	if joined.subjects[key] == s {
+		return
 	}
 	if again := joined.last.Add(soonest); !joined.last.IsZero() && again.Before(joined.due) {
 		joined.due = again
 	}
-	p.subjects[key], joined.subjects[key] = s, s
+	joined.subjects[key] = s
 	a.signal()
-	return s
 }
 
 // forget drops a subject for which nobody waits any more. The caller holds the lock.
@@ -333,6 +335,9 @@ func (a *Asker) take(d due, answer Answer, now time.Time) (news bool) {
 	for key, s := range d.subjects {
 		if s.began.After(d.last) {
 			d.due = now
+			continue
+		}
+		if answer.Gone && s.checked.Verdict != "" {
 			continue
 		}
 		decides, differs := s.take(answer, now, d.party.check)

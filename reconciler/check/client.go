@@ -27,6 +27,7 @@ type Answer struct {
 	Verdict promotion.Verdict // empty: it is none
 	Message string
 	Opens   string // who has to act before the party can answer; empty: nobody
+	Gone    bool   // the question is about something that is no more, so that a verdict before this answer stays true
 }
 
 // A Client asks parties. It is safe for concurrent use.

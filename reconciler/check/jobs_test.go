@@ -2,6 +2,8 @@ package check_test
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -83,5 +85,90 @@ func TestJobsThatHangDelayTheirOwnReleaseAlone(t *testing.T) {
 		wait(time.Second)
 		require.Equal(t, promotion.Passes, read(a, "prod", all...)[20].Verdict)
 		require.Empty(t, read(a, "prod", all...)[0].Verdict)
+	})
+}
+
+// TestARunThatIsBackIsAskedAgain, as of a cluster that was paused for a while: its last answer is not the last word.
+func TestARunThatIsBackIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &party{}
+		p.say(promotion.Fails, "too slow")
+		a, _ := runAsker(t, nil)
+		a.Jobs = p.ask
+		c := jobsOf("smoke")
+		read(a, "prod", beside(c, "r1", "a"))
+		wait(time.Second)
+		require.Equal(t, promotion.Fails, read(a, "prod", beside(c, "r1", ""))[0].Verdict)
+		wait(time.Minute)
+		p.say(promotion.Passes, "passed")
+		require.Equal(t, promotion.Fails, read(a, "prod", beside(c, "r1", "a"))[0].Verdict)
+		wait(time.Second)
+		require.Equal(t, promotion.Passes, read(a, "prod", beside(c, "r1", "a"))[0].Verdict)
+	})
+}
+
+// TestARunThatCameTooLateTakesNothingBack: a release that passed has passed, where the environment before moved on while its Job ran again.
+func TestARunThatCameTooLateTakesNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		answers := []check.Answer{{Message: "is gone", Gone: true}, {Verdict: promotion.Passes}, {Message: "is gone", Gone: true}, {Message: "exceeded quota"}}
+		a, _ := runAsker(t, nil)
+		a.Jobs = func(context.Context, *inquiry.Check, inquiry.Text) check.Answer {
+			mu.Lock()
+			defer mu.Unlock()
+			answer := answers[0]
+			answers = answers[1:]
+			return answer
+		}
+		c := jobsOf("smoke")
+		s := beside(c, "r1", "a")
+		read(a, "prod", s)
+		wait(time.Second)
+		require.Equal(t, "is gone", read(a, "prod", s)[0].Message, "nothing else is known")
+		wait(c.Every)
+		require.Equal(t, promotion.Passes, read(a, "prod", s)[0].Verdict)
+		wait(c.Every)
+		require.Equal(t, promotion.Passes, read(a, "prod", s)[0].Verdict)
+		wait(c.Every)
+		require.Empty(t, read(a, "prod", s)[0].Verdict, "no answer is none")
+		read(a, "prod")
+	})
+}
+
+// TestARunOfManyClustersIsRemembered: an inventory has no room for what names each of them.
+func TestARunOfManyClustersIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		run := inquiry.Run{Asker: "prod", Check: "smoke"}
+		for n := range 500 {
+			run.Placements = append(run.Placements, inquiry.Placement{Environment: "staging", Cluster: "cluster-" + strconv.Itoa(n), Revision: strings.Repeat("f", 64)})
+		}
+		p, n := &party{}, &notebook{entries: map[check.Topic]promotion.Checked{}}
+		p.say(promotion.Passes, "passed")
+		asker := func() *check.Asker {
+			a, _ := runAsker(t, nil)
+			a.Jobs, a.Memory = p.ask, n
+			return a
+		}
+		c := jobsOf("smoke")
+		c.For = 10 * time.Second
+		s := beside(c, "r1", run.String())
+		a := asker()
+		read(a, "prod", s)
+		wait(time.Second)
+		read(a, "prod", s)
+		require.Len(t, n.entries, 1)
+		for topic := range n.entries {
+			require.Len(t, topic.Question.Run, 64)
+		}
+		wait(c.Every)
+		require.Equal(t, 10*time.Second, read(a, "prod", s)[0].Passed)
+		b := asker()
+		read(b, "prod", s)
+		wait(time.Second)
+		require.True(t, read(b, "prod", s)[0].Suffices(c), "another process goes on from there")
+		run.Placements[499].Revision = "another"
+		read(b, "prod", beside(c, "r1", run.String()))
+		wait(time.Second)
+		require.False(t, read(b, "prod", beside(c, "r1", run.String()))[0].Suffices(c), "another run is another question")
 	})
 }

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"transom.dev/reconciler/promotion"
@@ -11,7 +13,7 @@ import (
 type Topic struct {
 	Environment, Check string
 	Subject            promotion.CheckKey
-	Question           inquiry.Text
+	Question           inquiry.Text // with a digest instead of a run, which names every cluster
 }
 
 // A Memory outlives the process. Its methods wait for nobody. An answer that it lost is asked for again.
@@ -25,7 +27,12 @@ type Memory interface {
 
 // topic is the topic of a subject of a party.
 func (at partyKey) topic(key promotion.CheckKey, s *subject) Topic {
-	return Topic{at.environment, at.check, key, s.text}
+	q := s.text
+	if q.Run != "" {
+		digest := sha256.Sum256([]byte(q.Run))
+		q.Run = hex.EncodeToString(digest[:])
+	}
+	return Topic{at.environment, at.check, key, q}
 }
 
 // recall goes on from the answers before this process: times of the same verdict are added up, and time that nobody watched
