@@ -17,7 +17,7 @@ type Wait struct {
 	Gate        gate.Name             `json:"gate"`
 	Reason      string                `json:"reason"`
 	Opens       string                `json:"opens"`
-	At          *time.Time            `json:"at,omitempty"`    // when it opens by itself
+	At          *time.Time            `json:"at,omitempty"`     // when it opens by itself
 	Counts      string                `json:"counts,omitempty"` // an Approval that opens it: with-this-merge, or later
 
 	steps bool // all changes of the environment meet the gate
