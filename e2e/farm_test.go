@@ -189,7 +189,7 @@ const resting = time.Minute
 // measureRest lets a minute go by in which nothing changes.
 func (f *farm) measureRest() {
 	before, used := f.requested(), f.figure("process_cpu_seconds_total")
-	time.Sleep(resting)
+	<-time.After(resting)
 	after := f.requested()
 	f.b.ReportMetric((f.figure("process_cpu_seconds_total")-used)/resting.Seconds(), "rest-"+f.name()+":cores")
 	f.b.ReportMetric(f.figure("process_resident_memory_bytes")/(1<<20), "rest-"+f.name()+"-rss:MiB")
@@ -284,7 +284,7 @@ func (f *farm) figure(name string) (found float64) {
 
 // metrics reads the daemon's figures. Very many clusters have very many, so that they are not asked for all the time.
 func (f *farm) metrics(each func(name, labels string, value float64)) error {
-	time.Sleep(200 * time.Millisecond)
+	<-time.After(200 * time.Millisecond)
 	response, err := http.Get(f.api + "/metrics")
 	if err != nil {
 		return err

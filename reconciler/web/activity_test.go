@@ -27,13 +27,13 @@ const (
 func (journal) all() []resource.Activity {
 	shop := platform.RequestKey{Team: "store", Name: "shop"}
 	merge := resource.Activity{
-		Commit: mergeCommit, When: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), Author: "Ada", MergedBy: "Bob", Subject: "shop: more replicas",
+		Commit: mergeCommit, When: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), Author: "Writer", MergedBy: "Merger", Subject: "shop: more replicas",
 		Touched: []resource.Touched{
 			{Kind: "request", Name: "store/shop", Request: &shop, File: "requests/store/shop.yaml", Changes: []string{"changed"}},
 			{Kind: "other", Name: "README.md", File: "README.md", Changes: []string{"added"}},
 		},
 	}
-	state := resource.Activity{Commit: stateCommit, Environment: "dev", When: merge.When.Add(time.Minute), Author: "Ada", Subject: "dev: 9 releases", More: true}
+	state := resource.Activity{Commit: stateCommit, Environment: "dev", When: merge.When.Add(time.Minute), Author: "Writer", Subject: "dev: 9 releases", More: true}
 	for i := range 9 {
 		key := platform.RequestKey{Team: "store", Name: fmt.Sprintf("shop-%d", i)}
 		state.Touched = append(state.Touched, resource.Touched{
@@ -46,6 +46,12 @@ func (journal) all() []resource.Activity {
 func (j journal) List(_ context.Context, q resource.ActivityQuery) (page resource.ActivityPage, err error) {
 	if q.Team == "broken" {
 		return page, errors.New("the mirror is gone")
+	}
+	if q.Team == "slow" {
+		return page, fmt.Errorf("%w: the history so far back is being read", web.ErrNotYet)
+	}
+	if q.After == "of another list" {
+		return page, fmt.Errorf("after: %q %w", q.After, web.ErrNoPosition)
 	}
 	for i, one := range j.all() {
 		behind := q.After == "" || (q.After == "0" && i > 0)
@@ -88,10 +94,11 @@ func TestActivityIsListedInPages(t *testing.T) {
 	require.Empty(t, second.Next)
 	require.Len(t, getJSON[listing](t, s, "/api/v1/activity?kind=release").Items, 1)
 	require.Equal(t, mergeCommit, getJSON[listing](t, s, "/api/v1/activity?repository=platform").Items[0].Commit)
-	require.Equal(t, "Bob", getJSON[resource.Activity](t, s, "/api/v1/activity/"+mergeCommit).MergedBy)
+	require.Equal(t, "Merger", getJSON[resource.Activity](t, s, "/api/v1/activity/"+mergeCommit).MergedBy)
 	for address, want := range map[string]int{
 		"?kind=releases": http.StatusBadRequest, "?after=x": http.StatusBadRequest, "?request=shop": http.StatusBadRequest,
 		"/" + strings.Repeat("3", 40): http.StatusNotFound, "?team=broken": http.StatusBadGateway,
+		"?team=slow": http.StatusServiceUnavailable, "?after=b2YgYW5vdGhlciBsaXN0AtUmCA": http.StatusBadRequest,
 	} {
 		code, body := get(t, s, "/api/v1/activity"+address)
 		require.Equal(t, want, code, "%s: %s", address, body)
@@ -108,7 +115,7 @@ func TestActivityHasPages(t *testing.T) {
 	code, body := get(t, s, "/activity")
 	require.Equal(t, http.StatusOK, code)
 	for _, want := range []string{
-		`<b>Ada</b> <span class="quiet">merged by Bob</span>`, `href="/changes/` + mergeCommit + `"`, `href="/requests/store/shop"`,
+		`<b>Writer</b> <span class="quiet">merged by Merger</span>`, `href="/changes/` + mergeCommit + `"`, `href="/requests/store/shop"`,
 		`href="/requests/store/shop-0?environment=dev"`, "5 things more", "and others, which Git has", `href="/events"`,
 	} {
 		require.Contains(t, body, want)

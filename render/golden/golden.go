@@ -29,7 +29,7 @@ import (
 //	<name>.yaml       optional: further Requests of the team, for it to be bound to
 //
 // It is rendered in the first environment that the request names, on its first cluster, and checked against the policies that
-// judge there. Who applies there makes no difference: the annotations that another agent needs in each object are in no
+// judge there. The Jobs of checks that environments of the platform run are built with its inputs, up to the first that cannot be. Who applies there makes no difference: the annotations that another agent needs in each object are in no
 // case, nor are the values that requests give in secret. An environment that the platform does not have is one without values, with a cluster named test.
 type Case struct {
 	Version *platform.Version
@@ -62,7 +62,7 @@ const (
 // Cases runs the golden tests of a platform's versions; the file system is the one that the platform was loaded from.
 // Versions that are broken or withdrawn are not tested.
 func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
-	t := tester{platform: p, fsys: fsys}
+	t := tester{platform: p, fsys: fsys, jobs: jobsOf(p)}
 	custom := t.renderer.FixedFields(p)
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		u := upgrader{renderer: &t.renderer, custom: custom, told: map[string]*platform.Version{}}
@@ -98,6 +98,7 @@ type tester struct {
 	loader   platform.Loader
 	renderer render.Renderer
 	cases    []*Case
+	jobs     []string // directories of versions that have the Jobs of checks
 }
 
 // version runs the cases of one version.
@@ -110,7 +111,7 @@ func (t *tester) version(v *platform.Version) (cases []*Case, err error) {
 	if err != nil {
 		return nil, err
 	}
-	lines, run := 0, 0
+	lines, run, well := 0, 0, true
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
@@ -124,6 +125,11 @@ func (t *tester) version(v *platform.Version) (cases []*Case, err error) {
 		c := &Case{Version: v, Name: e.Name(), Dir: path.Join(tests, e.Name())}
 		if err := t.run(c); err != nil {
 			return nil, err
+		}
+		if well && c.Got != nil {
+			var built int
+			built, well = t.checks(c)
+			lines += built * linesOfAnyCase
 		}
 		lines, run = lines+c.lines(), run+1
 		cases = append(cases, c)

@@ -380,3 +380,50 @@ func problemsOf(problems []platform.Problem) (lines []string) {
 	}
 	return lines
 }
+
+// TestCasesBuildTheJobsOfChecks that an environment of the platform runs, so that nobody hears of a broken one only when a release waits for it.
+func TestCasesBuildTheJobsOfChecks(t *testing.T) {
+	const asked = `
+-- environments/before.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Environment
+metadata: {name: before}
+spec:
+  state: {url: https://git.example.com/state-before.git, branch: main}
+  clusters: {matchLabels: {environment: before}}
+-- environments/after.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Environment
+metadata: {name: after}
+spec:
+  state: {url: https://git.example.com/state-after.git, branch: main}
+  clusters: {matchLabels: {environment: after}}
+  promotesFrom: [before]
+  gates: {checks: [{name: smoke, job: checks/smoke}]}
+`
+	const check = `
+-- offerings/store/1.0.0/checks/smoke/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [job.yaml]
+-- offerings/store/1.0.0/checks/smoke/job.yaml --
+apiVersion: batch/v1
+kind: Job
+metadata: {name: smoke}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: "smoke:1"}]}}}
+`
+	failures := func(changes string) (all []string) {
+		for _, p := range casesOf(t, changes)["1.0.0/sized"].Problems {
+			if p.Rule == "check-job" {
+				all = append(all, p.String())
+			}
+		}
+		return all
+	}
+	broken := strings.Replace(check, "restartPolicy", "restartPolice", 1)
+	require.Empty(t, failures(asked))
+	require.Empty(t, failures(asked+check))
+	require.Empty(t, failures(broken), "no environment runs it")
+	require.Equal(t, []string{"offerings/store/1.0.0/tests/sized: the Job of the check checks/smoke cannot be built: offerings/store/1.0.0/checks/smoke/job.yaml:4:26: " +
+		`spec.template.spec.restartPolice: Job smoke: unknown field; did you mean "restartPolicy"?`}, failures(asked+broken))
+}

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -31,7 +32,7 @@ type repository struct {
 
 func newRepository(t testing.TB, begin time.Time) *repository {
 	r := &repository{t, t.TempDir(), begin}
-	r.git("Ada", "init", "--quiet", "--initial-branch=main")
+	r.git("Writer", "init", "--quiet", "--initial-branch=main")
 	return r
 }
 
@@ -100,15 +101,15 @@ func told(all []api.Activity) (lines []string) {
 func TestTheJournalTellsWhoChangedWhat(t *testing.T) {
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	p, dev := newRepository(t, begin), newRepository(t, begin.Add(90*time.Second))
-	p.commit("Ada", "begin", map[string]string{"requests/payments/shop.yaml": "a", "requests/search/find.yaml": "a", "README.md": "x"})
-	dev.commit("transom", "dev: payments/shop\n\nTransom-Platform-Commit: 1\nCo-authored-by: Ada <ada@acme.example>", map[string]string{"releases/payments/shop.yaml": record("1.0.0")})
-	p.git("Ada", "checkout", "--quiet", "-b", "work")
-	p.commit("Grace", "offerings: web 1.1.0", map[string]string{"offerings/web/1.1.0/version.yaml": "a", "offerings/web/1.1.0/base.yaml": "b"})
-	p.git("Ada", "checkout", "--quiet", "main")
+	p.commit("Writer", "begin", map[string]string{"requests/payments/shop.yaml": "a", "requests/search/find.yaml": "a", "README.md": "x"})
+	dev.commit("transom", "dev: payments/shop\n\nTransom-Platform-Commit: 1\nCo-authored-by: Writer <writer@acme.example>", map[string]string{"releases/payments/shop.yaml": record("1.0.0")})
+	p.git("Writer", "checkout", "--quiet", "-b", "work")
+	p.commit("Colleague", "offerings: web 1.1.0", map[string]string{"offerings/web/1.1.0/version.yaml": "a", "offerings/web/1.1.0/base.yaml": "b"})
+	p.git("Writer", "checkout", "--quiet", "main")
 	p.now = p.now.Add(time.Minute)
-	p.git("Bob", "merge", "--quiet", "--no-ff", "--message", "Merge branch work", "work")
+	p.git("Merger", "merge", "--quiet", "--no-ff", "--message", "Merge branch work", "work")
 	p.now = begin // the clock of this machine is wrong
-	p.commit("Ada", "shop: newer", map[string]string{"requests/payments/shop.yaml": "b", "requests/payments/shop.dev.secret.yaml": "s", "decisions/dev/hold.yaml": "d"})
+	p.commit("Writer", "shop: newer", map[string]string{"requests/payments/shop.yaml": "b", "requests/payments/shop.dev.secret.yaml": "s", "decisions/dev/hold.yaml": "d"})
 	deployed := dev.commit("transom", "dev: payments/shop 1.1.0", map[string]string{"releases/payments/shop.yaml": record("1.1.0"), "clusters/one/payments/shop.yaml": "m"})
 	dev.commit("transom", "dev: forget", map[string]string{"releases/payments/shop.yaml": ""})
 
@@ -133,10 +134,10 @@ func TestTheJournalTellsWhoChangedWhat(t *testing.T) {
 	all := []string{
 		"dev|transom|dev: forget|release payments/shop forgotten: nothing runs it any more",
 		"dev|transom|dev: payments/shop 1.1.0|release payments/shop took web 1.1.0",
-		"|Ada|shop: newer|decision dev/hold added|request payments/shop added|request payments/shop changed",
-		"|Grace by Bob|Merge branch work|offering web 1.1.0 added",
-		"dev|Ada|dev: payments/shop|release payments/shop took web 1.0.0",
-		"|Ada|begin|other README.md added|request payments/shop added|request search/find added",
+		"|Writer|shop: newer|decision dev/hold added|request payments/shop added|request payments/shop changed",
+		"|Colleague by Merger|Merge branch work|offering web 1.1.0 added",
+		"dev|Writer|dev: payments/shop|release payments/shop took web 1.0.0",
+		"|Writer|begin|other README.md added|request payments/shop added|request search/find added",
 	}
 	got := list(api.ActivityQuery{})
 	for i := range got {
@@ -175,13 +176,13 @@ func TestTheJournalTellsWhoChangedWhat(t *testing.T) {
 	_, err = j.Find(t.Context(), strings.Repeat("3", 40))
 	require.ErrorIs(t, err, web.ErrNotFound)
 	_, err = j.List(t.Context(), api.ActivityQuery{Limit: 1, After: "yesterday"})
-	require.EqualError(t, err, `"yesterday" is no position in the history`)
+	require.EqualError(t, err, `after: "yesterday" is the field next of no page of this list: ask without after= for the first page`)
 
-	p.git("Ada", "reset", "--quiet", "--hard", "HEAD^")
-	p.commit("Ada", "another way", map[string]string{"requests/payments/shop.yaml": "c"})
+	p.git("Writer", "reset", "--quiet", "--hard", "HEAD^")
+	p.commit("Writer", "another way", map[string]string{"requests/payments/shop.yaml": "c"})
 	_, err = platformRemote.Fetch(t.Context())
 	require.NoError(t, err)
-	require.Contains(t, list(api.ActivityQuery{}), "|Ada|another way|request payments/shop changed")
+	require.Contains(t, list(api.ActivityQuery{}), "|Writer|another way|request payments/shop changed")
 	require.NotContains(t, fmt.Sprint(list(api.ActivityQuery{})), "shop: newer", "the branch was rewound")
 }
 
@@ -244,4 +245,63 @@ func TestAQuestionToTheJournalIsBounded(t *testing.T) {
 	all, err := j.List(t.Context(), api.ActivityQuery{Limit: 3})
 	require.NoError(t, err)
 	require.Len(t, all.Items, 3)
+
+	before = *branch
+	for _, none := range []api.ActivityQuery{{Team: "../offerings"}, {Team: "payments", Request: "../../x"}, {Team: strings.Repeat("a", 1000)}} {
+		page, err = j.List(t.Context(), none)
+		require.NoError(t, err)
+		require.Empty(t, page)
+	}
+	require.Equal(t, before, *branch, "nothing has such a name")
+	_, err = j.List(t.Context(), api.ActivityQuery{After: "payments/shop"})
+	require.ErrorIs(t, err, web.ErrNoPosition)
+}
+
+// TestAQuestionToTheJournalMayNotTakeLong, and one whose turn does not come ends with whoever asks.
+func TestAQuestionToTheJournalMayNotTakeLong(t *testing.T) {
+	j := &audit.Journal{Branches: func() []audit.Recorded { return []audit.Recorded{{Commits: &endless{}}} }, Longest: time.Nanosecond}
+	_, err := j.List(t.Context(), api.ActivityQuery{Limit: 1})
+	require.ErrorIs(t, err, web.ErrNotYet)
+	_, err = j.Find(t.Context(), id(1))
+	require.ErrorIs(t, err, web.ErrNotYet)
+
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	j = &audit.Journal{Branches: func() []audit.Recorded {
+		close(begun)
+		<-goOn
+		return nil
+	}}
+	answered := make(chan error)
+	go func() {
+		_, err := j.List(context.Background(), api.ActivityQuery{Limit: 1})
+		answered <- err
+	}()
+	<-begun
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	_, err = j.List(gone, api.ActivityQuery{Limit: 1})
+	require.ErrorIs(t, err, context.Canceled)
+	close(goOn)
+	require.NoError(t, <-answered)
+}
+
+// TestTheJournalTellsOddCommits: names that a terminal would obey are told cleaned, and a time that no clock shows is one that JSON has.
+func TestTheJournalTellsOddCommits(t *testing.T) {
+	r := newRepository(t, time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
+	r.commit("Ada", "one", map[string]string{"requests/payments/a\x1b[2J.yaml": "x"})
+	text := "tree " + r.git("Ada", "rev-parse", "HEAD^{tree}") + "\nparent " + r.git("Ada", "rev-parse", "HEAD") +
+		"\nauthor Eve <x@acme.example> 99999999999999 +0000\ncommitter Eve <x@acme.example> 99999999999999 +0000\n\nodd\n"
+	file := filepath.Join(t.TempDir(), "commit")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	r.git("Ada", "update-ref", "refs/heads/main", r.git("Ada", "hash-object", "-t", "commit", "-w", file))
+	remote := r.remote()
+	j := &audit.Journal{Branches: func() []audit.Recorded { return []audit.Recorded{{Commits: remote}} }}
+	page, err := j.List(t.Context(), api.ActivityQuery{Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, []string{"|Eve|odd"}, told(page.Items))
+	_, err = json.Marshal(page)
+	require.NoError(t, err)
+	page, err = j.List(t.Context(), api.ActivityQuery{Limit: 1, After: page.Next})
+	require.NoError(t, err)
+	require.Equal(t, []string{"|Ada|one|request payments/a\uFFFD[2J added"}, told(page.Items))
 }
