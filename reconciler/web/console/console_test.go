@@ -279,6 +279,25 @@ spec:
 	}
 }
 
+// TestHomeTellsATeamOfItsOwnDebts and of those that are about several teams, and everybody else of all.
+func TestHomeTellsATeamOfItsOwnDebts(t *testing.T) {
+	b := status.NewBoard(time.Now)
+	b.Reconciled(status.Environment{Name: "dev", Decisions: []status.Decision{
+		{Kind: "Hold", File: "decisions/dev/all.yaml", About: "all of dev"},
+		{Kind: "Pin", File: "decisions/dev/till.yaml", About: "store/till", Team: "store"},
+		{Kind: "Hold", File: "decisions/dev/search.yaml", About: "team search", Team: "search"},
+	}}, nil)
+	mine := func(*http.Request) console.Person { return console.Person{Teams: []string{"store"}} }
+	_, all := serve(console.Options{Board: b})(t, "/")
+	_, own := serve(console.Options{Board: b, Person: mine})(t, "/")
+	_, asked := serve(console.Options{Board: b})(t, "/?team=store")
+	for _, file := range []string{"all.yaml", "till.yaml", "search.yaml"} {
+		require.Contains(t, all, file)
+		require.Equal(t, file != "search.yaml", strings.Contains(own, file), file)
+		require.Equal(t, file != "search.yaml", strings.Contains(asked, file), file)
+	}
+}
+
 // TestAPageIsTheSameWhileNothingChanges: a browser that asks again gets nothing.
 func TestAPageIsTheSameWhileNothingChanges(t *testing.T) {
 	routes := console.New(console.Options{Board: running(), Person: anyone}).Routes()
