@@ -13,6 +13,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/api"
+	"transom.dev/render/wording"
 )
 
 // liveDiff is how the objects of a placement differ from what is committed: in the fields that the manifests set, and in those that others
@@ -47,9 +48,9 @@ func readLiveDiff(ctx context.Context, c client.Client, about client.Selection) 
 
 func (d *liveDiff) text(w io.Writer, paint terminal.Paint) {
 	for _, o := range d.Changes {
-		fmt.Fprintf(w, "%s %s %s\n", o.Action, o.Kind, strings.TrimPrefix(o.Namespace+"/"+o.Name, "/"))
+		fmt.Fprintln(w, wording.CleanLine(o.Action+" "+o.Kind+" "+strings.TrimPrefix(o.Namespace+"/"+o.Name, "/")))
 		for line := range strings.Lines(o.Diff) {
-			line = strings.TrimSuffix(line, "\n")
+			line = wording.CleanLine(strings.TrimSuffix(line, "\n"))
 			switch {
 			case strings.HasPrefix(line, "-"):
 				line = paint.Red(line)
@@ -63,7 +64,11 @@ func (d *liveDiff) text(w io.Writer, paint terminal.Paint) {
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(d.Added)) {
 		for _, a := range d.Added[cluster] {
-			fmt.Fprintf(w, "%s: %s at %s\n", a.Object, a.Told(), a.At.UTC().Format(time.RFC3339))
+			text := a.Object + ": " + a.Told()
+			if !a.At.IsZero() {
+				text += " at " + a.At.UTC().Format(time.RFC3339)
+			}
+			fmt.Fprintln(w, wording.CleanLine(text))
 		}
 	}
 	if len(d.Changes)+len(d.Added) == 0 {

@@ -18,7 +18,7 @@ type compared struct{ web.Manifests }
 
 func (compared) Compare(_ context.Context, at api.Placement, from, to string) (api.Comparison, error) {
 	return api.Comparison{From: from, To: to, Changes: []api.Change{{
-		Kind: "Deployment", Namespace: at.Request.Team, Name: "shop-web", Action: "changed", Diff: "@@ -1 +1 @@\n-replicas: 1\n+replicas: 3\n",
+		Kind: "Deployment", Namespace: at.Request.Team, Name: "shop-web", Action: "changed", Diff: "@@ -1 +1 @@\n-replicas: 1\n+replicas: 3 # \u202e\n",
 	}}}, nil
 }
 
@@ -26,14 +26,15 @@ func TestDiffLiveShowsFieldsThatChangedAndThoseThatWereAdded(t *testing.T) {
 	b := promoting()
 	b.Placed("staging", shop, status.Placement{Cluster: "blue", Stage: status.Healthy, Health: state.Healthy, Revision: "b", Added: []status.Added{{
 		Object: "Deployment.apps store/shop-web", Field: "spec.paused", Manager: "kubectl-edit", At: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC),
-	}}})
+	}, {Object: "Deployment.apps store/shop-web", Field: "spec.strategy", Manager: "kubectl-edit"}}})
 	stdout, stderr, code := transom(t, web.Options{Board: b, Manifests: compared{}}, "diff", "store/shop", "--live", "-e", "staging", "--cluster", "blue")
 	require.Zero(t, code, stderr)
 	require.Equal(t, `changed Deployment store/shop-web
     @@ -1 +1 @@
     -replicas: 1
-    +replicas: 3
+    +replicas: 3 # �
 Deployment.apps store/shop-web: set by hand: spec.paused by kubectl-edit at 2026-11-22T09:00:00Z
+Deployment.apps store/shop-web: set by hand: spec.strategy by kubectl-edit
 `, stdout)
 	_, stderr, code = transom(t, web.Options{Board: b, Manifests: compared{}}, "diff", "store/shop", "--live")
 	require.Equal(t, 1, code)

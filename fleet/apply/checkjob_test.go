@@ -3,6 +3,7 @@ package apply_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -120,6 +121,26 @@ func TestAJobThatIsOnItsWayIsWaitedFor(t *testing.T) {
 	require.NoError(t, err, "nobody collects garbage here")
 	require.NotNil(t, now.DeletionTimestamp)
 	require.Contains(t, now.Finalizers, metav1.FinalizerDeleteDependents)
+}
+
+// TestAJobThatAnotherQuestionRunsIsWaitedFor, and run anew then: the runs of two questions may have a placement in common.
+func TestAJobThatAnotherQuestionRunsIsWaitedFor(t *testing.T) {
+	r := newRig(t, &whole)
+	in := r.instance("web", configMap("web", "1"))
+	r.healthy(in)
+	errs := make(chan error, 2)
+	for range 2 {
+		go func() {
+			result, err := r.RunCheck(t.Context(), in, r.checkOf("smoke", "1"))
+			if err == nil && !result.Passed {
+				err = errors.New(result.Message)
+			}
+			errs <- err
+		}()
+	}
+	require.NoError(t, <-errs)
+	require.NoError(t, <-errs)
+	r.eventuallyNoJob("smoke")
 }
 
 // TestAJobThatNeverEndsIsDeletedInTheEnd, as one that somebody suspended, and another daemon does not take one of another manifest for its own.

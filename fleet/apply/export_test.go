@@ -156,6 +156,14 @@ func Frames(framed bool, arrived []byte, part int) (longest int64, within bool) 
 	return longest, within
 }
 
+// MarksForAgent is marksForAgent of a set's paths in JSON.
+func MarksForAgent(fields string) (marks []bool, err error) {
+	set := fieldpath.NewSet()
+	err = set.FromJSON(strings.NewReader(fields))
+	set.Iterate(func(at fieldpath.Path) { marks = append(marks, marksForAgent(at)) })
+	return marks, err
+}
+
 // Inherit is inherit over entries in JSON, with the path of one field that is left to others; empty without an applier.
 func Inherit(entries string, others ...string) (string, error) {
 	var all []metav1.ManagedFieldsEntry

@@ -221,8 +221,11 @@ func apart(set, own *fieldpath.Set, object map[string]any) (both, beside *fieldp
 
 // marksForAgent says whether a path leads to a label or an annotation by which an agent knows, and prunes, its objects.
 func marksForAgent(at fieldpath.Path) bool {
-	last := at[len(at)-1].FieldName
-	if len(at) != 3 || *at[0].FieldName != "metadata" || last == nil {
+	if len(at) != 3 {
+		return false
+	}
+	first, last := at[0].FieldName, at[2].FieldName // nil: an item of a list, as no API server writes it here
+	if first == nil || last == nil || *first != "metadata" {
 		return false
 	}
 	return slices.ContainsFunc([]string{"kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "argocd.argoproj.io/"}, func(prefix string) bool {

@@ -44,6 +44,16 @@ func TestFieldsOfAppliersAreInherited(t *testing.T) {
 	}
 }
 
+// TestLabelsOfAgentsAreKnown, also beside paths that no API server writes.
+func TestLabelsOfAgentsAreKnown(t *testing.T) {
+	marks, err := apply.MarksForAgent(`{"f:metadata":{"f:labels":{"f:argocd.argoproj.io/instance":{}}}}`)
+	require.NoError(t, err)
+	require.Equal(t, []bool{true}, marks)
+	marks, err = apply.MarksForAgent(`{"i:0":{"f:labels":{"f:argocd.argoproj.io/instance":{}}},"f:metadata":{"f:labels":{"f:tier":{}}}}`)
+	require.NoError(t, err)
+	require.Equal(t, []bool{false, false}, marks)
+}
+
 // agentApplies makes or writes an object as an agent does, with a label by which it knows its objects.
 func (r *rig) agentApplies(agent, label, manifest string) {
 	r.Helper()

@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/object"
 
@@ -22,7 +23,7 @@ func infoOf(c *object.Commit) CommitInfo {
 		Commit:    c.Hash.String(),
 		Author:    Signature{Name: wording.Clean(c.Author.Name), Email: wording.Clean(c.Author.Email)},
 		Committer: Signature{Name: wording.Clean(c.Committer.Name), Email: wording.Clean(c.Committer.Email)},
-		When:      c.Committer.When,
+		When:      boundTime(c.Committer.When),
 		Subject:   wording.Clean(subject),
 		Message:   c.Message,
 		Trailers:  trailersOf(c.Message),
@@ -31,6 +32,20 @@ func infoOf(c *object.Commit) CommitInfo {
 		info.Parents = append(info.Parents, p.String())
 	}
 	return info
+}
+
+// latestTime is the latest time that a commit may claim: later ones can be written neither as JSON nor in nanoseconds.
+var latestTime = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// boundTime is the time of a commit, which is any number that somebody wrote, between the beginning of Unix time and latestTime.
+func boundTime(t time.Time) time.Time {
+	switch {
+	case t.After(latestTime):
+		return latestTime
+	case t.Unix() < 0:
+		return time.Unix(0, 0).In(t.Location())
+	}
+	return t
 }
 
 var trailerLine = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*)\s*:\s*(.*)$`)

@@ -85,14 +85,17 @@ func (s journaling) findActivity(r *http.Request, p commitPath) (one api.Activit
 	if s.Journal == nil {
 		return one, tellsNothing()
 	}
-	if one, err = s.Journal.Find(r.Context(), p.Commit); err != nil && statusOf(err) == http.StatusInternalServerError {
-		err = unreadJournal(err)
+	if one, err = s.Journal.Find(r.Context(), p.Commit); err != nil {
+		return one, unreadJournal(err)
 	}
-	return one, err
+	return one, nil
 }
 
-// unreadJournal is the error of a repository that cannot be read.
+// unreadJournal is the error of a question that has no answer, most often as a repository cannot be read.
 func unreadJournal(err error) error {
+	if f := failureOf(err); f.code != http.StatusInternalServerError {
+		return f
+	}
 	return refuse(http.StatusBadGateway, "read the repositories: %s", wording.Clean(err.Error())).
 		mendedBy("look at what the top of the console says about them")
 }

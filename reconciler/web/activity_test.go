@@ -47,6 +47,12 @@ func (j journal) List(_ context.Context, q resource.ActivityQuery) (page resourc
 	if q.Team == "broken" {
 		return page, errors.New("the mirror is gone")
 	}
+	if q.Team == "slow" {
+		return page, fmt.Errorf("%w: the history so far back is being read", web.ErrNotYet)
+	}
+	if q.After == "of another list" {
+		return page, fmt.Errorf("after: %q %w", q.After, web.ErrNoPosition)
+	}
 	for i, one := range j.all() {
 		behind := q.After == "" || (q.After == "0" && i > 0)
 		wrong := (q.Kind == "release" && one.Environment == "") || (q.Repository == "platform" && one.Environment != "")
@@ -92,6 +98,7 @@ func TestActivityIsListedInPages(t *testing.T) {
 	for address, want := range map[string]int{
 		"?kind=releases": http.StatusBadRequest, "?after=x": http.StatusBadRequest, "?request=shop": http.StatusBadRequest,
 		"/" + strings.Repeat("3", 40): http.StatusNotFound, "?team=broken": http.StatusBadGateway,
+		"?team=slow": http.StatusServiceUnavailable, "?after=b2YgYW5vdGhlciBsaXN0AtUmCA": http.StatusBadRequest,
 	} {
 		code, body := get(t, s, "/api/v1/activity"+address)
 		require.Equal(t, want, code, "%s: %s", address, body)

@@ -105,6 +105,9 @@ var ErrNotFound = errors.New("not found")
 // ErrNoCommitID says that the commit of a question is none, or is abbreviated; it becomes status 400.
 var ErrNoCommitID = errors.New("is no commit id: give all 40 hexadecimal digits")
 
+// ErrNoPosition says that a question goes on from nowhere in its list; it becomes status 400.
+var ErrNoPosition = errors.New("is the field next of no page of this list: ask without after= for the first page")
+
 // Handler returns the console, the API, metrics and health. A stream of events ends with its request's context, so a
 // server that shuts down ends them by ending its BaseContext.
 func Handler(o Options) http.Handler {
@@ -216,7 +219,7 @@ func failureOf(err error) failure {
 	case errors.As(err, &f):
 	case errors.Is(err, ErrNotFound):
 		f.code = http.StatusNotFound
-	case errors.Is(err, ErrNoCommitID):
+	case errors.Is(err, ErrNoCommitID), errors.Is(err, ErrNoPosition):
 		f.code = http.StatusBadRequest
 	case errors.Is(err, ErrNotYet):
 		f.code = http.StatusServiceUnavailable

@@ -30,7 +30,8 @@ func approvalOf(p *platform.Platform, in *status.Instance) approval {
 	about := in.Request.Team + "-" + in.Request.Name
 	a := approval{in.Environment, strings.TrimRight(about[:min(len(about), mostName-len(end)-3)], "-") + end, map[string]string{"request": in.Request.String(), "release": in.Candidate.Release}}
 	taken := func(name string) bool {
-		return p != nil && slices.ContainsFunc(p.Decisions, func(d *platform.Decision) bool { return d.File == path.Join("decisions", a.environment, name+".yaml") })
+		file := path.Join("decisions", a.environment, name+".yaml")
+		return p != nil && slices.ContainsFunc(p.Decisions, func(d *platform.Decision) bool { return d.File == file })
 	}
 	first := a.name
 	for n := 2; taken(a.name); n++ {

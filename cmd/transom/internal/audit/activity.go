@@ -11,6 +11,7 @@ import (
 	"transom.dev/reconciler/web/api"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
+	"transom.dev/render/wording"
 )
 
 const (
@@ -43,6 +44,9 @@ type reading struct {
 
 // read is the activity of a commit; nil: it is not about the team and the request.
 func read(ctx context.Context, b Recorded, commit, team, request string) (*api.Activity, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	info, err := b.Show(ctx, commit)
 	if err != nil {
 		return nil, err
@@ -90,7 +94,7 @@ func (r *reading) readPlatform(ctx context.Context) error {
 	}
 	r.activity.More = more
 	for _, f := range files {
-		t := thingOf(f.Path)
+		t := thingOf(wording.CleanLine(f.Path))
 		t.Changes = []string{changeOfFile(f)}
 		if r.request == "" || (t.Request != nil && t.Request.Name == r.request) {
 			r.add(t)
@@ -157,7 +161,7 @@ func (r *reading) readState(ctx context.Context) error {
 		for i, one := range people {
 			people[i], _, _ = strings.Cut(one, " <")
 		}
-		r.activity.Author = clip(strings.Join(people, ", "))
+		r.activity.Author = clip(wording.CleanLine(strings.Join(people, ", ")))
 	}
 	below := path.Join(state.ReleasesDir, r.team)
 	if r.request != "" {
@@ -196,7 +200,7 @@ func (r *reading) changesOf(ctx context.Context, key platform.RequestKey) ([]str
 			return nil, err
 		}
 		if records[i], err = ReleaseIn(snapshot, key); err != nil {
-			return []string{fmt.Sprintf("changed; its record cannot be read: %v", err)}, nil //nolint:nilerr // who wrote such a thing is told, too
+			return []string{fmt.Sprintf("changed; its record cannot be read: %s", wording.Clean(err.Error()))}, nil //nolint:nilerr // who wrote such a thing is told, too
 		}
 	}
 	return changeOf(records[0], records[1]).Events, nil

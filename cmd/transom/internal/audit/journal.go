@@ -1,9 +1,13 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
+	"strings"
 	"sync"
+	"time"
 
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/web"
@@ -16,7 +20,14 @@ const (
 	mostInspected = 1000
 	// mostRemembered is how many things, of all commits together, are remembered.
 	mostRemembered = 20_000
+	// longest is how long a question may take, its turn included. What was read until then is known to the next one.
+	longest = 10 * time.Second
+	// longestName is how long the names of teams and requests are at most.
+	longestName = 63
 )
+
+// errTooLong is the answer to a question that took too long.
+var errTooLong = fmt.Errorf("%w: the history so far back is being read", web.ErrNotYet)
 
 // Commits are those of one branch.
 type Commits interface {
@@ -37,8 +48,10 @@ type Recorded struct {
 // order, the latest first. Of each branch the line of first parents is told, so that a merge is told once. It is safe for concurrent use.
 type Journal struct {
 	Branches func() []Recorded // sorted by environment, the platform first
+	Longest  time.Duration     // how long a question may take; absent: ten seconds
 
-	asking     sync.Mutex // of the one whose question is answered; all below is its
+	begun      sync.Once
+	turn       chan struct{} // has the one whose question is answered; all below is its
 	lines      map[string]*line
 	remembered map[inspection]*api.Activity // nil: the commit touches nothing that the question is about
 	things     int                          // in remembered
@@ -47,11 +60,41 @@ type Journal struct {
 // List answers a question with a page.
 func (j *Journal) List(ctx context.Context, q api.ActivityQuery) (page api.ActivityPage, err error) {
 	after, err := parsePosition(q.After)
-	if err != nil {
+	if err != nil || !isName(q.Team) || !isName(q.Request) {
 		return page, err
 	}
-	j.asking.Lock()
-	defer j.asking.Unlock()
+	err = j.answer(ctx, func(ctx context.Context) error {
+		page, err = j.list(ctx, q, after)
+		return err
+	})
+	return page, err
+}
+
+// isName says whether a team or a request may have a name; of others there are no commits. An empty one is that of all.
+func isName(name string) bool {
+	return name == "" || (len(name) <= longestName && fs.ValidPath(name) && !strings.ContainsAny(name, "./"))
+}
+
+// answer answers a question once it is its turn, for as long as a question may take.
+func (j *Journal) answer(ctx context.Context, question func(context.Context) error) error {
+	j.begun.Do(func() { j.turn = make(chan struct{}, 1) })
+	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(j.Longest, longest), errTooLong)
+	defer cancel()
+	select {
+	case j.turn <- struct{}{}:
+		defer func() { <-j.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	err := question(ctx)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// list is a page behind a position.
+func (j *Journal) list(ctx context.Context, q api.ActivityQuery, after position) (page api.ActivityPage, err error) {
 	walks, err := j.begin(ctx, q, after)
 	if err != nil {
 		return page, err
@@ -80,20 +123,21 @@ func (j *Journal) List(ctx context.Context, q api.ActivityQuery) (page api.Activ
 }
 
 // Find tells of one commit, whichever branch it is of.
-func (j *Journal) Find(ctx context.Context, commit string) (api.Activity, error) {
-	j.asking.Lock()
-	defer j.asking.Unlock()
-	for _, b := range j.Branches() {
-		if !b.Has(commit) {
-			continue
+func (j *Journal) Find(ctx context.Context, commit string) (found api.Activity, err error) {
+	err = j.answer(ctx, func(ctx context.Context) error {
+		for _, b := range j.Branches() {
+			if !b.Has(commit) {
+				continue
+			}
+			one, err := j.inspect(ctx, b, commit, api.ActivityQuery{})
+			if err == nil && one != nil {
+				found = *one
+			}
+			return err
 		}
-		one, err := j.inspect(ctx, b, commit, api.ActivityQuery{})
-		if one == nil || err != nil {
-			return api.Activity{}, err
-		}
-		return *one, nil
-	}
-	return api.Activity{}, fmt.Errorf("commit %s of the platform or of a state: %w", wording.Shorten(commit), web.ErrNotFound)
+		return fmt.Errorf("commit %s of the platform or of a state: %w", wording.Shorten(commit), web.ErrNotFound)
+	})
+	return found, err
 }
 
 // begin finds where each branch that the question can be about goes on behind a position.

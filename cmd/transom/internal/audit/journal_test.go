@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -175,7 +176,7 @@ func TestTheJournalTellsWhoChangedWhat(t *testing.T) {
 	_, err = j.Find(t.Context(), strings.Repeat("3", 40))
 	require.ErrorIs(t, err, web.ErrNotFound)
 	_, err = j.List(t.Context(), api.ActivityQuery{Limit: 1, After: "yesterday"})
-	require.EqualError(t, err, `"yesterday" is no position in the history`)
+	require.EqualError(t, err, `after: "yesterday" is the field next of no page of this list: ask without after= for the first page`)
 
 	p.git("Writer", "reset", "--quiet", "--hard", "HEAD^")
 	p.commit("Writer", "another way", map[string]string{"requests/payments/shop.yaml": "c"})
@@ -244,4 +245,63 @@ func TestAQuestionToTheJournalIsBounded(t *testing.T) {
 	all, err := j.List(t.Context(), api.ActivityQuery{Limit: 3})
 	require.NoError(t, err)
 	require.Len(t, all.Items, 3)
+
+	before = *branch
+	for _, none := range []api.ActivityQuery{{Team: "../offerings"}, {Team: "payments", Request: "../../x"}, {Team: strings.Repeat("a", 1000)}} {
+		page, err = j.List(t.Context(), none)
+		require.NoError(t, err)
+		require.Empty(t, page)
+	}
+	require.Equal(t, before, *branch, "nothing has such a name")
+	_, err = j.List(t.Context(), api.ActivityQuery{After: "payments/shop"})
+	require.ErrorIs(t, err, web.ErrNoPosition)
+}
+
+// TestAQuestionToTheJournalMayNotTakeLong, and one whose turn does not come ends with whoever asks.
+func TestAQuestionToTheJournalMayNotTakeLong(t *testing.T) {
+	j := &audit.Journal{Branches: func() []audit.Recorded { return []audit.Recorded{{Commits: &endless{}}} }, Longest: time.Nanosecond}
+	_, err := j.List(t.Context(), api.ActivityQuery{Limit: 1})
+	require.ErrorIs(t, err, web.ErrNotYet)
+	_, err = j.Find(t.Context(), id(1))
+	require.ErrorIs(t, err, web.ErrNotYet)
+
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	j = &audit.Journal{Branches: func() []audit.Recorded {
+		close(begun)
+		<-goOn
+		return nil
+	}}
+	answered := make(chan error)
+	go func() {
+		_, err := j.List(context.Background(), api.ActivityQuery{Limit: 1})
+		answered <- err
+	}()
+	<-begun
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	_, err = j.List(gone, api.ActivityQuery{Limit: 1})
+	require.ErrorIs(t, err, context.Canceled)
+	close(goOn)
+	require.NoError(t, <-answered)
+}
+
+// TestTheJournalTellsOddCommits: names that a terminal would obey are told cleaned, and a time that no clock shows is one that JSON has.
+func TestTheJournalTellsOddCommits(t *testing.T) {
+	r := newRepository(t, time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
+	r.commit("Ada", "one", map[string]string{"requests/payments/a\x1b[2J.yaml": "x"})
+	text := "tree " + r.git("Ada", "rev-parse", "HEAD^{tree}") + "\nparent " + r.git("Ada", "rev-parse", "HEAD") +
+		"\nauthor Eve <x@acme.example> 99999999999999 +0000\ncommitter Eve <x@acme.example> 99999999999999 +0000\n\nodd\n"
+	file := filepath.Join(t.TempDir(), "commit")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	r.git("Ada", "update-ref", "refs/heads/main", r.git("Ada", "hash-object", "-t", "commit", "-w", file))
+	remote := r.remote()
+	j := &audit.Journal{Branches: func() []audit.Recorded { return []audit.Recorded{{Commits: remote}} }}
+	page, err := j.List(t.Context(), api.ActivityQuery{Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, []string{"|Eve|odd"}, told(page.Items))
+	_, err = json.Marshal(page)
+	require.NoError(t, err)
+	page, err = j.List(t.Context(), api.ActivityQuery{Limit: 1, After: page.Next})
+	require.NoError(t, err)
+	require.Equal(t, []string{"|Ada|one|request payments/a\uFFFD[2J added"}, told(page.Items))
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/web"
+	"transom.dev/render/wording"
 )
 
 // A dated commit has a time by which all branches are in one order: no commit is later than one that came after it on its branch, whatever
@@ -72,6 +74,9 @@ func (l *line) extend(ctx context.Context, b Commits) (bool, error) {
 
 // date gives a commit its time. A clock that was wrong for one commit does not move those before it.
 func date(ctx context.Context, b Commits, id string) (dated, error) {
+	if err := ctx.Err(); err != nil {
+		return dated{}, err
+	}
 	info, err := b.Show(ctx, id)
 	if err != nil {
 		return dated{}, err
@@ -128,7 +133,7 @@ func parsePosition(text string) (p position, err error) {
 	nanos, err := strconv.ParseInt(at, 10, 64)
 	commit, environment, ok := strings.Cut(rest, " ")
 	if err != nil || !ok || !gitrepo.IsID(commit) {
-		return p, fmt.Errorf("%q is no position in the history", text)
+		return p, fmt.Errorf("after: %q %w", wording.Shorten(text), web.ErrNoPosition)
 	}
 	return position{time.Unix(0, nanos), environment, commit}, nil
 }
