@@ -105,7 +105,7 @@ var arrows = map[string][]string{
 	"render/strictyaml":                  {"render/wording", "render/internal/fieldpath"},
 	"render/worker":                      {"render/internal/helm", "render/internal/kustomize"},
 	"fleet":                              {"fleet/apply", "fleet/credential", "render/platform", "render/sealed", "render/state", "render/wording"},
-	"fleet/apply":                        {"render/platform", "render/sealed", "render/state", "render/builtin", "render/expression"},
+	"fleet/apply":                        {"fleet/credential", "render/platform", "render/sealed", "render/state", "render/builtin", "render/expression"},
 	"fleet/credential":                   {},
 	"e2e":                                {},
 	"e2e/bounded":                        {},

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"transom.dev/cmd/transom/internal/client"
+	"transom.dev/fleet/credential"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -64,6 +65,7 @@ func (l live) read(ctx context.Context, kind, name string) (*liveObject, error) 
 			return nil, fmt.Errorf("read the kubeconfig's namespace: %w", err)
 		}
 	}
+	config.Wrap(credential.NoRedirects)
 	discover, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", config.Host, err)

@@ -16,6 +16,7 @@ import (
 	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	"k8s.io/client-go/rest"
 
+	"transom.dev/fleet/credential"
 	"transom.dev/reconciler/trigger"
 	"transom.dev/reconciler/web"
 	"transom.dev/reconciler/web/access"
@@ -129,6 +130,12 @@ func tokenReviews() access.Reviewer {
 	if err != nil {
 		return nil
 	}
+	return tokenReviewsOf(config)
+}
+
+// tokenReviewsOf asks the cluster of a configuration.
+func tokenReviewsOf(config *rest.Config) access.Reviewer {
+	config = credential.Bound(config)
 	config.QPS, config.Burst = 20, 40
 	client, err := authentication.NewForConfig(config)
 	if err != nil {

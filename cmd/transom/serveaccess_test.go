@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	authentication "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 )
 
 // TestBeyondThisMachineSomebodyHasToSayWhoMayRead before anything is started.
@@ -141,4 +144,15 @@ func TestTheDaemonListensBeyondThisMachineToWhoLogsIn(t *testing.T) {
 	for _, metric := range exposed {
 		require.Contains(t, string(page), "\n| `"+metric[1]+"` | "+metric[2]+" |")
 	}
+}
+
+// TestATokenReviewIsNotRedirected: the daemon's own token would go there, and the one that is asked about.
+func TestATokenReviewIsNotRedirected(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the token went elsewhere") }))
+	t.Cleanup(elsewhere.Close)
+	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	t.Cleanup(server.Close)
+	reviews := tokenReviewsOf(&rest.Config{Host: server.URL, BearerToken: "orchard"})
+	_, err := reviews.Create(t.Context(), &authentication.TokenReview{}, metav1.CreateOptions{})
+	require.ErrorContains(t, err, "answered with a redirect to")
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"transom.dev/fleet/credential"
 )
 
 const defaultConcurrency = 16
@@ -70,7 +72,9 @@ func Connect(ctx context.Context, cfg *rest.Config, opt Options) (*Cluster, erro
 	cfg.QPS = -1 // bounded by pace and by the server's own priority and fairness
 	cfg.WarningHandlerWithContext = rest.NoWarnings{}
 	pace := newPace(opt.Concurrency)
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return &boundTransport{next, opt.Limits, pace} })
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return &boundTransport{credential.NoRedirects(next), opt.Limits, pace}
+	})
 	over, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)

@@ -11,12 +11,12 @@ import (
 // maxAnswer bounds an answer to a request that is made here.
 const maxAnswer = 32 << 20
 
-// Bound is a configuration whose answers are cut where they are too long, and then cannot be decoded.
+// Bound is a configuration whose answers are cut where they are too long, and then cannot be decoded. A redirect is an error.
 func Bound(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.UserAgent, config.Timeout = "transom", requestLimit
 	config.ContentType = runtime.ContentTypeJSON
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return boundTransport{next} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return boundTransport{NoRedirects(next)} })
 	return config
 }
 

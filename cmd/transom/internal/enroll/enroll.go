@@ -62,6 +62,7 @@ func Open(kubeconfig, contextName string) (*Member, error) {
 		return nil, err
 	}
 	admin.Timeout = requestLimit
+	admin.Wrap(credential.NoRedirects)
 	return &Member{Admin: admin, Server: server}, nil
 }
 
@@ -134,6 +135,7 @@ func (m *Member) Issue(ctx context.Context) (*Issued, error) {
 	}
 	config := rest.AnonymousClientConfig(m.Admin)
 	config.BearerToken = token
+	config.Wrap(credential.NoRedirects)
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", m.Admin.Host, err)
