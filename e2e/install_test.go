@@ -136,7 +136,7 @@ func TestInstalledDaemonDoesItsJob(t *testing.T) {
 	i := newImage(t, "..")
 	w := newWorld(t, installedPlatform(), []string{"hub", "spoke"}, "--audit")
 	forge := newProxy(w, "hub")
-	w.install(i, "hub", "--platform", forge.URL+"/git/platform.git", "--image", "transom:test", "--own-cluster")
+	w.install(i, "hub", "--platform", forge.URL+"/git/platform.git", "--image", "transom:test", "--own-cluster", "--kubeconfig-secrets")
 	w.install(i, "hub", "--rights", w.clone())
 	w.install(i, "spoke", "--target")
 	w.install(i, "spoke", "--target", "--rights", w.clone())
@@ -144,9 +144,7 @@ func TestInstalledDaemonDoesItsJob(t *testing.T) {
 	w.secret("hub", "credentials", map[string]string{
 		"git.yaml": fmt.Sprintf("credentials: [{url: %q, token: none, caFile: ca.pem}]\n", forge.URL), "ca.pem": string(forge.certificate()),
 	})
-	w.secret("hub", "kubeconfigs", map[string]string{
-		"spoke.kubeconfig": w.kubeconfigOf("spoke", w.token("spoke", "transom-system", "transom")),
-	})
+	w.keep("hub", "spoke", w.kubeconfigOf("spoke", w.token("spoke", "transom-system", "transom")))
 
 	w.impatient("hub")
 	w.runPod("hub", "transom-daemon", "transom", i)
@@ -308,6 +306,16 @@ func (w *world) secret(cluster, name string, content map[string]string) {
 	w.t.Helper()
 	_, err := w.client(cluster).CoreV1().Secrets("transom-daemon").Create(w.t.Context(),
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, StringData: content}, metav1.CreateOptions{})
+	require.NoError(w.t, err)
+}
+
+// keep has the daemon find the kubeconfig of a cluster in a Secret, as "transom cluster add --secret" writes it.
+func (w *world) keep(on, cluster, kubeconfig string) {
+	w.t.Helper()
+	_, err := w.client(on).CoreV1().Secrets("transom-kubeconfigs").Create(w.t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: cluster + "-kubeconfig", Labels: map[string]string{"transom.dev/cluster": cluster}},
+		StringData: map[string]string{"value": kubeconfig},
+	}, metav1.CreateOptions{})
 	require.NoError(w.t, err)
 }
 

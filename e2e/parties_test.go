@@ -101,7 +101,10 @@ func askForge(t *testing.T, at, ca string) func(context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
 		go func() { ended <- teller.Run(ctx) }()
-		defer func() { cancel(); <-ended }()
+		defer func() {
+			cancel()
+			_ = <-ended // it was ended
+		}()
 		tick := time.NewTicker(20 * time.Millisecond) // telling is no news of the Board where all is well
 		defer tick.Stop()
 		for {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -98,6 +99,9 @@ func (w *world) volume(cluster, namespace string, v corev1.Volume) string {
 		return w.directory(nil, 0o600)
 	}
 	secret, err := w.client(cluster).CoreV1().Secrets(namespace).Get(w.t.Context(), v.Secret.SecretName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) && v.Secret.Optional != nil && *v.Secret.Optional {
+		return w.directory(nil, 0o600)
+	}
 	require.NoError(w.t, err)
 	return w.directory(secret.Data, os.FileMode(*v.Secret.DefaultMode))
 }

@@ -149,7 +149,7 @@ func (p *pass) environmentStatus(ctx context.Context, facts environmentFacts) st
 	}
 	for _, d := range p.platform.Decisions {
 		if d.Environment == e.Name && inForce(d, p.r.Now()) {
-			seen.Decisions = append(seen.Decisions, status.Decision{Kind: d.Kind, File: d.File, About: about(d), Reason: d.Reason, Until: d.Until})
+			seen.Decisions = append(seen.Decisions, status.Decision{Kind: d.Kind, File: d.File, About: about(d), Team: teamOf(d), Reason: d.Reason, Until: d.Until})
 		}
 	}
 	if info, err := p.loop.branch.repo.Show(ctx, p.state.believed.Commit); err == nil {

@@ -16,6 +16,14 @@ func inForce(d *platform.Decision, now time.Time) bool {
 	return slices.Contains(decision.Standing(), d.Kind) && !d.Broken && !ended && !now.Before(d.From)
 }
 
+// teamOf is the team whose requests alone a decision is about; empty: it is about those of several.
+func teamOf(d *platform.Decision) string {
+	if d.Request != nil {
+		return d.Request.Team
+	}
+	return d.Team
+}
+
 // about names the subject of a decision.
 func about(d *platform.Decision) string {
 	var parts []string

@@ -75,8 +75,8 @@ deleting the ServiceAccount ends all of its tokens at once.`,
 		Example: `  transom cluster add prod-eu-1 --context eu-1 --platform ./platform --label environment=prod --out ./kubeconfigs
   transom cluster add prod-eu-1 --context eu-1 --out ./kubeconfigs --dry-run
 
-  # Into a Secret of the management cluster, for a daemon with --kubeconfig-secrets transom-system
-  transom cluster add prod-eu-1 --context eu-1 --label environment=prod --secret transom-system --management-context mgmt`,
+  # Into a Secret of the management cluster, for a daemon of "transom install --kubeconfig-secrets"
+  transom cluster add prod-eu-1 --context eu-1 --label environment=prod --secret transom-kubeconfigs --management-context mgmt`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(args[0]); err != nil {

@@ -28,7 +28,9 @@ and with --service-monitor a ServiceMonitor and alert rules for the Prometheus o
 
 With --target, print what every other cluster of the fleet needs: a Namespace for inventories, a ServiceAccount, and the
 rights that the daemon needs there whatever is rendered. A kubeconfig with a token of that ServiceAccount goes into the
-Secret kubeconfigs; "transom cluster add" does all of that by itself.
+Secret kubeconfigs, where nothing renews it; "transom cluster add" does all of that by itself. With --kubeconfig-secrets the daemon
+reads Secrets of the namespace transom-kubeconfigs, too, and renews the tokens in them: "transom cluster add --secret
+transom-kubeconfigs" writes them.
 
 With --rights, print the rights for the kinds that the versions of a platform's offerings and the overlays of its
 environments render: a ClusterRole and its binding, for the own cluster, or with --target for any other. Who may write
@@ -54,6 +56,11 @@ const installExample = `  # Into the management cluster, which is itself one of 
   # For another cluster of the fleet
   transom install --target | kubectl --context prod apply -f -
   transom install --target --rights ./platform | kubectl --context prod apply -f -
+
+  # Clusters whose tokens the daemon renews
+  transom install --platform https://git.example.com/acme/platform.git --image registry.example.com/transom:1 \
+    --kubeconfig-secrets | kubectl apply -f -
+  transom cluster add prod --context prod --secret transom-kubeconfigs --management-context mgmt
 
   # As Kustomize bases for a repository
   transom install --out ./transom`
@@ -84,13 +91,14 @@ func newInstall() *cobra.Command {
 	f.StringVar(&o.daemon.Platform, "platform", "", "URL of the platform repository, over https or ssh")
 	f.StringVar(&o.daemon.Image, "image", "", "reference of the daemon's image, best with its digest")
 	f.BoolVar(&o.daemon.OwnCluster, "own-cluster", false, "add the rights to deploy to the management cluster itself")
+	f.BoolVar(&o.daemon.RenewsTokens, "kubeconfig-secrets", false, "add a namespace with kubeconfigs whose tokens the daemon renews, and its rights there")
 	f.BoolVar(&o.daemon.ServiceMonitor, "service-monitor", false, "add a ServiceMonitor, and alert rules as a PrometheusRule")
 	f.BoolVar(&o.target, "target", false, "print the manifests of another cluster of the fleet")
 	f.StringVar(&o.rights, "rights", "", "print the rights that the platform in this directory needs")
 	f.StringVar(&o.out, "out", "", "write Kustomize bases to this directory")
 	must(cmd.MarkFlagDirname("rights"))
 	for _, other := range []string{"target", "rights", "out"} {
-		for _, flag := range []string{"platform", "image", "own-cluster", "service-monitor"} {
+		for _, flag := range []string{"platform", "image", "own-cluster", "kubeconfig-secrets", "service-monitor"} {
 			cmd.MarkFlagsMutuallyExclusive(other, flag)
 		}
 	}

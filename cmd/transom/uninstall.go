@@ -24,8 +24,8 @@ var removals = []removal{
 	},
 	{
 		On:       "the management cluster",
-		Commands: []string{"kubectl delete namespace transom-daemon"},
-		Effect:   "Its Secrets go with it: keep those that nobody else has, such as the key that signs state.",
+		Commands: []string{"kubectl delete namespace --ignore-not-found transom-daemon transom-kubeconfigs"},
+		Effect:   "Their Secrets go with them: keep those that nobody else has, such as the key that signs state.",
 	},
 	{
 		On: "every cluster of the fleet",

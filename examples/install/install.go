@@ -6,5 +6,5 @@ import "embed"
 
 // Files are the directories of this one, and the alert rules.
 //
-//go:embed base rights target access monitoring overlay alerts.yaml
+//go:embed base rights target keys access monitoring overlay alerts.yaml
 var Files embed.FS

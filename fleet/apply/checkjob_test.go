@@ -110,7 +110,7 @@ func TestAJobThatIsOnItsWayIsWaitedFor(t *testing.T) {
 		}
 		answer <- result
 	}()
-	node := r.kubelet(func(w http.ResponseWriter, q *http.Request) {
+	node := r.kubelet(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "GET http://web\n\x1b[31manswered   500\n")
 	})
 	r.failedPod(node, "smoke")
@@ -261,12 +261,13 @@ func TestNoCheckWritesOverWhatIsThere(t *testing.T) {
 	require.Nil(t, r.job("smoke").DeletionTimestamp)
 
 	good := string(r.checkOf("other", "1").Manifest)
+	script, job, _ := strings.Cut(good, "---\n")
 	for bad, want := range map[string]string{
 		strings.ReplaceAll(good, "namespace: "+r.team, "namespace: kube-system"): "the ConfigMap other-script of a check has to be in namespace " + r.team + ", with the label transom.dev/check",
 		strings.ReplaceAll(good, "transom.dev/check", "transom.dev/cheque"):      "the ConfigMap other-script of a check has to be in namespace " + r.team + ", with the label transom.dev/check",
 		strings.Replace(good, "kind: ConfigMap", "kind: Secret", 1):              "a check is one Job with ConfigMaps, not Secret other-script",
-		good + "---\n" + good[strings.Index(good, "apiVersion: batch"):]:         "a check is one Job with ConfigMaps, not Job other",
-		good[:strings.Index(good, "---\n")]:                                      "a check has no Job",
+		good + "---\n" + job: "a check is one Job with ConfigMaps, not Job other",
+		script:               "a check has no Job",
 	} {
 		_, err := r.RunCheck(t.Context(), in, apply.CheckJob{Manifest: []byte(bad), Deadline: time.Minute})
 		require.EqualError(t, err, want)

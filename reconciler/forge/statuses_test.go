@@ -381,7 +381,7 @@ func TestFaultsOfAForge(t *testing.T) {
 func TestAnAnswerWithoutContentEndsNothing(t *testing.T) {
 	for _, body := range []string{"", "null", " \n", "[null]", `{"statuses": [null]}`, `{"statuses": null}`} {
 		t.Run(body, func(t *testing.T) {
-			each(t, func(t *testing.T, s *story) {
+			each(t, func(_ *testing.T, s *story) {
 				s.plans()
 				s.head("c1")
 				s.pass("dev", "c1", nil)

@@ -135,6 +135,20 @@ func TestRoutineChangesNeedNoApproval(t *testing.T) {
 	}
 }
 
+// TestAnApprovalMayComeWithItsRelease keeps R111: where an environment does not ask for commits apart, one merge is enough.
+func TestAnApprovalMayComeWithItsRelease(t *testing.T) {
+	w := approving(t, func(g *platform.Gates) { g.Separate = false })
+	before := w.has("prod", "a")
+	w.requests[key("a")].p = 2
+	w.smuggle(key("a"))
+	w.merge("p2 comes with its Approval")
+	w.settle(15 * time.Minute)
+	require.NotEqual(t, before, w.has("prod", "a"))
+	require.Equal(t, w.has("dev", "a"), w.has("prod", "a"))
+	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Gates, state.PassedGate{Gate: "approval", Decision: "decisions/prod/d1.yaml"})
+	require.Empty(t, w.gates("prod", "a"))
+}
+
 // TestAnApprovalCountsInALaterCommit keeps R111.
 func TestAnApprovalCountsInALaterCommit(t *testing.T) {
 	w := approving(t, func(g *platform.Gates) { g.Separate = true })

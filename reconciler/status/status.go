@@ -51,7 +51,8 @@ func (p Platform) Offers() *platform.Platform { return p.offers }
 type Decision struct {
 	Kind   decision.Kind `json:"kind"`
 	File   string        `json:"file"`
-	About  string        `json:"about"` // such as "payments/shop" or "cluster eu-1"
+	About  string        `json:"about"`          // such as "payments/shop" or "cluster eu-1"
+	Team   string        `json:"team,omitempty"` // whose requests alone it is about; empty: several teams'
 	Reason string        `json:"reason,omitempty"`
 	Until  time.Time     `json:"until,omitzero"` // when it ends by itself
 }

@@ -278,6 +278,33 @@ func TestConsoleFitsATelephone(t *testing.T) {
 	}
 }
 
+// TestPagesFitTheirScreen: none is wider than a telephone or a large desk, whatever names and messages it has.
+func TestPagesFitTheirScreen(t *testing.T) {
+	word := strings.Repeat("unbroken", 60)
+	b := promoting()
+	b.ClusterSeen(status.Cluster{Name: "east", Reachable: true, Problem: "answers as " + word})
+	b.EnvironmentFailed("prod", errors.New("push "+word))
+	calm, amiss := served(t, busy(t)), served(t, web.Options{Board: b})
+	tab := newTab(t)
+	var wider []string
+	for _, width := range []int64{400, 2560} {
+		_, err := chromedp.Run(tab, chromedp.EmulateViewport(width, 900))
+		require.NoError(t, err)
+		for _, page := range []string{
+			amiss + "/", amiss + "/fleet", amiss + "/environments/prod", amiss + "/clusters/east", amiss + "/requests/store/shop?environment=prod",
+			calm + "/", calm + "/fleet", calm + "/environments/prod", calm + "/clusters/east", calm + "/catalog", calm + "/catalog/web", calm + "/catalog/web/new",
+		} {
+			_, err := chromedp.Run(tab, chromedp.Navigate(page))
+			require.NoError(t, err, page)
+			wide := evaluated(tab, t, `[document.documentElement.clientWidth, document.documentElement.scrollWidth].join(" ")`)
+			if want := fmt.Sprintf("%d %d", width, width); wide != want {
+				wider = append(wider, page+": "+wide)
+			}
+		}
+	}
+	require.Empty(t, wider, "the widths of the screen and of the page")
+}
+
 // TestFleetIsNarrowedAsOneTypes: the filter is in the address, so that the view can be sent.
 func TestFleetIsNarrowedAsOneTypes(t *testing.T) {
 	eventually := browser(t, promoting(), "/fleet")

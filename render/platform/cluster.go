@@ -3,7 +3,7 @@ package platform
 type clusterSpec struct {
 	State  string `json:"state" oneof:"active|paused|draining"`
 	Now    bool   `json:"now"`
-	Reason string `json:"reason"`
+	Reason string `json:"reason" is:"prose"`
 	UID    string `json:"uid"`
 
 	InCluster bool `json:"inCluster"`

@@ -15,10 +15,10 @@ import (
 type decisionSpec struct {
 	Request   string
 	Release   string
-	Offering  string
-	Version   string
-	Team      string
-	Cluster   string
+	Offering  string `is:"prose"` // it may name a thing that never was, and is shown all the same
+	Version   string `is:"prose"`
+	Team      string `is:"prose"`
+	Cluster   string `is:"prose"`
 	Plan      string
 	Deletions string
 	Platform  string
@@ -28,7 +28,7 @@ type decisionSpec struct {
 	Skip      []gate.Name
 	From      string
 	Until     string
-	Reason    string
+	Reason    string `is:"prose"`
 	Items     []approvedItem
 }
 

@@ -13,9 +13,9 @@ import (
 )
 
 type offeringSpec struct {
-	Title       string
-	Description string
-	Owner       string
+	Title       string `is:"prose"`
+	Description string `is:"prose"`
+	Owner       string `is:"prose"`
 	Teams       []string
 	Deletion    string `oneof:"delete|confirm|retain"`
 	Routine     []string
@@ -25,7 +25,7 @@ type offeringSpec struct {
 
 type lifecycleSpec struct {
 	Lifecycle   string `oneof:"active|experimental|deprecated|withdrawn"`
-	Reason      string
+	Reason      string `is:"prose"`
 	RemoveAfter string
 }
 

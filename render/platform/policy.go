@@ -22,7 +22,7 @@ type policySpec struct {
 	}
 	Validations []struct {
 		Expression string `decode:"required"`
-		Message    string `decode:"required"`
+		Message    string `decode:"required" is:"prose"`
 	}
 	Quotas []quotaSpec
 	Action string `decode:"required" oneof:"deny|warn"`

@@ -29,7 +29,7 @@ type quotaSpec struct {
 	Each    string `oneof:"team|offering|environment"`
 	Amount  string
 	Most    any    `decode:"required"`
-	Message string `decode:"required"`
+	Message string `decode:"required" is:"prose"`
 }
 
 // readQuotas reads the quotas of a policy, which then has no validations.

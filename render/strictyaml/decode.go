@@ -108,6 +108,9 @@ func (d *decoder) decodeStruct(n, at *yaml.Node, field string, out reflect.Value
 			continue
 		}
 		d.decodeValue(value, key, name, out.Field(index))
+		if shape.types[index].isProse {
+			out.Field(index).SetString(wording.CleanText(out.Field(index).String()))
+		}
 		d.checkOneOf(shape.types[index].oneOf, key, name, out.Field(index))
 	}
 	for _, name := range shape.required {

@@ -31,7 +31,8 @@ func Parse(data []byte) (*Object, []Problem) {
 
 // Decode decodes the object into out, a pointer, and returns all that does not fit. A field is called as the json tag of a Go field
 // says, or by its Go name with a small first letter. The tag decode:"required" is for fields that must be there, oneof:"a|b" for
-// strings of few values, is:"duration" for strings of that form. Marks are further fields.
+// strings of few values, is:"duration" for strings of that form, and is:"prose" for text that people read, in which characters that
+// steer a terminal or turn the direction of writing are replaced. Marks are further fields.
 func (o *Object) Decode(out any, marks ...Mark) []Problem {
 	d := &decoder{marks: marks}
 	d.decodeValue(o.root, o.root, "", reflect.ValueOf(out).Elem())

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 )
 
 // A shape is all that decoding has to know of a Go struct. Shapes are made once for each type: a merge may bring very many files of
@@ -21,6 +23,13 @@ type shape struct {
 type fieldTags struct {
 	oneOf      []string // the values that the field may have; empty: any
 	isDuration bool
+	isProse    bool // text that only people read
+}
+
+// proseOfSchemas are the fields of parameter schemas that only people read: their types have no tags of ours.
+var proseOfSchemas = map[reflect.Type][]string{
+	reflect.TypeFor[apiextensionsv1.JSONSchemaProps](): {"Title", "Description"},
+	reflect.TypeFor[apiextensionsv1.ValidationRule]():  {"Message"},
 }
 
 var shapes sync.Map // of *shape, by type
@@ -42,6 +51,7 @@ func shapeOf(t reflect.Type) *shape {
 		}
 		made.fields[name] = i
 		made.types[i].isDuration = f.Tag.Get("is") == "duration"
+		made.types[i].isProse = f.Tag.Get("is") == "prose" || slices.Contains(proseOfSchemas[t], f.Name)
 		if values := f.Tag.Get("oneof"); values != "" {
 			made.types[i].oneOf = strings.Split(values, "|")
 		}

@@ -29,6 +29,9 @@ func CleanLine(line string) string {
 	return replace(line, func(r rune) bool { return r == '\n' || unshowable(r) })
 }
 
+// CleanText makes text from outside, such as a description, one that a terminal and a page may show, like Clean, and omits none of it.
+func CleanText(text string) string { return replace(text, unshowable) }
+
 // replace replaces characters by U+FFFD.
 func replace(text string, those func(rune) bool) string {
 	if strings.IndexFunc(text, those) < 0 && utf8.ValidString(text) {

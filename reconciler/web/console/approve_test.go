@@ -47,7 +47,7 @@ func TestAnApprovalIsMadeAtTheForge(t *testing.T) {
 		Environment: "prod", Request: shop, Candidate: &status.Candidate{Release: digest, Offering: "web", Version: "1.2.0"}, Waiting: []status.Gate{{Name: "rejected", Reason: "failed on east"}},
 	}})
 	get := serve(console.Options{Board: b})
-	link := regexp.MustCompile(`href="(https://github.com/acme/platform/new/[^"]*)"`)
+	link := regexp.MustCompile(`href="(https://github[.]com/acme/platform/new/[^"]*)"`)
 	for page, fields := range map[string][]string{"/": {"release"}, "/requests/store/shop?environment=prod": {"release"}, "/environments/prod": {"plan", "deletions"}} {
 		_, body := get(t, page)
 		found := link.FindAllStringSubmatch(body, -1)
@@ -58,7 +58,8 @@ func TestAnApprovalIsMadeAtTheForge(t *testing.T) {
 			content := at.Query().Get("value")
 			require.Contains(t, content, fields[i]+": "+digest)
 			name := strings.TrimPrefix(at.Path, "/acme/platform/new/") + "/" + at.Query().Get("filename")
-			name = name[strings.Index(name, "decisions/"):]
+			_, name, _ = strings.Cut(name, "/decisions/")
+			name = "decisions/" + name
 			require.NotContains(t, files, name)
 			files[name] = &fstest.MapFile{Data: []byte(content)}
 			load()

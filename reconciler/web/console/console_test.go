@@ -22,7 +22,7 @@ import (
 )
 
 // hostile is text that would do harm where it is not shown as text.
-const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)> javascript:alert(1) '`
+const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)> javascript:alert(1) '` + "\x1b[2J\u202e"
 
 var shop = platform.RequestKey{Team: "store", Name: "shop"}
 
@@ -72,6 +72,14 @@ spec:
 	require.False(t, p.Offerings["web"].Versions[0].Broken, p.Problems)
 	p.Commit = "77de09f2c1ab0000000000000000000000000000"
 	return p
+}
+
+// hostileOffering is a platform whose offering has texts that are hostile.
+func hostileOffering(t *testing.T) *platform.Platform {
+	t.Helper()
+	text := fmt.Sprintf("%q", hostile)
+	return offering(t, fstest.MapFS{"offerings/web/offering.yaml": {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: web}\nspec:\n" +
+		"  {title: " + text + ", description: " + text + ", owner: " + text + ", versions: {1.2.0: {lifecycle: deprecated, reason: " + text + "}}}\n")}})
 }
 
 // anyone looks at pages without having logged in.
@@ -127,7 +135,7 @@ func running() *status.Board {
 
 // TestNoTextBecomesMarkup: texts of files, clusters and addresses stay text on every page.
 func TestNoTextBecomesMarkup(t *testing.T) {
-	b, p := running(), offering(t)
+	b, p := running(), hostileOffering(t)
 	b.Loaded("https://github.com/acme/"+hostile, p)
 	origin := func(context.Context, string, platform.RequestKey) ([]console.Rung, error) {
 		return []console.Rung{{Title: "State", Commit: "c", File: hostile, Subject: hostile, Author: hostile}}, nil
@@ -157,6 +165,18 @@ func TestNoTextBecomesMarkup(t *testing.T) {
 		require.NotContains(t, body, "<script>alert", path)
 		require.NotContains(t, body, "<img src=x", path)
 		require.NotContains(t, body, `href="javascript:`, path)
+	}
+}
+
+// TestTextsOfFilesTurnNoPage: an escape or a mark that reverses the direction of writing, in a merged file, comes to no page.
+func TestTextsOfFilesTurnNoPage(t *testing.T) {
+	b := status.NewBoard(time.Now)
+	b.Loaded("https://github.com/acme/platform.git", hostileOffering(t))
+	get := serve(console.Options{Board: b})
+	for _, path := range []string{"/catalog", "/catalog/web"} {
+		_, body := get(t, path)
+		require.Contains(t, body, "alert(1)", path)
+		require.False(t, strings.ContainsAny(body, "\x1b\u202e"), path)
 	}
 }
 
@@ -256,6 +276,25 @@ spec:
 		_, body := get(t, "/catalog/web/new?"+query)
 		require.Contains(t, body, want, query)
 		require.NotContains(t, body, "Make the file at the forge", query)
+	}
+}
+
+// TestHomeTellsATeamOfItsOwnDebts and of those that are about several teams, and everybody else of all.
+func TestHomeTellsATeamOfItsOwnDebts(t *testing.T) {
+	b := status.NewBoard(time.Now)
+	b.Reconciled(status.Environment{Name: "dev", Decisions: []status.Decision{
+		{Kind: "Hold", File: "decisions/dev/all.yaml", About: "all of dev"},
+		{Kind: "Pin", File: "decisions/dev/till.yaml", About: "store/till", Team: "store"},
+		{Kind: "Hold", File: "decisions/dev/search.yaml", About: "team search", Team: "search"},
+	}}, nil)
+	mine := func(*http.Request) console.Person { return console.Person{Teams: []string{"store"}} }
+	_, all := serve(console.Options{Board: b})(t, "/")
+	_, own := serve(console.Options{Board: b, Person: mine})(t, "/")
+	_, asked := serve(console.Options{Board: b})(t, "/?team=store")
+	for _, file := range []string{"all.yaml", "till.yaml", "search.yaml"} {
+		require.Contains(t, all, file)
+		require.Equal(t, file != "search.yaml", strings.Contains(own, file), file)
+		require.Equal(t, file != "search.yaml", strings.Contains(asked, file), file)
 	}
 }
 

@@ -174,7 +174,8 @@ func firstFailure(in *status.Instance) *task {
 	return worst
 }
 
-// environments lists the changes and deletions of environments that wait, and the decisions in force.
+// environments lists the changes and deletions of environments that wait, and the decisions in force that no other team alone
+// has to see to.
 func (p *homePage) environments(m *model) {
 	for i := range m.Environments {
 		e := &m.Environments[i]
@@ -186,7 +187,9 @@ func (p *homePage) environments(m *model) {
 			p.Waiting = append(p.Waiting, task{About: e.Name, Link: link, Verdict: waiting, Text: "more deletions than its deletionLimit wait; an Approval of deletions " + e.Deletions + " lets them through"})
 		}
 		for _, d := range e.Decisions {
-			p.Debts = append(p.Debts, debt{e.Name, d})
+			if d.Team == "" || len(p.Mine) == 0 || slices.Contains(p.Mine, d.Team) {
+				p.Debts = append(p.Debts, debt{e.Name, d})
+			}
 		}
 	}
 }

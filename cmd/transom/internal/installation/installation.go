@@ -21,6 +21,7 @@ import (
 const (
 	daemonNamespace = "transom-daemon"
 	systemNamespace = "transom-system"
+	keysNamespace   = "transom-kubeconfigs"
 )
 
 // A Daemon is an installation in a management cluster.
@@ -28,6 +29,7 @@ type Daemon struct {
 	Platform       string // the URL of the platform repository
 	Image          string
 	OwnCluster     bool // the management cluster is one of the fleet
+	RenewsTokens   bool // it reads kubeconfigs from Secrets of a namespace of their own, and renews the tokens in them
 	ServiceMonitor bool
 }
 
@@ -37,6 +39,9 @@ func (d Daemon) Manifests() ([]byte, error) {
 	if d.OwnCluster {
 		dirs = append(dirs, "rights")
 	}
+	if d.RenewsTokens {
+		dirs = append(dirs, "keys")
+	}
 	if d.ServiceMonitor {
 		dirs = append(dirs, "monitoring")
 	}
@@ -44,9 +49,11 @@ func (d Daemon) Manifests() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, value := range []struct{ of, given string }{
-		{"- name: PLATFORM\n          value: ", d.Platform}, {"image: ", d.Image},
-	} {
+	values := []struct{ of, given string }{{"- name: PLATFORM\n          value: ", d.Platform}, {"image: ", d.Image}}
+	if d.RenewsTokens {
+		values = append(values, struct{ of, given string }{"- name: KUBECONFIG_SECRETS\n          value: ", keysNamespace})
+	}
+	for _, value := range values {
 		if text, err = set(text, value.of, value.given); err != nil {
 			return nil, err
 		}

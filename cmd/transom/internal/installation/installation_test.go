@@ -1,6 +1,7 @@
 package installation_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -69,5 +70,28 @@ func TestComponentsAddToTheBase(t *testing.T) {
 		require.Len(t, c["volumeMounts"], 5)
 		require.Contains(t, c["env"], map[string]any{"name": "ANONYMOUS_VIEWERS", "value": "false"})
 		require.Equal(t, map[string]any{"path": "/readyz", "port": "console", "scheme": "HTTPS"}, c["readinessProbe"].(map[string]any)["httpGet"])
+	}
+}
+
+func TestTokensAreRenewedWithTheComponentOfKeys(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, install.Files))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay", "kustomization.yaml"), []byte("resources: [../base]\ncomponents: [../keys]\n"), 0o600))
+	printed, err := installation.Daemon{Platform: "https://git.example.com/acme/platform.git", Image: "transom", RenewsTokens: true}.Manifests()
+	require.NoError(t, err)
+	for _, all := range []*installation.List{build(t, filepath.Join(dir, "overlay")), list(t, printed)} {
+		var kept []string
+		for _, o := range all.Items {
+			metadata := o["metadata"].(map[string]any)
+			if metadata["namespace"] == "transom-kubeconfigs" || metadata["name"] == "transom-kubeconfigs" {
+				kept = append(kept, o["kind"].(string))
+			}
+			if o["kind"] == "Deployment" {
+				text, err := json.Marshal(o)
+				require.NoError(t, err)
+				require.Contains(t, string(text), `{"name":"KUBECONFIG_SECRETS","value":"transom-kubeconfigs"}`)
+			}
+		}
+		require.ElementsMatch(t, []string{"Namespace", "Role", "RoleBinding"}, kept)
 	}
 }

@@ -3,10 +3,12 @@ package plan
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/preview"
 )
@@ -80,17 +82,29 @@ func (p *Plan) waiting() (lines []string) {
 			lines = append(lines, fmt.Sprintf("merged before, and waits in %s, %s: %s", e.Name, w.Gate, w.line()))
 		}
 	}
-	for _, e := range p.Promoted.Environments {
-		for _, u := range e.Unproven {
-			lines = append(lines, fmt.Sprintf("nothing before %s proves what %s/%s changes there: it waits for an Approval of release %s",
-				e.Name, u.Team, u.Request, u.Release))
-		}
-	}
+	return append(lines, p.waitLines()...)
+}
+
+// waitLines lists the gates that are closed for more than the health of others and time, each with what opens it: of the Approvals in
+// an environment the first ten.
+func (p *Plan) waitLines() (lines []string) {
+	const shown = 10
+	approvals, rest := map[string]int{}, map[string]int{}
 	for _, w := range p.Waits {
 		told := slices.ContainsFunc(p.Blocked.Changes, func(c preview.Change) bool { return c.Environment == w.Environment })
-		if !w.steps && !(w.keeps && told) {
-			lines = append(lines, "waits in "+w.Environment+": "+w.line())
+		if w.steps && w.Gate != gate.Approval || w.keeps && told {
+			continue
 		}
+		if w.Gate == gate.Approval {
+			if approvals[w.Environment]++; approvals[w.Environment] > shown {
+				rest[w.Environment]++
+				continue
+			}
+		}
+		lines = append(lines, "waits in "+w.Environment+": "+w.line())
+	}
+	for _, name := range slices.Sorted(maps.Keys(rest)) {
+		lines = append(lines, fmt.Sprintf("waits in %s: %s, which transom plan -o json lists", name, terminal.Count(rest[name], "more Approval")))
 	}
 	return lines
 }

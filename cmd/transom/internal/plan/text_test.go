@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,23 @@ func TestAPlanIsColouredLikeADiff(t *testing.T) {
 plan of prod: sha256:abc
 compared with HEAD: objects 0 added, 2 changed, 0 replaced, 1 removed on 3 clusters; 1 cluster let go
 `, out.String())
+}
+
+// TestTenApprovalsAreShown: a change of a thousand requests prints no thousand lines.
+func TestTenApprovalsAreShown(t *testing.T) {
+	p := plan.Plan{Base: "HEAD"}
+	for n := range 13 {
+		p.Waits = append(p.Waits, plan.Wait{
+			Environment: "prod", Requests: []platform.RequestKey{{Team: "store", Name: fmt.Sprint("shop-", n)}}, Gate: "approval",
+			Reason: "it needs an Approval", Opens: "an Approval", Counts: "with-this-merge",
+		})
+	}
+	var out bytes.Buffer
+	p.Text(&out, terminal.Paint{}, false)
+	require.Contains(t, out.String(), `waits in prod: store/shop-9: it needs an Approval; opened by an Approval, which may come with this merge
+waits in prod: 3 more Approvals, which transom plan -o json lists
+`)
+	require.NotContains(t, out.String(), "shop-10")
 }
 
 func TestWhatWasRejectedIsNotOnItsWay(t *testing.T) {

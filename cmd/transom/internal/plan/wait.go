@@ -17,15 +17,32 @@ type Wait struct {
 	Gate        gate.Name             `json:"gate"`
 	Reason      string                `json:"reason"`
 	Opens       string                `json:"opens"`
-	At          *time.Time            `json:"at,omitempty"` // when it opens by itself
+	At          *time.Time            `json:"at,omitempty"`     // when it opens by itself
+	Counts      string                `json:"counts,omitempty"` // an Approval that opens it: with-this-merge, or later
 
 	steps bool // all changes of the environment meet the gate
 	keeps bool // the gate keeps requests as they are: it is printed with their changes
 }
 
+// The merges in which an Approval of a change counts.
+const (
+	countsNow   = "with-this-merge" // also the one that brings the change
+	countsLater = "later"
+)
+
 // waits are those of an environment, without those of requests whose change was merged before.
 func (o *forecast) waits(name string, leave []platform.RequestKey) []Wait {
-	return o.waitsOf(name, func(k platform.RequestKey, _ promotion.Gate) bool { return !slices.Contains(leave, k) })
+	all := o.waitsOf(name, func(k platform.RequestKey, _ promotion.Gate) bool { return !slices.Contains(leave, k) })
+	counts := countsNow
+	if o.platform.Environments[name].Gates.Separate {
+		counts = countsLater
+	}
+	for i := range all {
+		if all[i].Gate == gate.Approval {
+			all[i].Counts = counts
+		}
+	}
+	return all
 }
 
 // stuck are the waits of requests whose change was merged before and stays where it is until a person or another release lets it on.
@@ -77,5 +94,12 @@ func keptLines(waits []Wait) (lines []string) {
 
 // line names the requests that wait, the reason, and the opener.
 func (w Wait) line() string {
-	return fmt.Sprintf("%s: %s; opened by %s", few(union(nil, w.Requests)), w.Reason, w.Opens)
+	line := fmt.Sprintf("%s: %s; opened by %s", few(union(nil, w.Requests)), w.Reason, w.Opens)
+	switch w.Counts {
+	case countsNow:
+		line += ", which may come with this merge"
+	case countsLater:
+		line += ", which counts in a later merge"
+	}
+	return line
 }
