@@ -70,8 +70,8 @@ the platform repository, for you to commit and merge: until then the daemon does
 
 Run again, it gives the rights for kinds that are new, makes a new token, and changes nothing else; interrupted half way, the
 next run finishes. A Cluster file or a kubeconfig of somebody else that says another thing is refused before anything is done.
-To take it back, remove the Cluster file, then "kubectl delete" the ClusterRoles, ClusterRoleBindings and the ServiceAccount
-transom; deleting the ServiceAccount ends all of its tokens at once.`,
+To take it back, remove the Cluster file, then do on the cluster what "transom uninstall" says for every cluster of the fleet;
+deleting the ServiceAccount ends all of its tokens at once.`,
 		Example: `  transom cluster add prod-eu-1 --context eu-1 --platform ./platform --label environment=prod --out ./kubeconfigs
   transom cluster add prod-eu-1 --context eu-1 --out ./kubeconfigs --dry-run
 

@@ -31,9 +31,10 @@ var removals = []removal{
 		On: "every cluster of the fleet",
 		Commands: []string{
 			"kubectl delete clusterrolebinding --ignore-not-found transom transom-platform transom-access",
+			"kubectl get clusterrolebinding --output name | grep /transom: | xargs -r kubectl delete", // of "cluster add --cluster-role"
 			"kubectl delete clusterrole --ignore-not-found transom transom-platform",
-			"kubectl delete rolebinding --ignore-not-found --namespace transom-system transom",
-			"kubectl delete role --ignore-not-found --namespace transom-system transom",
+			"kubectl delete rolebinding --ignore-not-found --namespace transom-system transom transom-token",
+			"kubectl delete role --ignore-not-found --namespace transom-system transom transom-token",
 			"kubectl delete serviceaccount --ignore-not-found --namespace transom-system transom",
 		},
 		Effect: "The daemon's rights end, and with its ServiceAccount every token in a kubeconfig.",
@@ -53,7 +54,7 @@ func newUninstall() *cobra.Command {
 		Use:   "uninstall",
 		Short: "Say how to take an installation away, without any workload",
 		Long: `Say which objects to remove, in which order, to take an installation away that was made with the manifests of
-"transom install". It removes nothing itself, and none of the steps deletes a workload: all that requests brought runs
+"transom install" and "transom cluster add". It removes nothing itself, and none of the steps deletes a workload: all that requests brought runs
 on. To end a workload, remove its request before.
 
 The platform repository and the state repositories stay as they are.`,

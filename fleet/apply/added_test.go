@@ -125,6 +125,37 @@ func TestStrictTakesBackWhatWasSetByHand(t *testing.T) {
 	require.Empty(t, writes(r.calls.take()), "it rests")
 }
 
+// TestStrictTakesBackWhatToolsSet: Helm writes under its own name, and what was there before server-side apply has a name of its own. Both
+// are shown where drift is not strict, and taken back where it is.
+func TestStrictTakesBackWhatToolsSet(t *testing.T) {
+	for _, who := range []string{"helm", "before-first-apply"} {
+		t.Run(who, func(t *testing.T) {
+			r := newRig(t, &apiOnly)
+			maps := r.kube.CoreV1().ConfigMaps(r.team)
+			set := func() {
+				_, err := maps.Patch(t.Context(), "web", types.MergePatchType, []byte(`{"data":{"more":"2"}}`), metav1.PatchOptions{FieldManager: who})
+				require.NoError(t, err)
+			}
+			in := r.instance("web", configMap("web", "1"))
+			r.visit(in)
+			set()
+			result := r.until(in, func(result apply.Result) bool { return len(result.Added) > 0 })
+			require.Equal(t, []string{who + " data.more"}, fieldsOf(result.Added))
+
+			in = r.instance("web", strict(configMap("web", "1")))
+			r.visit(in)
+			r.quiet()
+			set()
+			r.until(in, func(result apply.Result) bool {
+				return len(result.Changes) > 0 && strings.Contains(result.Changes[0].Reason, who+" set data.more")
+			})
+			found, err := maps.Get(t.Context(), "web", metav1.GetOptions{})
+			require.NoError(t, err)
+			require.Equal(t, map[string]string{"value": "1"}, found.Data)
+		})
+	}
+}
+
 // TestStrictIsNotFoughtForEver, and what the API server keeps is told with the way out.
 func TestStrictIsNotFoughtForEver(t *testing.T) {
 	r := newRig(t, &apiOnly)

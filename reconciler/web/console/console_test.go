@@ -168,6 +168,26 @@ func TestNoTextBecomesMarkup(t *testing.T) {
 	}
 }
 
+// TestWhatWasSetByHandIsOnTheConsole: on the page of the request and on that of the cluster, with object, manager, field and time.
+func TestWhatWasSetByHandIsOnTheConsole(t *testing.T) {
+	b := running()
+	b.Loaded("https://github.com/acme/platform.git", offering(t))
+	get := serve(console.Options{Board: b})
+	const told = "set by hand: spec.template.spec.hostNetwork by kubectl-edit"
+	for _, path := range []string{"/requests/store/shop", "/clusters/one"} {
+		_, body := get(t, path)
+		require.NotContains(t, body, told, path)
+	}
+	b.Placed("dev", shop, status.Placement{
+		Cluster: "one", Revision: "r", Stage: status.Applied, Health: "Healthy",
+		Added: []status.Added{{Object: "Deployment.apps store/web", Field: "spec.template.spec.hostNetwork", Manager: "kubectl-edit", At: time.Now().Add(-3 * time.Hour)}},
+	})
+	for _, path := range []string{"/requests/store/shop", "/clusters/one"} {
+		_, body := get(t, path)
+		require.Regexp(t, `<code>Deployment.apps store/web</code><span>`+told+`</span> <time class="ago" datetime="[^"]+">`, body, path)
+	}
+}
+
 // TestTextsOfFilesTurnNoPage: an escape or a mark that reverses the direction of writing, in a merged file, comes to no page.
 func TestTextsOfFilesTurnNoPage(t *testing.T) {
 	b := status.NewBoard(time.Now)

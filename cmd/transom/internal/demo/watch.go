@@ -159,25 +159,42 @@ const calm = time.Second
 
 // follow prints the events until the end.
 func (d *Demo) follow(ctx context.Context) {
-	seen := time.Now()
-	var waiting []status.Event
+	news := stream{seen: time.Now()}
 	_ = d.until(ctx, func(ctx context.Context) error {
 		events, err := d.client.Events(ctx)
 		if err != nil {
 			return err
 		}
-		for _, e := range events {
-			if e.At.After(seen) {
-				seen = e.At
-				waiting = append(slices.DeleteFunc(waiting, func(old status.Event) bool { return old.Kind == "" && about(old) == about(e) }), e)
-			}
-		}
-		for len(waiting) > 0 && time.Since(waiting[0].At) > calm {
-			d.say("%s  %s  %s", d.paint.Faint(waiting[0].At.Local().Format(time.TimeOnly)), about(waiting[0]), waiting[0].Message)
-			waiting = waiting[1:]
+		news.take(events)
+		for _, e := range news.due(time.Now()) {
+			d.say("%s  %s  %s", d.paint.Faint(e.At.Local().Format(time.TimeOnly)), about(e), e.Message)
 		}
 		return errors.New("there is always more to come")
 	})
+}
+
+// A stream has the events that are still to be printed.
+type stream struct {
+	seen    time.Time // of the newest event that was taken
+	waiting []status.Event
+}
+
+// take adds the events that are new. One of many steps gives way to the next about the same.
+func (s *stream) take(events []status.Event) {
+	for _, e := range events {
+		if e.At.After(s.seen) {
+			s.seen = e.At
+			s.waiting = append(slices.DeleteFunc(s.waiting, func(old status.Event) bool { return old.Kind == "" && about(old) == about(e) }), e)
+		}
+	}
+}
+
+// due takes the events out that are to be printed now.
+func (s *stream) due(now time.Time) (due []status.Event) {
+	for len(s.waiting) > 0 && now.Sub(s.waiting[0].At) > calm {
+		due, s.waiting = append(due, s.waiting[0]), s.waiting[1:]
+	}
+	return due
 }
 
 // about names the subject of an event.
