@@ -39,7 +39,7 @@ var shownAt = map[string]seen{
 	"Decision.Kind": {"the environment's lines", "flag"}, "Decision.File": {"the environment's lines", "title of the flag"},
 	"Decision.About": {"the environment's lines", "title of the flag"}, "Decision.Reason": {"the environment's lines", "title of the flag"},
 	"Decision.Until": {"the environment's lines", "title of the flag"},
-	"Decision.Team":  {identity, "whose debt it is, on Home"},
+	"Decision.Team":  {identity, identity},
 
 	"Cluster.Name": {"its line", "column"}, "Cluster.State": {"its line", "flag"}, "Cluster.Wave": {"rollout", "column"}, "Cluster.UID": {machine, machine},
 	"Cluster.Reachable": {"its line", "flag, notice"}, "Cluster.Message": {"its line", "notice"}, "Cluster.Problem": {"its line", "flag, notice"},
