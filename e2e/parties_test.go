@@ -99,11 +99,14 @@ func askForge(t *testing.T, at, ca string) func(context.Context) error {
 		news, end := board.Subscribe()
 		defer end()
 		ctx, cancel := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- teller.Run(ctx) }()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = teller.Run(ctx) // until it is ended
+		}()
 		defer func() {
 			cancel()
-			_ = <-ended // it was ended
+			<-ended
 		}()
 		tick := time.NewTicker(20 * time.Millisecond) // telling is no news of the Board where all is well
 		defer tick.Stop()

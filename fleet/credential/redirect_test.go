@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/rest"
 
@@ -32,7 +33,7 @@ func TestCredentialsDoNotFollowARedirect(t *testing.T) {
 					var asked int
 					server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						asked++
-						require.Equal(t, "Bearer orchard", r.Header.Get("Authorization"))
+						assert.Equal(t, "Bearer orchard", r.Header.Get("Authorization"))
 						if to != "" {
 							w.Header().Set("Location", names.Replace(to))
 						}
@@ -51,7 +52,7 @@ func TestCredentialsDoNotFollowARedirect(t *testing.T) {
 					if err == nil {
 						_ = answer.Body.Close()
 					}
-					require.ErrorContains(t, err, fmt.Sprintf(`"%s" answered with a redirect %s (%d), which no API server does`, here, names.Replace(where), status))
+					require.ErrorContains(t, err, fmt.Sprintf(`%q answered with a redirect %s (%d), which no API server does`, here, names.Replace(where), status))
 					require.NotContains(t, err.Error(), "from=prod")
 					require.Equal(t, 1, asked)
 				})
