@@ -25,7 +25,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
@@ -142,8 +145,10 @@ func newOrganisation(t *testing.T) *organisation {
 		"client-secret": "orchard", "session-keys": base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text())[:32]) + "\n",
 		"access.yaml": fmt.Sprintf("tokens: [{name: watcher, role: viewer, sha256: %s}]\nsession: {keyFile: session-keys}\noidc:\n  issuer: %s\n  clientID: transom\n"+
 			"  clientSecretFile: client-secret\n  url: %s\n  scopes: [groups]\n  roles:\n  - {group: platform, role: operator}\n"+
-			"  - {group: payments, role: developer, team: payments}\n", digest, o.issuer, o.api),
+			"  - {group: payments, role: developer, team: payments}\n"+
+			"kubernetes:\n  audience: transom\n  roles: [{user: 'system:serviceaccount:default:pipeline', role: developer, team: search}]\n", digest, o.issuer, o.api),
 	})
+	o.create("hub", "access/tokenreview.yaml")
 	component, err := fs.ReadFile(install.Files, "access/deployment.yaml")
 	require.NoError(t, err)
 	patch, err := yaml.YAMLToJSON(component)
@@ -159,6 +164,17 @@ func newOrganisation(t *testing.T) *organisation {
 	require.NoError(t, os.MkdirAll(filepath.Dir(hosts), 0o755))
 	require.NoError(t, os.WriteFile(hosts, []byte("127.0.0.1 localhost\n"), 0o644))
 	return o
+}
+
+// create makes the object of a file of the installation's directory.
+func (o *organisation) create(cluster, file string) {
+	o.t.Helper()
+	content, err := fs.ReadFile(install.Files, file)
+	require.NoError(o.t, err)
+	var u unstructured.Unstructured
+	require.NoError(o.t, yaml.Unmarshal(content, &u.Object))
+	_, err = o.objects(cluster, u.GroupVersionKind().GroupKind(), u.GetNamespace()).Create(o.t.Context(), &u, metav1.CreateOptions{})
+	require.NoError(o.t, err)
 }
 
 // patch changes the Deployment as an overlay does.
@@ -218,6 +234,21 @@ func (o *organisation) logIn(user string) (person *http.Client, who string) {
 	return person, who
 }
 
+// whoIsPipeline says who a ServiceAccount of the management cluster is to the daemon, by a token for the daemon alone.
+func (o *organisation) whoIsPipeline() string {
+	o.t.Helper()
+	accounts := o.client("hub").CoreV1().ServiceAccounts("default")
+	_, err := accounts.Create(o.t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "pipeline"}}, metav1.CreateOptions{})
+	require.NoError(o.t, err)
+	answer, err := accounts.CreateToken(o.t.Context(), "pipeline", &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"transom"}},
+	}, metav1.CreateOptions{})
+	require.NoError(o.t, err)
+	pipeline := &http.Client{Transport: bearer{o.trust, answer.Status.Token}}
+	who, _ := o.body(pipeline.Get(o.api + "/api/v1/whoami"))
+	return who
+}
+
 func (o *organisation) body(answer *http.Response, err error) (text string, code int) {
 	o.t.Helper()
 	require.NoError(o.t, err)
@@ -257,6 +288,7 @@ func TestAnOrganisationUsesIt(t *testing.T) {
 	require.Contains(t, who, `"role":"operator"`)
 	developer, who := o.logIn("test-user2")
 	require.Contains(t, who, `"role":"developer","teams":["payments"]`)
+	require.Contains(t, o.whoIsPipeline(), `"role":"developer","teams":["search"]`)
 	o.boundsTeamsByTheirRights(o.image, o.tells)
 	t.Log("two people are logged in; ledger has what it asked for, and search has the API server's word")
 	sees := func(person *http.Client, instance string) int {
