@@ -27,7 +27,7 @@ func gears(t *testing.T, changes map[string]string) *platform.Platform {
 	for name, content := range map[string]string{
 		"clusters/one.yaml":      head + "kind: Cluster\nmetadata: {name: one}\nspec: {}\n",
 		"environments/dev.yaml":  head + "kind: Environment\nmetadata: {name: dev}\nspec: {state: {url: ../dev.git}, clusters: {}}\n",
-		"environments/prod.yaml": head + "kind: Environment\nmetadata: {name: prod}\nspec: {state: {url: ../prod.git}, clusters: {}, promotesFrom: [dev]}\n",
+		"environments/prod.yaml": head + "kind: Environment\nmetadata: {name: prod}\nspec: {state: {url: ../prod.git}, clusters: {}, promotesFrom: [dev], namespace: {name: 'request.team + \"-prod\"'}}\n",
 
 		"offerings/gear/offering.yaml":            head + "kind: Offering\nmetadata: {name: gear}\nspec: {title: A gear, owner: mechanics, teams: [demo]}\n",
 		"offerings/gear/1.0.0/version.yaml":       head + "kind: Version\nmetadata: {name: gear}\nspec: {}\n",

@@ -32,7 +32,7 @@ func gears(t *testing.T, without ...string) (*platform.Platform, *platform.Offer
 		"clusters/east.yaml":     head + "kind: Cluster\nmetadata: {name: east}\nspec: {}\n",
 		"clusters/west.yaml":     head + "kind: Cluster\nmetadata: {name: west}\nspec: {}\n",
 		"environments/dev.yaml":  head + "kind: Environment\nmetadata: {name: dev}\nspec: {state: {url: ../dev.git}, clusters: {}}\n",
-		"environments/prod.yaml": head + "kind: Environment\nmetadata: {name: prod}\nspec: {state: {url: ../prod.git}, clusters: {}, promotesFrom: [dev]}\n",
+		"environments/prod.yaml": head + "kind: Environment\nmetadata: {name: prod}\nspec: {state: {url: ../prod.git}, clusters: {}, promotesFrom: [dev], namespace: {name: 'request.team + \"-prod\"'}}\n",
 
 		"offerings/gear/offering.yaml":            head + "kind: Offering\nmetadata: {name: gear}\nspec: {}\n",
 		"offerings/gear/1.0.0/version.yaml":       head + "kind: Version\nmetadata: {name: gear}\nspec: {}\n",
