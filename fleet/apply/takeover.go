@@ -152,13 +152,13 @@ func (o fieldOwnership) inheritFields(ctx context.Context, d *desired) error {
 	return o.writeEntries(ctx, d, d.inherited, d.live.version)
 }
 
-// succeedAppliers makes the fields of a manifest ours alone before Transom writes an object of the instance that an agent wrote, too, as in
-// an environment that was external until now; or any applier, where Transom never wrote it. They would otherwise be that one's for ever: a
+// succeedAppliers makes the fields of a manifest ours alone before Transom writes a later revision of an object that an agent wrote, too, as in
+// an environment that was external before; or any applier, where Transom never wrote it. They would otherwise be that one's for ever: a
 // field stays as long as anybody owns it, and perhaps nobody runs the agent any more. The labels by which an agent prunes go with that.
 // What it set beside these stays its own, and status shows it.
 func (o fieldOwnership) succeedAppliers(ctx context.Context, d *desired) error {
-	if d.adopts || d.live == nil {
-		return nil
+	if d.adopts || d.live == nil || d.isAtRevision() {
+		return nil // a field that goes, goes with a later revision
 	}
 	entries, err := succeed(d.live.entries, d.gvk.GroupVersion().String(), o.appliedFields(d))
 	if err != nil || entries == nil {
