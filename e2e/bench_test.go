@@ -53,7 +53,7 @@ func BenchmarkPushToLive(b *testing.B) {
 		w := thousand(b, func(w *world) { w.overHTTPS() })
 		colors := shopColors()
 		w.measure(b, "push-to-live-https-poll", "one", configMaps, "payments", "shop-settings", nothing, func(i int) (map[string]string, func(*unstructured.Unstructured) bool) {
-			time.Sleep(rand.N(pollInterval)) // people push at any time; the push after a look would always wait the longest
+			<-time.After(rand.N(pollInterval)) // people push at any time; the push after a look would always wait the longest
 			return colors(i)
 		})
 	})
@@ -159,33 +159,38 @@ func (w *world) latencies(b *testing.B, n int, cluster string, gvr schema.GroupV
 	return took
 }
 
-// measureFlood reports how many times longer a pass takes while the daemon's hook is called 1,000 times a second, half of the
-// calls forged. Passes with and without the flood take turns.
-func (w *world) measureFlood(b *testing.B, call func()) {
-	var calm, flooded []float64
+// slowdown is how many times longer a pass takes beside others, who go on until their context is done. Passes with and without them take
+// turns.
+func (w *world) slowdown(b *testing.B, call func(), others func(context.Context, *sync.WaitGroup)) float64 {
+	var alone, beside []float64
 	for range 4 {
-		for _, flood := range []bool{false, true} {
+		for _, with := range []bool{false, true} {
 			ctx, cancel := context.WithCancel(b.Context())
-			var calls sync.WaitGroup
-			if flood {
-				w.flood(ctx, &calls)
+			var under sync.WaitGroup
+			if with {
+				others(ctx, &under)
 			}
 			before := w.passes(b)
 			w.latencies(b, 10, "one", configMaps, "payments", "shop-settings", call, shopColors())
 			after := w.passes(b)
 			cancel()
-			calls.Wait()
+			under.Wait()
 			mean := (after.seconds - before.seconds) / (after.count - before.count)
-			if flood {
-				flooded = append(flooded, mean)
+			if with {
+				beside = append(beside, mean)
 			} else {
-				calm = append(calm, mean)
+				alone = append(alone, mean)
 			}
 		}
 	}
-	slices.Sort(calm)
-	slices.Sort(flooded)
-	b.ReportMetric((flooded[1]+flooded[2])/(calm[1]+calm[2]), "hook-flood:times")
+	slices.Sort(alone)
+	slices.Sort(beside)
+	return (beside[1] + beside[2]) / (alone[1] + alone[2])
+}
+
+// measureFlood reports the slowdown while the daemon's hook is called 1,000 times a second, half of the calls forged.
+func (w *world) measureFlood(b *testing.B, call func()) {
+	b.ReportMetric(w.slowdown(b, call, w.flood), "hook-flood:times")
 }
 
 const (
@@ -194,33 +199,10 @@ const (
 	watchers, requestsPerSecond, people = 2000, 500, 50
 )
 
-// measureWatched reports how many times longer a pass takes while thousands watch and people click. Passes with and without them
-// take turns.
+// measureWatched reports the slowdown while thousands watch and people click.
 func (w *world) measureWatched(b *testing.B) {
-	var alone, watched []float64
-	for range 4 {
-		for _, crowd := range []bool{false, true} {
-			ctx, cancel := context.WithCancel(b.Context())
-			var clients sync.WaitGroup
-			if crowd {
-				w.watch(ctx, b, &clients)
-			}
-			before := w.passes(b)
-			w.latencies(b, 10, "one", configMaps, "payments", "shop-settings", nothing, shopColors())
-			after := w.passes(b)
-			cancel()
-			clients.Wait()
-			mean := (after.seconds - before.seconds) / (after.count - before.count)
-			if crowd {
-				watched = append(watched, mean)
-			} else {
-				alone = append(alone, mean)
-			}
-		}
-	}
-	slices.Sort(alone)
-	slices.Sort(watched)
-	b.ReportMetric((watched[1]+watched[2])/(alone[1]+alone[2]), "pass-beside-watchers:times")
+	watched := w.slowdown(b, nothing, func(ctx context.Context, clients *sync.WaitGroup) { w.watch(ctx, b, clients) })
+	b.ReportMetric(watched, "pass-beside-watchers:times")
 	b.ReportMetric(0, "ns/op")
 }
 

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// A Cluster has the encoded objects of one cluster, of all kinds, and what became of them last. The zero value is an empty one.
+// A Cluster has the encoded objects of one cluster, of all kinds, and the last changes of them. The zero value is an empty one.
 type Cluster struct {
 	Changed func(key string) // told of each key that was written, after the write; nil: nobody listens. It must not block.
 

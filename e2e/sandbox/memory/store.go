@@ -1,5 +1,5 @@
 // Package memory is the storage of an API server in memory, for many clusters at a time: the context of a request says which cluster
-// it is about. It has what etcd has for one API server: writes that depend on a revision, lists in pages, watches from a revision
+// it is about. It has the abilities of etcd for one API server: writes that depend on a revision, lists in pages, watches from a revision
 // with bookmarks. It never forgets by time: objects with a time to live stay.
 package memory
 

@@ -113,7 +113,7 @@ func (w *watcher) run(ctx context.Context, upTo uint64) {
 	}
 }
 
-// drain takes what waits to be told, and the revision that is reached with it.
+// drain takes the changes that wait to be told, and the revision that is reached with it.
 func (w *watcher) drain() ([]change, uint64) {
 	w.cluster.mu.Lock()
 	defer w.cluster.mu.Unlock()
@@ -140,7 +140,7 @@ func (w *watcher) tell(ctx context.Context, changes []change) bool {
 	return true
 }
 
-// event is the change as the watch sees it by what it selects; nil if it sees nothing.
+// event is the change as the watch sees it through its selector; nil if it sees nothing.
 func (w *watcher) event(ch change) (*watch.Event, error) {
 	before, was, err := w.selected(ch.before, ch.revision)
 	if err != nil {
