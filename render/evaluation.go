@@ -1,6 +1,7 @@
 package render
 
 import (
+	"maps"
 	"reflect"
 
 	"transom.dev/render/platform"
@@ -29,6 +30,8 @@ type evaluated struct {
 	cluster   *platform.Cluster
 	inputs    platform.Inputs
 	key       string
+	valueKey  string // as state.Placement.ValueKey
+	urgentKey string // as state.Placement.UrgentKey
 	namespace string // empty for a cluster-scoped version
 	hooks     hooks  // as hooksOf
 }
@@ -50,12 +53,31 @@ func evaluate(i *platform.Instance, bindings given, base *state.Release) *evalua
 			e.problems = append(e.problems, problems...)
 		}
 		placed := evaluated{cluster: cluster, inputs: inputs, key: renderKey(i, inputs, e.hooks), hooks: e.hooks}
+		placed.valueKey, placed.urgentKey = e.keyWithout(bindings.observed, inputs), e.keyWithout(bindings.urgent, inputs)
 		if i.Version.Scope != platform.ClusterScoped {
 			placed.namespace = inputs.Namespace
 		}
 		e.placements = append(e.placements, placed)
 	}
 	return e
+}
+
+// keyWithout is the render key of a placement without the values of some outputs by binding, and without those that are computed: these
+// depend on nothing but the version and the other inputs. It is empty where there are no such outputs.
+func (e *evaluation) keyWithout(outputs map[string][]string, in platform.Inputs) string {
+	if len(outputs) == 0 {
+		return ""
+	}
+	others := maps.Clone(in.Bindings)
+	for binding, names := range outputs {
+		values := maps.Clone(others[binding])
+		for _, name := range names {
+			delete(values, name)
+		}
+		others[binding] = values
+	}
+	in.Bindings, in.Computed = others, nil
+	return renderKey(e.instance, in, e.hooks)
 }
 
 // fits reports whether an evaluation is that of an instance with these outputs, after the record that its environment has.
