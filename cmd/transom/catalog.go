@@ -24,7 +24,8 @@ func newCatalog() *cobra.Command {
 		Use:   "catalog [OFFERING]",
 		Short: "Show what can be requested, and how",
 		Long: `Show what can be requested: every offering with its versions, its owner and who may request it; or all about one
-offering: its versions and their lifecycle, parameters, outputs, an example request, and who uses it.
+offering: its versions and their lifecycle, parameters, outputs, what changed since the version before, an example request, and who
+uses it.
 
 ` + statesHelp + ` Who uses an
 offering is who runs it there. Where nobody looked, the output says so, and shows the versions that requests resolve to.`,
@@ -60,7 +61,10 @@ offering is who runs it there. Where nobody looked, the output says so, and show
 			if err != nil {
 				return err
 			}
-			page := catalog.Describe(p, offering, version, usage.Running(p, offering, running), running, time.Now())
+			page, err := catalog.Describe(p, offering, version, usage.Running(p, offering, running), running, time.Now())
+			if err != nil {
+				return err
+			}
 			return o.output.print(w, page, func(w io.Writer) { page.Text(w, terminal.PaintFor(w)) })
 		},
 	}

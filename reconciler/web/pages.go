@@ -27,6 +27,9 @@ func pages(s *server) *console.Console {
 		c.Activity, c.Commit = journaling{s}.showActivity, o.Journal.Find
 	}
 	c.Edit = o.Edit
+	if o.Changes != nil {
+		c.Changes = s.changesFor
+	}
 	if o.Plans != nil {
 		c.Plan = planning{s}.showPlan
 	}

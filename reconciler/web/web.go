@@ -17,7 +17,9 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/access"
+	"transom.dev/reconciler/web/api"
 	"transom.dev/reconciler/web/console"
+	"transom.dev/render/platform"
 )
 
 // Board is the status, as *status.Board keeps it.
@@ -51,6 +53,9 @@ type Options struct {
 
 	// Edit is the text of a request's file, as the platform's head has it, with other values. Omitted, the console edits nothing.
 	Edit func(ctx context.Context, file string, set []console.Assignment) (string, error)
+
+	// Changes compares two versions of an offering. Omitted, the API says that none are compared, and pages show no changes.
+	Changes func(from, to *platform.Version) (api.VersionChanges, error)
 
 	// Journal tells who changed which things, from Git. Omitted, the API says that it tells nothing.
 	Journal Journal

@@ -79,6 +79,9 @@ type Options struct {
 	// Edit is the text of a request's file with other values, and all else as it is. Omitted, no page edits.
 	Edit func(ctx context.Context, file string, set []Assignment) (string, error)
 
+	// Changes compares two versions of an offering for whoever asks. Omitted, no page shows changes.
+	Changes func(r *http.Request, from, to *platform.Version) (api.VersionChanges, error)
+
 	// See looks at the pods of a placement for whoever asks. An error is one page that says why they see none; its method Code, if it
 	// has one, gives the status of the answer. Omitted, no page shows pods.
 	See func(r *http.Request, l Look) (Seen, error)
