@@ -18,8 +18,11 @@ type changesPath struct {
 	From string `query:"from" doc:"The number of the version to compare with, or a constraint; the one before where it is left out."`
 }
 
+// comparing answers questions about versions, and how they differ.
+type comparing struct{ *server }
+
 // findVersion finds the version that a path names.
-func (s *server) findVersion(p versionPath) (*platform.Offering, *platform.Version, error) {
+func (s comparing) findVersion(p versionPath) (*platform.Offering, *platform.Version, error) {
 	all := s.Board.Status().Platform
 	if err := unread(all); err != nil {
 		return nil, nil, err
@@ -46,7 +49,7 @@ func versionOf(o *platform.Offering, number string) (*platform.Version, error) {
 }
 
 // findContract finds that of the version that a path names.
-func (s *server) findContract(_ *http.Request, p versionPath) (c api.Contract, err error) {
+func (s comparing) findContract(_ *http.Request, p versionPath) (c api.Contract, err error) {
 	_, v, err := s.findVersion(p)
 	if err != nil {
 		return c, err
@@ -55,7 +58,7 @@ func (s *server) findContract(_ *http.Request, p versionPath) (c api.Contract, e
 }
 
 // findChanges finds those of the version that a path names against another one.
-func (s *server) findChanges(r *http.Request, p changesPath) (c api.VersionChanges, err error) {
+func (s comparing) findChanges(r *http.Request, p changesPath) (c api.VersionChanges, err error) {
 	o, v, err := s.findVersion(p.versionPath)
 	if err != nil {
 		return c, err
@@ -80,7 +83,7 @@ func (s *server) findChanges(r *http.Request, p changesPath) (c api.VersionChang
 }
 
 // changesFor are the changes of a version for whoever asks: the lines of files are for developers.
-func (s *server) changesFor(r *http.Request, from, to *platform.Version) (c api.VersionChanges, err error) {
+func (s comparing) changesFor(r *http.Request, from, to *platform.Version) (c api.VersionChanges, err error) {
 	if c, err = s.Changes(from, to); err != nil {
 		return c, fmt.Errorf("compare %s with %s: %w", to, from, err)
 	}

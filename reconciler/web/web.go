@@ -54,6 +54,9 @@ type Options struct {
 	// Edit is the text of a request's file, as the platform's head has it, with other values. Omitted, the console edits nothing.
 	Edit func(ctx context.Context, file string, set []console.Assignment) (string, error)
 
+	// Sample is a value that the schema of a parameter takes; nil: none comes to mind. Omitted, forms show those that schemas have themselves.
+	Sample func(schema map[string]any) any
+
 	// Changes compares two versions of an offering. Omitted, the API says that none are compared, and pages show no changes.
 	Changes func(from, to *platform.Version) (api.VersionChanges, error)
 

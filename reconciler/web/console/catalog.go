@@ -78,6 +78,7 @@ type offeringPage struct {
 	Version  *platform.Version // nil: it has none that can be used
 	Versions []published
 	Fields   []field
+	Rules    []string // over several parameters
 	Bindings []named
 	Parts    []named
 	Users    []user
@@ -179,7 +180,7 @@ func (c *Console) offering(r *http.Request, m *model) (*view, error) {
 	}
 	if v != nil {
 		page.New = link + "/new?version=" + url.QueryEscape(v.Number.String())
-		page.Fields = fieldsOf(v)
+		page.Fields, page.Rules = fieldsOf(v, c.Sample), rulesOf(v)
 		page.Bindings, page.Parts = contractOf(v)
 	}
 	return &view{"offering", o.Name, "catalog", page}, nil
@@ -195,7 +196,7 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	}
 	q := r.URL.Query()
 	page := &formPage{
-		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v),
+		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v, c.Sample), Rules: rulesOf(v),
 		Action: "/catalog/" + url.PathEscape(o.Name) + "/new", Begun: q.Has("name"),
 	}
 	if len(page.Teams) == 0 {
@@ -206,6 +207,7 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	}
 	page.fill(q, m)
 	page.Create = forgeOf(m.Platform.URL, m.Platform.Branch).create("requests/"+page.Team, page.Name+".yaml", page.YAML)
+	ofRequests{c}.plan(r, page, page.Team)
 	return &view{"form", "New " + o.Name, "catalog", page}, nil
 }
 

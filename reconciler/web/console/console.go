@@ -92,6 +92,12 @@ type Options struct {
 	// Plan is the plan of a branch for whoever asks, like See; with an empty one, the branches. Omitted, there is no such page.
 	Plan func(r *http.Request, branch string) (PlanOfBranch, error)
 
+	// PlanDraft is the plan of a file of a team that nobody committed yet, like See. Omitted, forms show none.
+	PlanDraft func(r *http.Request, team, file, content string) (PlanOfDraft, error)
+
+	// Sample is a value that the schema of a parameter takes; nil: none comes to mind. Omitted, forms show those that schemas have themselves.
+	Sample func(schema map[string]any) any
+
 	// Leader is the name of the replica that answers. Omitted, there is one process.
 	Leader func() string
 
