@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/transom/internal/catalog": {
 		"cmd/transom/internal/schema", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
-		"cmd/transom/internal/yamledit", "render/platform",
+		"cmd/transom/internal/yamledit", "render/platform", "render/preview",
 	},
 	"cmd/transom/internal/client": {"reconciler/status", "reconciler/web", "reconciler/web/api"},
 	"cmd/transom/internal/demo": {
@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/transom/internal/diff": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
-		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
+		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace",
 		"render", "render/platform", "render/preview", "render/state",
 	},
 	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/inquiry", "render/platform", "render/state"},

@@ -27,13 +27,14 @@ import (
 func newSecret() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "secret",
-		Short: "Seal the secret values that requests give, and list them",
-		Long: `Seal the secret values that requests give, and list them. Values lie beside the request, in
+		Short: "Seal the secret values that requests give, list them, and change for whom they are sealed",
+		Long: `Seal the secret values that requests give, list them, and change for whom they are sealed. Values lie beside the request, in
 requests/TEAM/REQUEST.ENVIRONMENT.secret.yaml: a file of SOPS, sealed for the age recipients that the environment names for the
 team. They stay sealed in both repositories, and are opened by the daemon when it writes to a cluster.`,
 		Example: `  transom secret set payments/checkout stripe-key -e prod
-  transom secret list`,
-	}, newSecretSet(), newSecretList())
+  transom secret list
+  transom secret rekey --dry-run`,
+	}, newSecretSet(), newSecretList(), newSecretRekey())
 }
 
 // secretOptions are the flags of secret set.

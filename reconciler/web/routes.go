@@ -36,6 +36,7 @@ var roles = map[string]access.Role{
 	"/api/v1/offerings":                                          access.Viewer,
 	"/api/v1/offerings/{offering}":                               access.Viewer,
 	"/api/v1/offerings/{offering}/versions/{version}":            access.Viewer,
+	"/api/v1/offerings/{offering}/versions/{version}/changes":    access.Viewer, // developers see lines of files, too
 	"/api/v1/requests":                                           access.Viewer,
 	"/api/v1/requests/{team}/{request}":                          access.Viewer,
 	"/api/v1/instances":                                          access.Viewer,

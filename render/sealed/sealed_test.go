@@ -187,6 +187,50 @@ func TestWhatIsNoFileOfSealedValues(t *testing.T) {
 	}
 }
 
+// The values and their MAC stay as they are, byte for byte, so that nobody has to type a value again.
+func TestRekeyingChangesTheRecipientsAlone(t *testing.T) {
+	old, oldKeys := pair(t)
+	next, nextKeys := pair(t)
+	_, foreign := pair(t)
+	file := seal(t, shop, values, old)
+	anew, problems, err := oldKeys.Rekey([]byte(file), shop, []string{next})
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	was, _ := sealed.Read([]byte(file), shop, []string{old})
+	is, problems := sealed.Read(anew, shop, []string{next})
+	require.Empty(t, problems)
+	require.Equal(t, was.ValuesText(), is.ValuesText())
+	require.Equal(t, was.For, is.For)
+	require.Equal(t, file[strings.Index(file, "  encrypted_regex"):], string(anew[strings.Index(string(anew), "  encrypted_regex"):]))
+	opened, err := nextKeys.Open(anew, shop)
+	require.NoError(t, err)
+	require.Equal(t, values, opened)
+	_, err = oldKeys.Open(anew, shop)
+	require.ErrorContains(t, err, "it is sealed for "+next+", and none of the 1 identities at hand is theirs")
+
+	both, _, err := nextKeys.Rekey(anew, shop, []string{old, next})
+	require.NoError(t, err)
+	for _, keys := range []*sealed.Keys{oldKeys, nextKeys, foreign.And(oldKeys)} {
+		opened, err := keys.Open(both, shop)
+		require.NoError(t, err)
+		require.Equal(t, values, opened)
+	}
+
+	// A file that is not in order is not made to look so.
+	other := sealed.Subject{Team: "orders", Request: "shop", Environment: "prod"}
+	_, _, err = oldKeys.Rekey([]byte(seal(t, other, values, old)), shop, []string{next})
+	require.ErrorContains(t, err, "it is sealed for another request or environment than payments/shop/prod")
+	_, _, err = foreign.Rekey([]byte(file), shop, []string{next})
+	require.ErrorContains(t, err, "none of the 1 identities at hand is theirs")
+	_, problems, err = oldKeys.Rekey([]byte(strings.Replace(file, "stringData:\n", "stringData:\n  a: hunter2\n", 1)), shop, []string{next})
+	require.NoError(t, err)
+	require.Contains(t, problems[0].Message, "is not sealed")
+	_, _, err = oldKeys.Rekey([]byte(strings.Replace(file, "13:37", "13:38", 1)), shop, []string{next})
+	require.ErrorContains(t, err, "its MAC is not that of its values")
+	_, _, err = oldKeys.Rekey([]byte(file), shop, []string{"age1nobody"})
+	require.ErrorContains(t, err, "is no age recipient")
+}
+
 func TestAnIdentityIsNeverRepeated(t *testing.T) {
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)

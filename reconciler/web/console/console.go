@@ -79,6 +79,9 @@ type Options struct {
 	// Edit is the text of a request's file with other values, and all else as it is. Omitted, no page edits.
 	Edit func(ctx context.Context, file string, set []Assignment) (string, error)
 
+	// Changes compares two versions of an offering for whoever asks. Omitted, no page shows changes.
+	Changes func(r *http.Request, from, to *platform.Version) (api.VersionChanges, error)
+
 	// See looks at the pods of a placement for whoever asks. An error is one page that says why they see none; its method Code, if it
 	// has one, gives the status of the answer. Omitted, no page shows pods.
 	See func(r *http.Request, l Look) (Seen, error)
@@ -88,6 +91,12 @@ type Options struct {
 
 	// Plan is the plan of a branch for whoever asks, like See; with an empty one, the branches. Omitted, there is no such page.
 	Plan func(r *http.Request, branch string) (PlanOfBranch, error)
+
+	// PlanDraft is the plan of a file of a team that nobody committed yet, like See. Omitted, forms show none.
+	PlanDraft func(r *http.Request, team, file, content string) (PlanOfDraft, error)
+
+	// Sample is a value that the schema of a parameter takes; nil: none comes to mind. Omitted, forms show those that schemas have themselves.
+	Sample func(schema map[string]any) any
 
 	// Leader is the name of the replica that answers. Omitted, there is one process.
 	Leader func() string

@@ -15,6 +15,13 @@ type PlanOfBranch struct {
 	HTML     template.HTML // its text, made safe
 }
 
+// A PlanOfDraft has the changes that a file would make which nobody committed yet.
+type PlanOfDraft struct {
+	Plan api.Plan
+	HTML template.HTML // its text, made safe
+	Why  string        // there is none; empty: there is, or it is being made
+}
+
 // ofBranches serves the page about plans of branches.
 type ofBranches struct{ *Console }
 
