@@ -276,11 +276,11 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	}
 	m := r.memories.of(environment)
 	e := m.evaluation(i)
-	if !e.fits(bound, record) {
-		e = evaluate(i, bound, record)
+	if all := m.sharesOf(p, environment); !e.fits(bound, record, all) {
+		e = evaluate(i, bound, record, all)
 		m.asked.put(i, e)
 	}
-	if len(e.problems) > 0 {
+	if slices.ContainsFunc(e.problems, blocks) {
 		return nil, e.problems
 	}
 	return e.keys(), nil
