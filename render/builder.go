@@ -19,7 +19,7 @@ type builder struct {
 	namespaces  *cache[string, renderedNamespace] // by digest of a namespace's inputs and components
 	shared      *sharedBudget
 	made        *state.Placement // everything is made as this record says; nil: anew
-	unsealed    bool             // values that requests give in secret are omitted
+	unsealed    bool             // values that are given in secret are omitted, and image pull secrets with all that names them
 	examined    func() time.Time // until when the pass waits for examinations of versions
 }
 
