@@ -86,7 +86,7 @@ var arrows = map[string][]string{
 	"reconciler/trigger":                 {},
 	"reconciler/notify":                  {"reconciler/status", "render/event", "render/platform", "render/wording"},
 	"reconciler/web/access":              {},
-	"reconciler/web/console":             {"reconciler/status", "reconciler/web/api", "render/decision", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording"},
+	"reconciler/web/console":             {"reconciler/status", "reconciler/web/api", "render/decision", "render/gate", "render/inquiry", "render/platform", "render/state", "render/strictyaml", "render/wording"},
 	"reconciler/web/api":                 {"reconciler/status", "render/decision", "render/gate", "render/platform"},
 	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "reconciler/web/api", "reconciler/web/console", "render/decision", "render/platform", "render/state", "render/wording"},
 	"render":                             {"render/internal/helm", "render/internal/immutable", "render/internal/kinds", "render/internal/manifests", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/sealed", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/edits"},
