@@ -58,6 +58,7 @@ type arrow struct {
 	Verdict verdict
 	Text    string // the closed gates; empty: all are open
 	Title   string
+	File    string // that decides about its gates
 	Version string // that waits
 	At      time.Time
 }
@@ -148,7 +149,7 @@ func (m *model) stageOf(in *instance, e *status.Environment) *stage {
 func (m *model) arrowsTo(s *stage, byName map[string]*stage) []arrow {
 	var all []arrow
 	for _, from := range m.nearest(s.In.Environment, byName, nil) {
-		a := arrowTo(s)
+		a := m.arrowTo(s)
 		x, y := from.X+from.Width, from.Y+stageHead/2
 		a.Path = fmt.Sprintf("M%d %d C%d %d %d %d %d %d", x, y, x+stageGap/2, y, s.X-stageGap/2, s.Y+stageHead/2, s.X-7, s.Y+stageHead/2)
 		if len(all) > 0 { // the gates are told once
@@ -157,19 +158,20 @@ func (m *model) arrowsTo(s *stage, byName map[string]*stage) []arrow {
 		all = append(all, a)
 	}
 	if len(all) == 0 && len(s.In.Waiting) > 0 {
-		a := arrowTo(s)
+		a := m.arrowTo(s)
 		a.Path = fmt.Sprintf("M%d %d L%d %d", s.X-stageGap+20, s.Y+stageHead/2, s.X-7, s.Y+stageHead/2)
 		all = append(all, a)
 	}
 	return all
 }
 
-func arrowTo(s *stage) arrow {
-	a := arrow{X: s.X - stageGap/2, Y: s.Y + stageHead/2, Verdict: healthy}
+func (m *model) arrowTo(s *stage) arrow {
+	a := arrow{X: s.X - stageGap/2, Y: s.Y + stageHead/2, Verdict: healthy, File: m.fileOf(s.In.Environment), Title: "its gates are open\n"}
 	if len(s.In.Waiting) == 0 {
 		return a
 	}
-	a.Verdict, a.Text, a.At = waitingVerdict(s.In), gateNames(s.In.Waiting), opensAt(s.In.Waiting)
+	a.Verdict, a.Text, a.At, a.Title = waitingVerdict(s.In), gateNames(s.In.Waiting), opensAt(s.In.Waiting), ""
+	a.File = m.deciding(s.In, s.In.Waiting[0])
 	for _, g := range s.In.Waiting {
 		a.Title += string(g.Name) + ": " + g.Reason + "\n"
 	}
