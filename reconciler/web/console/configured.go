@@ -172,14 +172,14 @@ func othersOf(e *platform.Environment) (all []named) {
 	return all
 }
 
-// holdsOf are the Holds among decisions.
-func holdsOf(decisions []status.Decision) (holds []status.Decision) {
-	for _, d := range decisions {
-		if d.Kind == decision.Hold {
-			holds = append(holds, d)
+// decisionsOf are the decisions of one kind.
+func decisionsOf(kind decision.Kind, all []status.Decision) (found []status.Decision) {
+	for _, d := range all {
+		if d.Kind == kind {
+			found = append(found, d)
 		}
 	}
-	return holds
+	return found
 }
 
 // lasts is a duration without zeros at its end, such as 2h or 1h30m.
