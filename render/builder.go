@@ -21,7 +21,7 @@ type builder struct {
 	room        *room
 	checking    bool             // somebody looks at Problems only, and at those that no environment waits for, too
 	made        *state.Placement // everything is made as this record says; nil: anew
-	unsealed    bool             // values that requests give in secret are omitted
+	unsealed    bool             // values that are given in secret are omitted, and image pull secrets with all that names them
 	examined    func() time.Time // until when the pass waits for examinations of versions
 }
 

@@ -152,6 +152,9 @@ func renderKey(i *platform.Instance, in platform.Inputs, h hooks) string {
 	if i.Sealed != nil {
 		depends["sealed"] = i.Sealed.For + i.Sealed.ValuesText() + i.Sealed.BlockText()
 	}
+	if secrets := i.Environment.PullSecrets; len(secrets) > 0 && i.Version.Scope != platform.ClusterScoped {
+		depends["pullSecrets"] = pullSecretsKey(secrets)
+	}
 	switch h {
 	case firstHooks:
 		depends["first"] = true

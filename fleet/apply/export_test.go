@@ -13,9 +13,12 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/yaml"
 
@@ -29,7 +32,13 @@ func Uncovered(set, object map[string]any) string { return uncovered(set, object
 // Unaltered says whether the manifests of a text, if they are remembered, are as they were decoded.
 func (m *Manifests) Unaltered(text []byte) bool {
 	fresh, _ := decode(text)
-	known := m.Remembered(text)
+	known := slices.Clone(m.Remembered(text))
+	for i := range known {
+		known[i].whole = nil // which is remembered
+	}
+	for i := range fresh {
+		fresh[i].whole = nil
+	}
 	return known == nil || reflect.DeepEqual(known, fresh)
 }
 
@@ -74,8 +83,45 @@ func HealthByStatus(manifest string, applied time.Time) (state.Health, string, e
 	if err == nil {
 		err = u.UnmarshalJSON(raw)
 	}
+	if err == nil {
+		err = readAlike(&u)
+	}
 	o := healthByStatus(&u, applied)
 	return o.health, o.message, err
+}
+
+// readAlike returns an error if an object has another health as it is read of the watch of its kind.
+func readAlike(u *unstructured.Unstructured) error {
+	gvk := u.GroupVersionKind()
+	if gvk.Group != "apps" {
+		return nil
+	}
+	typed, err := scheme.Scheme.New(gvk)
+	if err == nil {
+		err = runtime.DefaultUnstructuredConverter.FromUnstructured(u.DeepCopy().Object, typed)
+	}
+	if err != nil {
+		return err
+	}
+	found, want := quietWatch(gvk).reduce(typed).(*live), reduceWhole(u.DeepCopy())
+	want.arrived, found.arrived = time.Time{}, time.Time{}
+	if !reflect.DeepEqual(found, want) {
+		return fmt.Errorf("by the watch of its kind it is %+v, not %+v", found, want)
+	}
+	return nil
+}
+
+// Missing is the first field that an entry of ours does not own of the only manifest of a text, as it is remembered; empty if it owns all.
+// With a field, the version leaves that to others.
+func (m *Manifests) Missing(text []byte, entries []metav1.ManagedFieldsEntry, ignored ...string) (string, error) {
+	all, err := m.decode(text)
+	if err != nil {
+		return "", err
+	}
+	d := &desired{manifest: all[0], live: reduceMeta(all[0].gvk.GroupKind(), &metav1.ObjectMeta{ManagedFields: entries})}
+	in := Instance{Ignore: []platform.Ignore{{Group: d.object.Group, Kind: d.object.Kind, Fields: ignored}}}
+	w := writer{target: &target{in: in}}
+	return w.findMissing(d, ownEntry(d.live.entries)).String(), nil
 }
 
 // HealthOfCustom is the health of a custom resource in YAML that was seen long after it was applied, by a version's health entries
@@ -232,3 +278,6 @@ func (p Pacing) Make(requests int, serve func(under int) (time.Duration, int)) (
 	all.Wait()
 	return p.width()
 }
+
+// OwnersOf is ownersOf, for tests.
+func OwnersOf(p *corev1.Pod) []Object { return ownersOf(p) }

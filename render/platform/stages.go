@@ -55,9 +55,12 @@ func (l *Loader) loadEnvironments(p *Platform) {
 		for _, o := range sortedKeys(p.tree.overlays[name]) {
 			files = append(files, p.tree.overlays[name][o]...)
 		}
+		for _, secret := range sortedKeys(p.tree.pullSecrets[name]) {
+			files = append(files, p.tree.pullSecrets[name][secret])
+		}
 		made := l.environments[name]
 		if made == nil || !slices.Equal(made.files, files) {
-			made = makeEnvironment(name, f, p.tree.overlays[name])
+			made = makeEnvironment(name, f, p.tree.overlays[name], p.tree.pullSecrets[name])
 			made.files = files
 		}
 		next[name] = made
@@ -68,6 +71,7 @@ func (l *Loader) loadEnvironments(p *Platform) {
 		p.Problems = append(p.Problems, made.problems...)
 	}
 	l.environments = next
+	p.Problems = append(p.Problems, strayPullSecrets(p.tree)...)
 	l.checkEnvironments(p)
 	if l.last != nil && maps.Equal(l.last.Environments, p.Environments) {
 		p.Graph = l.last.Graph
@@ -77,10 +81,10 @@ func (l *Loader) loadEnvironments(p *Platform) {
 	l.assignClusters(p)
 }
 
-func makeEnvironment(name string, f *file, overlays map[string][]*file) *loaded[*Environment] {
+func makeEnvironment(name string, f *file, overlays map[string][]*file, pullSecrets map[string]*file) *loaded[*Environment] {
 	d := open(f)
 	d.environment = name
-	e := decodeEnvironment(d, name, overlays)
+	e := decodeEnvironment(d, name, overlays, pullSecrets)
 	return &loaded[*Environment]{value: e, problems: d.problems}
 }
 
