@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -297,3 +298,6 @@ func (p Pacing) Make(requests int, serve func(under int) (time.Duration, int)) (
 	all.Wait()
 	return p.width()
 }
+
+// OwnersOf is ownersOf, for tests.
+func OwnersOf(p *corev1.Pod) []Object { return ownersOf(p) }

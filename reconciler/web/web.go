@@ -99,6 +99,13 @@ type Options struct {
 	// Access says who asks. Omitted, whoever reaches the handler may ask for everything.
 	Access *access.Guard
 
+	// MostRequests is how many requests a client may make a second in the long run, health and web hooks aside, and ten times as many at
+	// once. Omitted, as many as it likes.
+	MostRequests int
+
+	// Limited is told of each request beyond MostRequests. Omitted, nobody is.
+	Limited func()
+
 	// Proxies are the networks of proxies in front of the handler, as access.Behind takes them.
 	Proxies []netip.Prefix
 
