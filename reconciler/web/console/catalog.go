@@ -45,7 +45,7 @@ func (c *Console) catalog(r *http.Request, m *model) (*view, error) {
 			page.Offerings = append(page.Offerings, offered{o, newest(o), users[o.Name], "/catalog/" + url.PathEscape(o.Name)})
 		}
 	}
-	return &view{"catalog", "Catalogue", "catalog", page}, nil
+	return &view{template: "catalog", title: "Catalogue", section: "catalog", main: page}, nil
 }
 
 func hasWords(text, words string) bool {
@@ -183,7 +183,7 @@ func (c *Console) offering(r *http.Request, m *model) (*view, error) {
 		page.Fields, page.Rules = fieldsOf(v, c.Sample), rulesOf(v)
 		page.Bindings, page.Parts = contractOf(v)
 	}
-	return &view{"offering", o.Name, "catalog", page}, nil
+	return &view{template: "offering", title: o.Name, section: "catalog", main: page}, nil
 }
 
 func (c *Console) form(r *http.Request, m *model) (*view, error) {
@@ -208,7 +208,7 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	page.fill(q, m)
 	page.Create = forgeOf(m.Platform.URL, m.Platform.Branch).create("requests/"+page.Team, page.Name+".yaml", page.YAML)
 	ofRequests{c}.plan(r, page, page.Team)
-	return &view{"form", "New " + o.Name, "catalog", page}, nil
+	return &view{template: "form", title: "New " + o.Name, section: "catalog", main: page}, nil
 }
 
 // contractOf lists the bindings and the optional parts of a version.

@@ -175,6 +175,7 @@ type view struct {
 	title    string
 	section  string // of the navigation
 	main     any
+	until    time.Time // when the clock alone makes it another one; zero: never
 }
 
 // isUnfinished says whether a page shows more in a moment, although nothing changes.
@@ -256,7 +257,7 @@ func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http
 func (c *Console) shared(show func(r *http.Request, m *model) (*view, error)) http.Handler {
 	return c.page(func(r *http.Request, m *model) (*view, error) {
 		address := r.URL.RequestURI()
-		if v := m.fragments.find(address); v != nil {
+		if v := m.fragments.find(address); v != nil && (v.until.IsZero() || c.Now().Before(v.until)) {
 			return v, nil
 		}
 		v, err := show(r, m)
@@ -267,7 +268,7 @@ func (c *Console) shared(show func(r *http.Request, m *model) (*view, error)) ht
 		if err := c.pages[v.template].ExecuteTemplate(&body, "main", v.main); err != nil {
 			return nil, err
 		}
-		made := &view{"made", v.title, v.section, template.HTML(body.String())} //nolint:gosec // a template made it
+		made := &view{"made", v.title, v.section, template.HTML(body.String()), v.until} //nolint:gosec // a template made it
 		m.fragments.keep(address, made, body.Len()+len(address))
 		return made, nil
 	})

@@ -54,7 +54,7 @@ func (c ofRequests) edit(r *http.Request, m *model) (*view, error) {
 	if page.Constant == "" {
 		c.plan(r, &page.formPage, key.Team)
 	}
-	return &view{"edit", "Edit " + key.String(), "fleet", page}, nil
+	return &view{template: "edit", title: "Edit " + key.String(), section: "fleet", main: page}, nil
 }
 
 // mayEdit says whether a person is shown the form of a request.

@@ -34,7 +34,7 @@ func (c ofBranches) plans(r *http.Request, _ *model) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &view{"plans", "Plan of a branch", "plans", page}, nil
+	return &view{template: "plans", title: "Plan of a branch", section: "plans", main: page}, nil
 }
 
 func (p PlanOfBranch) isUnfinished() bool { return p.Plan.Making }
