@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/transom/internal/catalog": {
 		"cmd/transom/internal/schema", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
-		"cmd/transom/internal/yamledit", "render/platform",
+		"cmd/transom/internal/yamledit", "render/platform", "render/preview",
 	},
 	"cmd/transom/internal/client": {"reconciler/status", "reconciler/web", "reconciler/web/api"},
 	"cmd/transom/internal/demo": {
@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/transom/internal/diff": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
-		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
+		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace",
 		"render", "render/platform", "render/preview", "render/state",
 	},
 	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/inquiry", "render/platform", "render/state"},
@@ -86,10 +86,10 @@ var arrows = map[string][]string{
 	"reconciler/trigger":                 {},
 	"reconciler/notify":                  {"reconciler/status", "render/event", "render/platform", "render/wording"},
 	"reconciler/web/access":              {},
-	"reconciler/web/console":             {"reconciler/status", "reconciler/web/api", "render/decision", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording"},
+	"reconciler/web/console":             {"reconciler/status", "reconciler/web/api", "render/decision", "render/gate", "render/inquiry", "render/platform", "render/state", "render/strictyaml", "render/wording"},
 	"reconciler/web/api":                 {"reconciler/status", "render/decision", "render/gate", "render/platform"},
 	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "reconciler/web/api", "reconciler/web/console", "render/decision", "render/platform", "render/state", "render/wording"},
-	"render":                             {"render/internal/helm", "render/internal/immutable", "render/internal/kinds", "render/internal/manifests", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/sealed", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/edits"},
+	"render":                             {"render/internal/helm", "render/internal/immutable", "render/internal/kinds", "render/internal/manifests", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/sealed", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/edits", "render/expression"},
 	"render/golden":                      {"render", "render/edits", "render/internal/immutable", "render/platform", "render/preview", "render/state", "render/strictyaml", "render/wording"},
 	"render/preview":                     {"render", "render/internal/immutable", "render/internal/keyorder", "render/internal/manifests", "render/platform", "render/sealed", "render/state"},
 	"render/internal/helm":               {"render/state"},

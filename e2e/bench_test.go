@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -247,19 +249,37 @@ func (w *world) click(ctx context.Context, path string) {
 	}
 }
 
-// flood calls the hook 1,000 times a second until ctx is done.
+// flood calls the hook 1,000 times a second until ctx is done. Its callers share the machine's cores with the daemon, so they keep their
+// connections, as Git servers do, and sign nothing anew: their own part is not the daemon's.
 func (w *world) flood(ctx context.Context, calls *sync.WaitGroup) {
 	body := `{"commits":["` + strings.Repeat("x", 4<<10) + `"]}`
 	for i := range 10 {
+		var request bytes.Buffer
+		require.NoError(w.t, w.hookCall([]string{hookSecret, "another"}[i%2], body).Write(&request))
 		calls.Go(func() {
 			tick := time.NewTicker(10 * time.Millisecond)
 			defer tick.Stop()
+			conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(w.api, "http://"))
+			if err != nil {
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			answers := bufio.NewReader(conn)
 			for {
 				select {
 				case <-ctx.Done():
 					return
 				case <-tick.C:
-					w.call([]string{hookSecret, "another"}[i%2], body)
+					if _, err := conn.Write(request.Bytes()); err != nil {
+						w.t.Errorf("the daemon ended the connection: %v", err)
+						return
+					}
+					answer, err := http.ReadResponse(answers, nil)
+					if err != nil {
+						w.t.Errorf("no answer: %v", err)
+						return
+					}
+					_, _ = answers.Discard(int(answer.ContentLength))
 				}
 			}
 		})

@@ -130,17 +130,22 @@ func (w *world) takeHooks() {
 
 // call calls the daemon's hook as a forge does, and returns the status of its answer.
 func (w *world) call(secret, body string) int {
+	response, err := w.asking().Do(w.hookCall(secret, body))
+	require.NoError(w.t, err)
+	_, _ = io.Copy(io.Discard, response.Body)
+	require.NoError(w.t, response.Body.Close())
+	return response.StatusCode
+}
+
+// hookCall is a call of the daemon's hook, signed with a secret.
+func (w *world) hookCall(secret, body string) *http.Request {
 	mac := hmac.New(sha256.New, []byte(secret))
 	_, _ = io.WriteString(mac, body)
 	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.api+"/hooks/git", strings.NewReader(body))
 	require.NoError(w.t, err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-	response, err := w.asking().Do(req)
-	require.NoError(w.t, err)
-	_, _ = io.Copy(io.Discard, response.Body)
-	require.NoError(w.t, response.Body.Close())
-	return response.StatusCode
+	return req
 }
 
 // pushed is the content of a call about a repository.

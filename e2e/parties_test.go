@@ -25,7 +25,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	"k8s.io/client-go/rest"
 
+	"transom.dev/fleet/credential"
 	"transom.dev/reconciler/check"
 	forges "transom.dev/reconciler/forge"
 	"transom.dev/reconciler/gitrepo"
@@ -47,14 +50,18 @@ type party struct {
 	bears []string                                                      // ways in which it can answer that are an answer all the same
 }
 
-// parties are all but Kubernetes, which TestWhatMisbehavesOutsideDelaysOnlyItself has.
+// parties are all but Kubernetes, which TestWhatMisbehavesOutsideDelaysOnlyItself has, the collector of traces, which the environment of
+// the whole process names (TestACollectorMayMisbehave), and mail, which is not told over HTTP (TestAMailServerMayMisbehave).
 func parties(git http.Handler) map[string]party {
 	return map[string]party{
 		"Git server":    {well: git.ServeHTTP, asker: askGit},
-		"forge":         {well: answerAsForge, asker: askForge, bears: []string{"something-else"}},
+		"GitHub":        {well: answerAsForge, asker: askForge(forges.GitHub, "/api/v3"), bears: []string{"something-else"}},
+		"GitLab":        {well: answerAsGitLab, asker: askForge(forges.GitLab, "/api/v4")},
 		"issuer":        {well: answerAsIssuer, asker: askIssuer},
 		"web hook":      {well: func(http.ResponseWriter, *http.Request) {}, asker: askWebhook, plain: true, bears: onlyStatus},
 		"check's party": {well: answerAsService, asker: askService, plain: true},
+		"chat":          {well: func(http.ResponseWriter, *http.Request) {}, asker: askChat, plain: true, bears: []string{"page", "truncates", "something-else", "resets", "pack-lies"}},
+		"TokenReview":   {well: answerAsCluster, asker: askWhoseToken},
 	}
 }
 
@@ -82,18 +89,32 @@ func answerAsForge(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `{"statuses": []}`)
 }
 
+func answerAsGitLab(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if r.Method == http.MethodGet {
+		_, _ = io.WriteString(w, `[]`)
+		return
+	}
+	_, _ = io.WriteString(w, `{"id": 1}`)
+}
+
 // askForge has a forge told of a commit.
-func askForge(t *testing.T, at, ca string) func(context.Context) error {
-	trusted, err := os.ReadFile(ca)
-	require.NoError(t, err)
+func askForge(kind forges.Kind, api string) func(t *testing.T, at, ca string) func(context.Context) error {
+	return func(t *testing.T, at, ca string) func(context.Context) error {
+		trusted, err := os.ReadFile(ca)
+		require.NoError(t, err)
+		return tellForge(forges.Config{Kind: kind, API: at + api, Repository: "acme/platform", Token: partySecret, CA: string(trusted)})
+	}
+}
+
+// tellForge has a forge told of a commit, and returns its fault.
+func tellForge(config forges.Config) func(context.Context) error {
 	return func(ctx context.Context) error {
 		board := status.NewBoard(time.Now)
 		board.Loaded("url", &platform.Platform{Commit: "c1", Environments: map[string]*platform.Environment{"dev": {}}})
 		teller := &forges.Teller{
-			Config: func() (forges.Config, error) {
-				return forges.Config{Kind: forges.GitHub, API: at + "/api/v3", Repository: "acme/platform", Token: partySecret, CA: string(trusted)}, nil
-			},
-			Board: board, Branch: "main", Interval: time.Hour, Wait: time.Hour,
+			Config: func() (forges.Config, error) { return config, nil },
+			Board:  board, Branch: "main", Interval: time.Hour, Wait: time.Hour,
 			Changed: func(context.Context, string, string) (string, error) { return "", nil },
 		}
 		news, end := board.Subscribe()
@@ -156,9 +177,53 @@ func askIssuer(t *testing.T, at, ca string) func(context.Context) error {
 	}
 }
 
+// shortly bounds a question less generously than the daemon does, so that a test waits less.
+const shortly = 3 * time.Second
+
 func askWebhook(_ *testing.T, at, _ string) func(context.Context) error {
 	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, shortly)
+		defer cancel()
 		return notify.Test(ctx, notify.Target{Name: "pager", Webhook: at + "/hook", Secret: partySecret})
+	}
+}
+
+// askChat tells a chat, as all those that shoutrrr knows.
+func askChat(_ *testing.T, at, _ string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, shortly)
+		defer cancel()
+		return notify.Test(ctx, notify.Target{Name: "chat", URL: "generic+" + at + "/hook?@Authorization=Bearer+" + partySecret})
+	}
+}
+
+func answerAsCluster(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": `+
+		`{"authenticated": true, "audiences": ["transom"], "user": {"username": "system:serviceaccount:search:deployer"}}}`)
+}
+
+// askWhoseToken has somebody show a token that a cluster made. Who shows one that the file of access has waits for no cluster meanwhile.
+func askWhoseToken(t *testing.T, at, ca string) func(context.Context) error {
+	own, digest := access.NewToken()
+	file := filepath.Join(t.TempDir(), "access.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("kubernetes: {audience: transom, roles: [{user: 'system:serviceaccount:search:deployer', role: viewer}]}\n"+
+		"tokens: [{name: watcher, role: viewer, sha256: "+digest+"}]\n"), 0o600))
+	client, err := authentication.NewForConfig(credential.Bound(&rest.Config{Host: at, BearerToken: partySecret, TLSClientConfig: rest.TLSClientConfig{CAFile: ca}}))
+	require.NoError(t, err)
+	guard, err := access.New(access.Options{File: file, Reviews: client.TokenReviews()})
+	require.NoError(t, err)
+	show := func(ctx context.Context, token string) error {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "https://transom.example/", http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+token)
+		_, err := guard.Admit(r, access.Viewer)
+		return err
+	}
+	return func(ctx context.Context) error {
+		asked := make(chan error, 1)
+		go func() { asked <- show(ctx, "a.b.c") }()
+		require.NoError(t, show(ctx, own))
+		return <-asked
 	}
 }
 
@@ -199,6 +264,13 @@ func newElsewhere(t *testing.T) *elsewhere {
 	return e
 }
 
+// sendsTo has clients go on elsewhere.
+func sendsTo(e *elsewhere) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, e.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+	}
+}
+
 // TestEveryPartyMayMisbehave asks each party that the daemon talks to while it misbehaves in each way: the question ends within its bound
 // and says so, no credential is told or goes elsewhere, and once the party is well it is asked as before.
 func TestEveryPartyMayMisbehave(t *testing.T) {
@@ -211,9 +283,7 @@ func TestEveryPartyMayMisbehave(t *testing.T) {
 	w.git(dir, "-C", "clone", "push", "-q", "origin", "HEAD:main")
 	away := newElsewhere(t)
 	all := ways(t)
-	all["sends-elsewhere"] = way{answer: func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, away.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
-	}}
+	all["sends-elsewhere"] = way{answer: sendsTo(away)}
 	all["another-certificate"] = way{}
 	for who, p := range parties(w.gitHandler()) {
 		for name, how := range all {

@@ -20,6 +20,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/reconciler/notify"
 )
 
 // inPod is the environment variable by which this binary runs itself as the first process of a container.
@@ -30,6 +32,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, enter(text))
 		os.Exit(1)
 	}
+	notify.Main() // chats and mail are told by it
 	os.Exit(m.Run())
 }
 

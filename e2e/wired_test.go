@@ -51,10 +51,11 @@ func TestADaemonDoesWhatItsFlagsSay(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
 	w.signs()
 	token, digest := access.NewToken()
+	scripts, digestOfScripts := access.NewToken()
 	w.asker = &http.Client{Transport: bearer{http.DefaultTransport, token}}
 	w.flags = append(w.flags, "--verify-signatures", filepath.Join(w.dir, "signer.pub"), "--behind-proxy", "127.0.0.0/8",
 		"--notify", w.file("notify.yaml", "targets:\n- {name: pager, webhook: '"+server.URL+"/hook', secret: 0123456789abcdef}\n"),
-		"--access", w.file("access.yaml", "tokens: [{name: watcher, role: operator, sha256: "+digest+"}]\n"))
+		"--access", w.file("access.yaml", "tokens: [{name: watcher, role: operator, sha256: "+digest+"}, {name: script, role: viewer, sha256: "+digestOfScripts+"}]\n"))
 	signed := w.push("people are told", map[string]string{"notifications/all.yaml": document("Notification", "all", "target: pager")})
 	w.start()
 	w.live("shop", "green")
@@ -90,6 +91,19 @@ func TestADaemonDoesWhatItsFlagsSay(t *testing.T) {
 		return nil
 	})
 	require.Equal(t, http.StatusUnauthorized, w.guesses("192.0.2.2"), "another client of the same proxy is not")
+
+	script := *w
+	script.asker = &http.Client{Transport: bearer{http.DefaultTransport, scripts}}
+	asked, code := 0, http.StatusOK
+	for ; code == http.StatusOK && asked < 5000; asked++ {
+		var err error
+		_, code, err = script.get("/api/v1/environments")
+		require.NoError(t, err)
+	}
+	require.Equal(t, http.StatusTooManyRequests, code, "a client that asks without end is limited")
+	require.GreaterOrEqual(t, asked, 500, "but not sooner than is said")
+	require.NoError(t, script.answers("/readyz", "ok"), "health is not")
+	require.NoError(t, w.answers("/api/v1/environments", "dev"), "nor is anybody else")
 	w.stop()
 }
 

@@ -11,20 +11,25 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/usage"
 	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/render/platform"
 )
 
+// catalogOptions are the flags of catalog.
+type catalogOptions struct {
+	output  output
+	in      platformDir
+	from    states.From
+	version string
+}
+
 func newCatalog() *cobra.Command {
-	var o struct {
-		output  output
-		in      platformDir
-		from    states.From
-		version string
-	}
+	var o catalogOptions
 	cmd := &cobra.Command{
 		Use:   "catalog [OFFERING]",
 		Short: "Show what can be requested, and how",
 		Long: `Show what can be requested: every offering with its versions, its owner and who may request it; or all about one
-offering: its versions and their lifecycle, parameters, outputs, an example request, and who uses it.
+offering: its versions and their lifecycle, parameters, outputs, what changed since the version before, an example request, and who
+uses it.
 
 ` + statesHelp + ` Who uses an
 offering is who runs it there. Where nobody looked, the output says so, and shows the versions that requests resolve to.`,
@@ -48,20 +53,7 @@ offering is who runs it there. Where nobody looked, the output says so, and show
 				all := catalog.Offerings(p, time.Now())
 				return o.output.print(w, all, func(w io.Writer) { catalog.Table(w, all) })
 			}
-			offering, err := workspace.OfferingNamed(p, args[0])
-			if err != nil {
-				return err
-			}
-			version, err := workspace.VersionNamed(offering, o.version)
-			if err != nil {
-				return err
-			}
-			running, err := o.from.Read(cmd.Context(), o.in.dir, p)
-			if err != nil {
-				return err
-			}
-			page := catalog.Describe(p, offering, version, usage.Running(p, offering, running), running, time.Now())
-			return o.output.print(w, page, func(w io.Writer) { page.Text(w, terminal.PaintFor(w)) })
+			return o.show(cmd, p, args[0])
 		},
 	}
 	o.output.flag(cmd)
@@ -71,4 +63,25 @@ offering is who runs it there. Where nobody looked, the output says so, and show
 	cmd.ValidArgsFunction = completeOfferings(&o.in)
 	cmd.AddCommand(newCatalogPolicies())
 	return cmd
+}
+
+// show shows the page of an offering.
+func (o *catalogOptions) show(cmd *cobra.Command, p *platform.Platform, name string) error {
+	offering, err := workspace.OfferingNamed(p, name)
+	if err != nil {
+		return err
+	}
+	version, err := workspace.VersionNamed(offering, o.version)
+	if err != nil {
+		return err
+	}
+	running, err := o.from.Read(cmd.Context(), o.in.dir, p)
+	if err != nil {
+		return err
+	}
+	page, err := catalog.Describe(p, offering, version, usage.Running(p, offering, running), running, time.Now())
+	if err != nil {
+		return err
+	}
+	return o.output.print(cmd.OutOrStdout(), page, func(w io.Writer) { page.Text(w, terminal.PaintFor(w)) })
 }

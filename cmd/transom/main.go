@@ -12,11 +12,13 @@ import (
 	"github.com/spf13/cobra"
 	_ "golang.org/x/crypto/x509roots/fallback" // for machines without certificates of authorities, such as a container
 
+	"transom.dev/reconciler/notify"
 	"transom.dev/render/worker"
 )
 
 func main() {
 	worker.Main()
+	notify.Main()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)

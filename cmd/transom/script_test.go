@@ -15,11 +15,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/reconciler/notify"
 	"transom.dev/render/worker"
 )
 
 func TestMain(m *testing.M) {
 	worker.Main()
+	notify.Main()
 	testscript.Main(m, map[string]func(){"transom": main})
 }
 

@@ -22,6 +22,7 @@ import (
 	"transom.dev/cmd/transom/internal/audit"
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/remote"
+	"transom.dev/cmd/transom/internal/schema"
 	"transom.dev/fleet"
 	"transom.dev/reconciler"
 	"transom.dev/reconciler/gitrepo"
@@ -238,10 +239,10 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	group.Go(func() error { return self.run(ctx, end, r.Follow) })
 	entrance.serve(ctx, group, web.Options{
 		Board: board, Ready: self.ready(r.Ready, r.Followed), Leader: self.leader(), LeaderTLS: entrance.peer(), Vouch: entrance.vouch(), Warned: board.Warned, Docs: documents(),
-		Access: entrance.guard, Proxies: entrance.proxies, MetricsElsewhere: entrance.metrics != nil,
+		Access: entrance.guard, Proxies: entrance.proxies, MostRequests: o.access.requests, Limited: figures.Limited, MetricsElsewhere: entrance.metrics != nil,
 		Includes: includes(source),
 		Hooks:    o.notice.hooks(heard, figures.Hook, logger), Look: following.look, Plans: plans,
-		Runtime: podReader{f}, Manifests: newManifestReader(traces, f), Explain: traces.explain, Past: traces.past, Edit: traces.edited, Journal: &audit.Journal{Branches: traces.branches}, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
+		Runtime: podReader{f}, Manifests: newManifestReader(traces, f), Explain: traces.explain, Past: traces.past, Edit: traces.edited, Changes: new(comparisons).changes, Sample: schema.Sample, Journal: &audit.Journal{Branches: traces.branches}, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {

@@ -33,6 +33,7 @@ type accessOptions struct {
 	anonymous bool
 	metrics   string
 	profiles  bool
+	requests  int // a second and client; 0: any number
 }
 
 func (o *accessOptions) flags(f *pflag.FlagSet) {
@@ -41,6 +42,7 @@ func (o *accessOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.key, "tls-key", "", "its private key, in PEM")
 	f.StringSliceVar(&o.proxies, "behind-proxy", nil, "network of proxies where TLS ends, such as 10.1.0.0/16; what they say of the client is believed (repeatable)")
 	f.BoolVar(&o.anonymous, "anonymous-viewers", false, "let anybody who reaches the console and the API read them")
+	f.IntVar(&o.requests, "client-requests", 50, "requests a second that a client may make in the long run, and ten times as many at once; 0: any number")
 	f.StringVar(&o.metrics, "metrics-listen", "", "address of its own for /metrics, which is then nowhere else; nobody logs in there")
 	f.BoolVar(&o.profiles, "pprof", false, "serve profiles of this process at --metrics-listen, below /debug/pprof/")
 }
@@ -104,6 +106,8 @@ func (o *accessOptions) check(at net.Addr, beyond bool) error {
 	switch {
 	case (o.cert == "") != (o.key == ""):
 		return misuse("--tls-cert and --tls-key belong together")
+	case o.requests < 0:
+		return misuse("--client-requests %d: give a number of requests a second, or 0 for no limit", o.requests)
 	case o.profiles && o.metrics == "":
 		return misuse("--pprof needs --metrics-listen: profiles are never served beside the console")
 	case !beyond:

@@ -43,6 +43,7 @@ func TestBeyondThisMachineSomebodyHasToSayWhoMayRead(t *testing.T) {
 		"by login, behind a proxy":  {accessOptions{file: file, proxies: []string{"10.1.0.0/16"}}, everywhere, ""},
 		"a proxy of no network":     {accessOptions{file: file, proxies: []string{"10.1.0.0"}}, everywhere, "--behind-proxy \"10.1.0.0\": give a network"},
 		"half a pair":               {accessOptions{cert: "a"}, here, "belong together"},
+		"less than no requests":     {accessOptions{requests: -1}, here, "--client-requests -1: give a number"},
 		"profiles beside":           {accessOptions{profiles: true}, here, "--pprof needs --metrics-listen"},
 	} {
 		t.Run(name, func(t *testing.T) {

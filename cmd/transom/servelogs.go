@@ -29,6 +29,9 @@ func (r podReader) Pods(ctx context.Context, at api.Placement) (all []api.Pod, e
 	pods, err := r.fleet.Pods(ctx, placementOf(at), namespaces)
 	for _, p := range pods {
 		one := api.Pod{Namespace: p.Namespace, Name: p.Name, Phase: p.Phase, Message: wording.Clean(p.Message), Started: p.Started}
+		for _, o := range p.Owners {
+			one.Owners = append(one.Owners, api.Controller{Kind: o.Kind, Name: o.Name})
+		}
 		for _, c := range p.Containers {
 			one.Containers = append(one.Containers, api.Container(c))
 		}

@@ -41,11 +41,25 @@ func (b branchPlans) Branches(ctx context.Context) (map[string]string, error) {
 
 // Plan is part of web.Plans.
 func (b branchPlans) Plan(ctx context.Context, branch api.Branch, teams *[]string) (api.Plan, error) {
-	var readers *preview.Readers
-	if teams != nil {
-		readers = &preview.Readers{Teams: *teams}
+	made, err := b.Desk.Plan(ctx, branch.Branch, branch.Commit, readersOf(teams))
+	return planOf(branch, made, teams, err)
+}
+
+// PlanDraft is part of web.Plans.
+func (b branchPlans) PlanDraft(ctx context.Context, file, content string, teams *[]string) (api.Plan, error) {
+	made, err := b.Desk.PlanDraft(ctx, preview.Draft{File: file, Content: content}, readersOf(teams))
+	return planOf(api.Branch{}, made, teams, err)
+}
+
+func readersOf(teams *[]string) *preview.Readers {
+	if teams == nil {
+		return nil
 	}
-	made, err := b.Desk.Plan(ctx, branch.Branch, branch.Commit, readers)
+	return &preview.Readers{Teams: *teams}
+}
+
+// planOf is a plan, made or not, as the API tells it.
+func planOf(branch api.Branch, made preview.Plan, teams *[]string, err error) (api.Plan, error) {
 	switch {
 	case errors.Is(err, preview.ErrMoved):
 		return api.Plan{}, fmt.Errorf("%w: the branch moved, or the states of the environments are not all read", web.ErrNotYet)

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	appsv1 "k8s.io/client-go/kubernetes/typed/apps/v1"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	eventsv1 "k8s.io/client-go/kubernetes/typed/events/v1"
 	"k8s.io/client-go/metadata"
@@ -34,6 +35,7 @@ type client struct {
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
 	core     corev1.CoreV1Interface
+	apps     appsv1.AppsV1Interface
 	events   eventsv1.EventsV1Interface
 	writers  *writers
 }
@@ -55,6 +57,9 @@ func (c *client) dial(cfg *rest.Config, over *http.Client) error {
 	typed.ContentType = "application/vnd.kubernetes.protobuf"
 	typed.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	if c.core, err = corev1.NewForConfigAndClient(typed, over); err != nil {
+		return err
+	}
+	if c.apps, err = appsv1.NewForConfigAndClient(typed, over); err != nil {
 		return err
 	}
 	if c.events, err = eventsv1.NewForConfigAndClient(typed, over); err != nil {

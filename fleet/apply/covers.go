@@ -222,6 +222,21 @@ func takenList(entries []metav1.ManagedFieldsEntry, value any, at path) path {
 	return nil
 }
 
+// hasEmptyList says whether some list in a value has no items.
+func hasEmptyList(value any) bool {
+	switch value := value.(type) {
+	case map[string]any:
+		for _, inner := range value {
+			if hasEmptyList(inner) {
+				return true
+			}
+		}
+	case []any:
+		return len(value) == 0 || slices.ContainsFunc(value, hasEmptyList)
+	}
+	return false
+}
+
 // isValueOf says whether a manager owns the field that the path leads to as one value, with all that is below it.
 func (p path) isValueOf(e metav1.ManagedFieldsEntry) bool {
 	set := fieldSet(&e)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"transom.dev/fleet/apply"
@@ -40,5 +41,41 @@ func TestCoversReadsFieldSets(t *testing.T) {
 		require.NoError(t, err, name)
 		require.NoError(t, json.Unmarshal(raw, &object), name)
 		require.Equal(t, c.missing, apply.Uncovered(set, object), name)
+	}
+}
+
+// Clusters have the same manifest, and as a rule the same entry in managedFields. That is compared once, and any other one for itself.
+func TestFieldSetsAreComparedOnceForManyClusters(t *testing.T) {
+	const whole, less = `{"f:data":{"f:a":{},"f:b":{}}}`, `{"f:data":{"f:a":{}}}`
+	const digest = `"f:metadata":{"f:annotations":{"f:transom.dev/digest":{}}},`
+	entries := func(set string) []metav1.ManagedFieldsEntry {
+		raw := &metav1.FieldsV1{}
+		raw.SetRawBytes([]byte("{" + digest + set[1:]))
+		return []metav1.ManagedFieldsEntry{{Manager: "transom", Operation: metav1.ManagedFieldsOperationApply, FieldsV1: raw}}
+	}
+	atomic := []metav1.ManagedFieldsEntry{entries(whole)[0], {Manager: "kubectl-edit", Operation: metav1.ManagedFieldsOperationUpdate, FieldsV1: &metav1.FieldsV1{}}}
+	atomic[1].FieldsV1.SetRawBytes([]byte(`{"f:list":{}}`))
+	for name, c := range map[string]struct {
+		more    string
+		ignored []string
+		sets    [][]metav1.ManagedFieldsEntry
+		missing []string
+	}{
+		"alike":                {"", nil, [][]metav1.ManagedFieldsEntry{entries(whole), entries(whole)}, []string{"", ""}},
+		"one lost a field":     {"", nil, [][]metav1.ManagedFieldsEntry{entries(whole), entries(less), entries(whole)}, []string{"", "data.b", ""}},
+		"the first lost it":    {"", nil, [][]metav1.ManagedFieldsEntry{entries(less), entries(less), entries(whole)}, []string{"data.b", "data.b", ""}},
+		"no entry":             {"", nil, [][]metav1.ManagedFieldsEntry{entries(whole), nil}, []string{"", "data.a"}},
+		"a field of others":    {"", []string{"data.b"}, [][]metav1.ManagedFieldsEntry{entries(whole), entries(less)}, []string{"", ""}},
+		"an empty list taken":  {", list: []", nil, [][]metav1.ManagedFieldsEntry{entries(whole), atomic}, []string{"", "list"}},
+		"an empty list, first": {", list: []", nil, [][]metav1.ManagedFieldsEntry{atomic, entries(whole)}, []string{"list", ""}},
+	} {
+		var shared apply.Shared
+		text := []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {a: x, b: y}" + c.more + "}")
+		for i, set := range c.sets {
+			missing, err := shared.Missing(text, set, c.ignored...)
+			require.NoError(t, err, name)
+			require.Equal(t, c.missing[i], missing, "%s, cluster %d", name, i)
+		}
+		require.True(t, shared.Unaltered(text), name)
 	}
 }

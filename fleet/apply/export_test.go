@@ -2,6 +2,7 @@ package apply
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -11,11 +12,16 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/yaml"
 
@@ -27,24 +33,30 @@ import (
 func Uncovered(set, object map[string]any) string { return uncovered(set, object).String() }
 
 // Unaltered says whether the manifests of a text, if they are remembered, are as they were decoded.
-func (m *Manifests) Unaltered(text []byte) bool {
+func (m *Shared) Unaltered(text []byte) bool {
 	fresh, _ := decode(text)
-	known := m.Remembered(text)
+	known := slices.Clone(m.Remembered(text))
+	for i := range known {
+		known[i].whole = nil // which is remembered
+	}
+	for i := range fresh {
+		fresh[i].whole = nil
+	}
 	return known == nil || reflect.DeepEqual(known, fresh)
 }
 
 // Remembered are the manifests of a text if they are remembered.
-func (m *Manifests) Remembered(text []byte) []manifest {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if known := m.byText[sha256.Sum256(text)]; known != nil {
-		return known.all
+func (m *Shared) Remembered(text []byte) []manifest {
+	m.decoded.mu.Lock()
+	defer m.decoded.mu.Unlock()
+	if known := m.decoded.byText[sha256.Sum256(text)]; known != nil {
+		return known.value
 	}
 	return nil
 }
 
 // Decode decodes a text.
-func (m *Manifests) Decode(text []byte) ([]manifest, error) { return m.decode(text) }
+func (m *Shared) Decode(text []byte) ([]manifest, error) { return m.decode(text) }
 
 // quietWatch is the watch of a kind that tells nobody.
 func quietWatch(gvk schema.GroupVersionKind) *objectWatch {
@@ -74,8 +86,45 @@ func HealthByStatus(manifest string, applied time.Time) (state.Health, string, e
 	if err == nil {
 		err = u.UnmarshalJSON(raw)
 	}
+	if err == nil {
+		err = readAlike(&u)
+	}
 	o := healthByStatus(&u, applied)
 	return o.health, o.message, err
+}
+
+// readAlike returns an error if an object has another health as it is read of the watch of its kind.
+func readAlike(u *unstructured.Unstructured) error {
+	gvk := u.GroupVersionKind()
+	if gvk.Group != "apps" {
+		return nil
+	}
+	typed, err := scheme.Scheme.New(gvk)
+	if err == nil {
+		err = runtime.DefaultUnstructuredConverter.FromUnstructured(u.DeepCopy().Object, typed)
+	}
+	if err != nil {
+		return err
+	}
+	found, want := quietWatch(gvk).reduce(typed).(*live), reduceWhole(u.DeepCopy())
+	want.arrived, found.arrived = time.Time{}, time.Time{}
+	if !reflect.DeepEqual(found, want) {
+		return fmt.Errorf("by the watch of its kind it is %+v, not %+v", found, want)
+	}
+	return nil
+}
+
+// Missing is the first field that an entry of ours does not own of the only manifest of a text, as it is remembered; empty if it owns all.
+// With a field, the version leaves that to others.
+func (m *Shared) Missing(text []byte, entries []metav1.ManagedFieldsEntry, ignored ...string) (string, error) {
+	all, err := m.decode(text)
+	if err != nil {
+		return "", err
+	}
+	d := &desired{manifest: all[0], live: reduceMeta(all[0].gvk.GroupKind(), &metav1.ObjectMeta{ManagedFields: entries})}
+	in := Instance{Ignore: []platform.Ignore{{Group: d.object.Group, Kind: d.object.Kind, Fields: ignored}}}
+	w := writer{target: &target{in: in}}
+	return w.findMissing(d, ownEntry(d.live.entries)).String(), nil
 }
 
 // HealthOfCustom is the health of a custom resource in YAML that was seen long after it was applied, by a version's health entries
@@ -106,6 +155,23 @@ func (c *Cluster) Impatient(wait time.Duration) { c.unstartedFor = wait }
 
 // NoteDeletion is noteDeletion.
 var NoteDeletion = noteDeletion
+
+// ListsThatHang starts so many streams of one fleet, each of them a list that is never answered, and counts the lists that are under way.
+// They end with ctx.
+func ListsThatHang(ctx context.Context, streams int) *atomic.Int64 {
+	var shared Shared
+	var under atomic.Int64
+	for range streams {
+		s := newStream("hung", source{watch: func(ctx context.Context, _ metav1.ListOptions) (watch.Interface, error) { // a list is asked for as events
+			under.Add(1)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}, quietWatch(schema.GroupVersionKind{}))
+		s.shared, s.reached, s.limits = &shared, func(*stream, error) {}, DefaultLimits
+		go s.run(ctx)
+	}
+	return &under
+}
 
 // Take has a watch of a kind take events, a JSON object each, as a stream hands them on. It names the fault: an object that
 // is known at an older version than was seen of it since it was last removed.
@@ -232,3 +298,6 @@ func (p Pacing) Make(requests int, serve func(under int) (time.Duration, int)) (
 	all.Wait()
 	return p.width()
 }
+
+// OwnersOf is ownersOf, for tests.
+func OwnersOf(p *corev1.Pod) []Object { return ownersOf(p) }

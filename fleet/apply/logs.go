@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -34,6 +36,7 @@ type Pod struct {
 	Message    string // its ailment; empty: it has none
 	Started    time.Time
 	Containers []Container // those that prepare it first
+	Owners     []Object    // that control it, the nearest first
 }
 
 // A Container is one of a pod.
@@ -99,7 +102,7 @@ func selects(o Owner) string {
 
 func podOf(p *v1.Pod) Pod {
 	_, why, _ := ailment(p)
-	one := Pod{Namespace: p.Namespace, Name: p.Name, Phase: string(p.Status.Phase), Message: why}
+	one := Pod{Namespace: p.Namespace, Name: p.Name, Phase: string(p.Status.Phase), Message: why, Owners: ownersOf(p)}
 	if p.Status.StartTime != nil {
 		one.Started = p.Status.StartTime.Time
 	}
@@ -112,6 +115,21 @@ func podOf(p *v1.Pod) Pod {
 		one.Containers = append(one.Containers, Container{in.Name, s.Ready, int(s.RestartCount), i < len(p.Spec.InitContainers)})
 	}
 	return one
+}
+
+// ownersOf are the controller of a pod, and the Deployment above a ReplicaSet: that names its ReplicaSets after itself and the hash of
+// the template, which their pods have as a label.
+func ownersOf(p *v1.Pod) []Object {
+	controller := metav1.GetControllerOf(p)
+	if controller == nil {
+		return nil
+	}
+	owners := []Object{{Kind: controller.Kind, Namespace: p.Namespace, Name: controller.Name}}
+	hash := p.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+	if name, of := strings.CutSuffix(controller.Name, "-"+hash); of && hash != "" && controller.Kind == "ReplicaSet" {
+		owners = append(owners, Object{Kind: "Deployment", Namespace: p.Namespace, Name: name})
+	}
+	return owners
 }
 
 // OpenLog opens a part of a container's log. Who reads it closes it; it ends by itself with its context, and after so many bytes.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluxcd/pkg/ssa"
@@ -48,6 +49,9 @@ type manifest struct {
 	step    int      // in the instance's own order
 	keys    []string // of a generated Secret
 	sealed  []byte   // a sealed Secret, as the state repository has it; nil: it is none
+
+	emptyList bool           // some list of the content has no items
+	whole     *atomic.Uint64 // the hash of a field set of ours that owns all fields of the content; 0: none was seen yet
 }
 
 // desired is one object that an instance has to have on a cluster, with all that a visit learns of it.
@@ -150,7 +154,9 @@ func newManifest(u *unstructured.Unstructured) *manifest {
 		digest:  platform.Digest(u.Object),
 		signed:  carried,
 		rank:    rankOf(gvk.Kind),
+		whole:   &atomic.Uint64{},
 	}
+	m.emptyList = hasEmptyList(u.Object)
 	m.seal(u)
 	dropServerFields(u)
 	annotations := u.GetAnnotations()

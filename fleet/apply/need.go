@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // writeIfNeeded makes one object as it should be.
@@ -55,11 +57,7 @@ func (w writer) differs(d *desired) (bool, string) {
 // findDrift compares our entry in managedFields with the desired fields.
 func (w writer) findDrift(d *desired) (bool, string) {
 	own := ownEntry(d.live.entries)
-	applied := w.appliedFields(d)
-	missing := uncovered(fieldSet(own), applied)
-	if missing == nil {
-		missing = takenList(d.live.entries, applied, nil)
-	}
+	missing := w.findMissing(d, own)
 	if missing == nil {
 		d.watch.markCovered(key{d.object.Namespace, d.object.Name}, d.live)
 		return false, ""
@@ -83,6 +81,24 @@ func (w writer) findDrift(d *desired) (bool, string) {
 		return false, ""
 	}
 	return true, reason
+}
+
+// findMissing returns the path to the first desired field that our entry in managedFields does not own; nil if it owns all. Clusters that
+// have the same manifest have the same entry as a rule, which is then compared once for all of them.
+func (w writer) findMissing(d *desired, own *metav1.ManagedFieldsEntry) path {
+	shared := !d.emptyList && len(w.fieldsOfOthers(d)) == 0 // nothing but the content and our entry counts
+	if shared && d.live.fields != 0 && d.whole.Load() == d.live.fields {
+		return nil
+	}
+	applied := w.appliedFields(d)
+	missing := uncovered(fieldSet(own), applied)
+	if missing == nil && d.emptyList {
+		missing = takenList(d.live.entries, applied, nil)
+	}
+	if missing == nil && shared {
+		d.whole.Store(d.live.fields)
+	}
+	return missing
 }
 
 // corrections counts how often fields of an object were claimed back, so that a fight with a controller that wants

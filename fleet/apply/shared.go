@@ -23,12 +23,12 @@ func (t *target) hasFieldsOfOthers(d *desired) bool {
 // appliedFields are the fields that are applied of a desired object: all of them, but for those that the version lets others own, or
 // that its scaler sets, and that others do own now.
 func (t *target) appliedFields(d *desired) map[string]any {
-	content := d.content
-	if d.live == nil {
+	content, fields := d.content, t.fieldsOfOthers(d)
+	if d.live == nil || len(fields) == 0 {
 		return content
 	}
 	own := fieldSet(ownEntry(d.live.entries))
-	for _, field := range t.fieldsOfOthers(d) {
+	for _, field := range fields {
 		content = leaveToOthers(content, own, strings.Split(field, "."))
 	}
 	return content

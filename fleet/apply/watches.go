@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,6 +18,7 @@ import (
 type watches struct {
 	client      *client
 	subscribers *subscribers
+	shared      *Shared
 	onReachable func(error) // nil: nobody listens
 
 	mu      sync.Mutex
@@ -28,9 +30,9 @@ type watches struct {
 	running sync.WaitGroup
 }
 
-func newWatches(c *client, s *subscribers, onReachable func(error)) *watches {
+func newWatches(c *client, s *subscribers, shared *Shared, onReachable func(error)) *watches {
 	return &watches{
-		client: c, subscribers: s, onReachable: onReachable,
+		client: c, subscribers: s, shared: shared, onReachable: onReachable,
 		byKind: map[schema.GroupVersionKind]*objectWatch{}, broken: map[*stream]error{}, started: map[*stream]bool{},
 	}
 }
@@ -55,13 +57,16 @@ func (w *watches) begin(s *stream) {
 
 // start is begin for a caller that holds the lock.
 func (w *watches) start(s *stream) {
+	if w.closed {
+		s.hasBegun()
+	}
 	if w.started[s] || w.closed {
 		return
 	}
 	w.started[s] = true
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancels = append(w.cancels, cancel)
-	s.reached, s.limits = w.reached, w.client.limits
+	s.reached, s.limits, s.shared = w.reached, w.client.limits, w.shared
 	w.running.Go(func() { s.run(ctx) })
 }
 
@@ -100,9 +105,18 @@ func (w *watches) of(k *kind) *objectWatch {
 	return objects
 }
 
-// labelled selects our objects, but for inventories, which have a watch of their own.
+// labelled selects our objects, but for inventories, which have a watch of their own. Workloads are many and long, so that they are read
+// in the form that is decoded fastest.
 func (w *watches) labelled(k *kind) source {
 	const selector = state.LabelManagedBy + "=" + manager + ",!" + inventoryLabel
+	switch workloads := w.client.apps; k.gvk {
+	case appsv1.SchemeGroupVersion.WithKind("Deployment"):
+		return selected(workloads.Deployments(metav1.NamespaceAll), selector)
+	case appsv1.SchemeGroupVersion.WithKind("StatefulSet"):
+		return selected(workloads.StatefulSets(metav1.NamespaceAll), selector)
+	case appsv1.SchemeGroupVersion.WithKind("DaemonSet"):
+		return selected(workloads.DaemonSets(metav1.NamespaceAll), selector)
+	}
 	if wantsWhole(k.gvk.GroupKind()) {
 		return selected(w.client.dynamic.Resource(k.resource), selector)
 	}

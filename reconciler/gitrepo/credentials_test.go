@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,6 +56,27 @@ func TestCredentialsFileThatCannotBeUsed(t *testing.T) {
 	require.EqualError(t, err, file+": line 1: field logins not found; known is credentials")
 	_, err = gitrepo.ReadCredentials(filepath.Join(dir, "absent"))
 	require.ErrorContains(t, err, "read git credentials: open "+filepath.Join(dir, "absent"))
+}
+
+// TestEveryFieldOfCredentialsIsInTheTable of the page for operators, and in the answer to a field that there is not.
+func TestEveryFieldOfCredentialsIsInTheTable(t *testing.T) {
+	page, err := os.ReadFile("../../cmd/transom/docs/operator.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(page), "\n## Credentials for Git\n")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "\n## ")
+	var told []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(section, -1) {
+		told = append(told, row[1])
+	}
+	require.ElementsMatch(t, gitrepo.CredentialFields(), told)
+
+	file := filepath.Join(t.TempDir(), "credentials.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("credentials: [{nothing: x}]"), 0o600))
+	_, err = gitrepo.ReadCredentials(file)
+	require.Error(t, err)
+	_, known, _ := strings.Cut(err.Error(), "known are ")
+	require.ElementsMatch(t, gitrepo.CredentialFields(), strings.FieldsFunc(strings.Replace(known, " and ", ", ", 1), func(r rune) bool { return r == ',' || r == ' ' }))
 }
 
 func TestLongestAddressWins(t *testing.T) {

@@ -34,6 +34,7 @@ type Notifier struct {
 	// Gather is how long events of a kind are gathered into one message; absent: two seconds.
 	Gather time.Duration
 
+	sender  sender
 	mu      sync.Mutex
 	targets Targets
 	inbox   chan status.Event // events to tell
@@ -57,7 +58,7 @@ const (
 
 // New returns a Notifier that knows targets.
 func New(targets Targets) *Notifier {
-	return &Notifier{targets: targets, inbox: make(chan status.Event, inboxLength), queues: map[string]*queue{}}
+	return &Notifier{sender: newSender(), targets: targets, inbox: make(chan status.Event, inboxLength), queues: map[string]*queue{}}
 }
 
 // Use takes other targets from now on, and reports whether they differ.
@@ -196,7 +197,7 @@ func (n *Notifier) send(ctx context.Context, senders *sync.WaitGroup, m *Message
 	if q == nil {
 		q = &queue{notifier: n, target: of.Target, waiting: make(chan *Message, queueLength), send: n.Send}
 		if q.send == nil {
-			q.send = new(sender).send
+			q.send = n.sender.send
 		}
 		n.queues[of.Target] = q
 		senders.Go(func() { q.run(ctx) })

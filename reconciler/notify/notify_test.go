@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -271,13 +272,17 @@ func TestChatsAreToldByShoutrrr(t *testing.T) {
 	require.Equal(t, "Recovered: a test of this target by its operator: nothing happened", <-said)
 }
 
-// A message that follows one whose attempt hangs is sent by an attempt of its own.
-func TestAHangingAttemptIsOfItsMessageAlone(t *testing.T) {
+// An attempt ends when its time is up, even where the chat hangs: the next message has an attempt of its own.
+func TestAHangingAttemptIsEnded(t *testing.T) {
 	said, goOn := make(chan string, 3), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		said <- string(body)
-		<-goOn
+		select {
+		case <-goOn:
+		case <-r.Context().Done(): // the connection of a process that was ended
+			said <- "gone"
+		}
 	}))
 	defer server.Close()
 	to, send := notify.Target{URL: "generic+" + server.URL + "/hook"}, notify.Sender()
@@ -285,17 +290,27 @@ func TestAHangingAttemptIsOfItsMessageAlone(t *testing.T) {
 		return &notify.Message{Kind: event.Failed, Environment: "prod", Events: []notify.Event{{Message: text}}}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	first, ended := message("one"), make(chan error, 1)
-	go func() { ended <- send(ctx, to, first) }()
+	ended := make(chan error, 1)
+	go func() { ended <- send(ctx, to, message("one")) }()
 	require.Contains(t, <-said, "one")
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
-	require.ErrorIs(t, send(ctx, to, message("two")), context.Canceled, "there is no other attempt meanwhile")
-	require.Empty(t, said)
+	require.Equal(t, "gone", <-said)
 	close(goOn)
-	require.NoError(t, send(t.Context(), to, message("three")))
-	require.Len(t, said, 1)
-	require.Contains(t, <-said, "three")
+	require.NoError(t, send(t.Context(), to, message("two")))
+	require.Contains(t, <-said, "two")
+}
+
+// A chat whose answer never ends costs the process that reads it, and not the daemon.
+func TestAnAnswerWithoutEndCostsItsAttempt(t *testing.T) {
+	part := bytes.Repeat([]byte(" "), 1<<20)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for err := error(nil); err == nil; {
+			_, err = w.Write(part)
+		}
+	}))
+	defer server.Close()
+	require.ErrorContains(t, notify.Test(t.Context(), notify.Target{URL: "generic+" + server.URL + "/hook"}), "the process that sends it ended")
 }
 
 func TestNoErrorHasASecret(t *testing.T) {

@@ -8,14 +8,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/nicholas-fedor/shoutrrr/pkg/router"
-	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
 	"transom.dev/render/event"
 )
@@ -29,70 +25,33 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.said }
 
-// A sender sends messages to one target. It is not safe for concurrent use.
+// A sender makes attempts. It is safe for concurrent use.
 type sender struct {
-	busy chan error // of an attempt by shoutrrr that has not ended; nil: none
-	of   *Message   // the one that it sends
+	turns chan struct{} // has a token for each messenger
 }
+
+func newSender() sender { return sender{make(chan struct{}, mostMessengers)} }
 
 // Test sends one message to a target, as the daemon would, without trying again.
 func Test(ctx context.Context, t Target) error {
 	m := &Message{Notification: "test", Kind: event.Recovered, Events: []Event{{At: time.Now().UTC(), Message: "a test of this target by its operator: nothing happened"}}}
 	m.seal()
-	q := queue{send: new(sender).send}
+	q := queue{send: newSender().send}
 	return q.attempt(ctx, t, m)
 }
 
 // send makes one attempt. Its errors have no secret of the target.
-func (s *sender) send(ctx context.Context, t Target, m *Message) error {
+func (s sender) send(ctx context.Context, t Target, m *Message) error {
 	if t.Webhook != "" {
 		return post(ctx, t, m)
 	}
-	return s.shout(ctx, t, m)
-}
-
-// shout sends a message by shoutrrr, which cannot be interrupted: while an attempt hangs, there is no other one. How the attempt of
-// a message before ends says nothing of this one.
-func (s *sender) shout(ctx context.Context, t Target, m *Message) error {
-	if s.busy != nil && s.of != m {
-		if _, err := s.await(ctx); err != nil {
-			return err
-		}
-	}
-	if s.busy == nil {
-		service, err := new(router.ServiceRouter).Locate(t.URL)
-		if err != nil {
-			return &refusal{said: t.redact(err)}
-		}
-		s.busy, s.of = make(chan error, 1), m
-		go func(done chan<- error) { done <- shoutAt(service, m.Text()) }(s.busy)
-	}
-	fault, err := s.await(ctx)
-	if fault != nil {
-		err = errors.New(t.redact(fault))
-	}
-	return err
-}
-
-// await waits for the end of the attempt by shoutrrr, and returns its fault; err says that it has not ended.
-func (s *sender) await(ctx context.Context) (fault, err error) {
 	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case fault = <-s.busy:
-		s.busy, s.of = nil, nil
-		return fault, nil
+		return errors.New("too many other targets do not answer")
 	}
-}
-
-// shoutAt has a service of shoutrrr send a text. A fault of the library costs the message only.
-func shoutAt(service types.Service, text string) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("shoutrrr: %v", fault)
-		}
-	}()
-	return service.Send(text, &types.Params{})
+	return errand{t, m.Text()}.send(ctx)
 }
 
 // hooks is the client of web hooks. A redirect is not followed: the message is for the address that the operator wrote.

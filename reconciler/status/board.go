@@ -109,8 +109,8 @@ func (b *Board) notify() {
 func (b *Board) record(e Event) {
 	e.At = b.now()
 	b.history = append(b.history, e)
-	if len(b.history) > historyLength {
-		b.history = slices.Delete(b.history, 0, len(b.history)-historyLength)
+	if len(b.history) == 2*historyLength { // seldom: it moves all that stay
+		b.history = slices.Delete(b.history, 0, historyLength)
 	}
 	if b.OnEvent != nil {
 		b.OnEvent(e)

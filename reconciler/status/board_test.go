@@ -2,6 +2,7 @@ package status_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -147,6 +148,18 @@ func TestWhatWasLetGoIsShownWhileTheRemovalIsThere(t *testing.T) {
 	require.Equal(t, placement(b).Message, history[len(history)-1].Message)
 	b.Updated(e, []status.Instance{{Environment: "dev", Request: shop, Absent: true}})
 	require.Empty(t, b.Status().Instances)
+}
+
+// The history has the latest 2,000 events, oldest first, however many there were.
+func TestHistoryIsBounded(t *testing.T) {
+	b, _ := newBoard()
+	for i := range 5_500 {
+		b.Loaded("platform.git", &platform.Platform{Commit: fmt.Sprintf("%07d", i)})
+		history := b.History()
+		require.Len(t, history, min(i+1, 2_000))
+		require.Equal(t, fmt.Sprintf("loaded platform commit %07d", max(0, i-1_999)), history[0].Message)
+		require.Equal(t, fmt.Sprintf("loaded platform commit %07d", i), history[len(history)-1].Message)
+	}
 }
 
 func TestLostClusterIsUnknownAndKeepsItsStage(t *testing.T) {

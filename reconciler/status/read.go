@@ -93,7 +93,7 @@ func (b *Board) History() []Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.readers.history == nil {
-		b.readers.keepHistory(slices.Clone(b.history))
+		b.readers.keepHistory(slices.Clone(b.history[max(0, len(b.history)-historyLength):]))
 	}
 	return b.readers.history
 }

@@ -28,6 +28,7 @@ const (
 
 // A Tracer makes the traces. It is safe for concurrent use, and none of its methods but Run waits for anybody.
 type Tracer struct {
+	failed   func(error)
 	provider *sdk.TracerProvider
 	spans    trace.Tracer
 
@@ -65,7 +66,9 @@ func (t *Tracer) Run(ctx context.Context) error {
 	t.mu.Unlock()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
-	_ = t.provider.Shutdown(last) // the error handler was told
+	if err := t.provider.Shutdown(last); err != nil {
+		t.failed(fmt.Errorf("the last ones: %w", err))
+	}
 	return nil
 }
 

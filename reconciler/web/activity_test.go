@@ -158,6 +158,7 @@ func TestActivityIsFilteredInABrowser(t *testing.T) {
 func TestARequestIsEditedInABrowser(t *testing.T) {
 	eventually := open(t, served(t, busy(t))+"/requests/store/shop")
 	eventually(`(document.querySelector("#edit")?.click(), location.pathname)`, "/requests/store/shop/edit")
+	eventually(`document.querySelector("#link").textContent`, "live")
 	eventually(`document.querySelector("[id='f-image']").value`, "a")
 	eventually(`((e) => { if (e.value !== "shop:2") { e.focus(); e.value = "shop:2"; e.dispatchEvent(new Event("input", { bubbles: true })); } return location.search; })(document.querySelector("[id='f-image']"))`, "?p.image=shop%3A2")
 	eventually(`document.querySelector("#command")?.textContent.split("\n")[0]`, "transom set store/shop parameters.image=shop:2")

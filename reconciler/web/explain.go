@@ -3,14 +3,11 @@ package web
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
-	"transom.dev/reconciler/web/api"
 	"transom.dev/reconciler/web/console"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
-	"transom.dev/render/wording"
 )
 
 // Question names an instance whose origin is asked for, and, if it is about one placement, the cluster.
@@ -66,32 +63,6 @@ func (s *server) explain(r *http.Request, p explainParameters) (t Trace, err err
 	return s.Explain(r.Context(), Question{
 		Environment: p.Environment, Request: platform.RequestKey{Team: p.Team, Name: p.Request}, Cluster: p.Cluster,
 	})
-}
-
-// findContract finds that of the version that a path names.
-func (s *server) findContract(_ *http.Request, p versionPath) (c api.Contract, err error) {
-	all := s.Board.Status().Platform
-	if err := unread(all); err != nil {
-		return c, err
-	}
-	offers := all.Offers()
-	o := offers.Offerings[p.Offering]
-	if o == nil {
-		var known []string
-		for name := range offers.Offerings {
-			known = append(known, name)
-		}
-		slices.Sort(known)
-		return c, notKnown(p.noun(), p.Offering, known)
-	}
-	v := o.Version(p.Version)
-	if v == nil {
-		v = o.Match(p.Version)
-	}
-	if v == nil {
-		return c, refuse(http.StatusNotFound, "%s has no version %s", o.Name, wording.Shorten(p.Version))
-	}
-	return api.ContractOf(v), nil
 }
 
 // listHistory lists the commits that changed an instance.

@@ -24,6 +24,7 @@ type Figures struct {
 	told       *prometheus.CounterVec
 	asked      *prometheus.HistogramVec
 	recorded   *prometheus.CounterVec
+	limited    prometheus.Counter
 }
 
 // long are the bounds of durations from seconds to days.
@@ -50,6 +51,7 @@ func NewFigures() *Figures {
 		recorded:   counter("transom_kubernetes_events_total", "Kubernetes Events of the changes of instances, by outcome: created, failed or dropped.", "cluster", "outcome"),
 		told:       counter("transom_notifications_total", "Messages to people's chats, mailboxes and programs, by outcome: sent, failed or dropped.", "target", "outcome"),
 	}
+	f.limited = prometheus.NewCounter(prometheus.CounterOpts{Name: "transom_requests_limited_total", Help: "Requests of clients that asked more often than they may."})
 	f.asked = histogram("transom_check_seconds", "How long the party of a check took to answer, by the answer: passes, fails, or none.",
 		prometheus.ExponentialBuckets(.01, 4, 7), "environment", "check", "answer")
 	for _, outcome := range hookOutcomes {
@@ -65,6 +67,9 @@ func (f *Figures) Asked(environment, check, answer string, took time.Duration) {
 
 // Hook counts a call of a Git server. It is meant as Hooks' Counted.
 func (f *Figures) Hook(outcome string) { f.hooks.WithLabelValues(outcome).Inc() }
+
+// Limited counts a request of a client that asked more often than it may. It is meant as Options' Limited.
+func (f *Figures) Limited() { f.limited.Inc() }
 
 // Notifiable has the counters of targets begin with zero.
 func (f *Figures) Notifiable(targets []string, outcomes ...string) {
@@ -119,5 +124,5 @@ func (f *Figures) Milestone(m status.Milestone) {
 
 // Collectors are the collectors of the figures for /metrics, for Options.Collectors.
 func (f *Figures) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected, f.hooks, f.told, f.recorded, f.asked}
+	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected, f.hooks, f.told, f.recorded, f.asked, f.limited}
 }

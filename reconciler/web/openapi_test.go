@@ -339,6 +339,9 @@ func busy(t *testing.T) web.Options {
 		"clusters/east.yaml":                     header("Cluster", "east", "{}"),
 		"environments/prod.yaml":                 header("Environment", "prod", "{state: {url: ../state.git}, clusters: {}, logs: true}"),
 		"offerings/web/offering.yaml":            header("Offering", "web", "{title: Web service, description: Serves HTTP., owner: platform}"),
+		"offerings/web/1.1.0/version.yaml":       header("Version", "web", "{}"),
+		"offerings/web/1.1.0/kustomization.yaml": {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [config.yaml]\n")},
+		"offerings/web/1.1.0/config.yaml":        {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n")},
 		"offerings/web/1.2.0/version.yaml":       header("Version", "web", "{parameters: {type: object, properties: {image: {type: string}}}, outputs: [{name: url, value: '\"http://\"'}]}"),
 		"offerings/web/1.2.0/kustomization.yaml": {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [config.yaml]\n")},
 		"offerings/web/1.2.0/config.yaml":        {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n")},
@@ -375,7 +378,7 @@ func busy(t *testing.T) web.Options {
 		Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 			return web.Trace{Environment: q.Environment, Request: q.Request, Release: &state.Release{}}, nil
 		},
-		Journal: journal{},
+		Journal: journal{}, Changes: versionChanges,
 		Edit: func(_ context.Context, file string, set []pages.Assignment) (string, error) {
 			return fmt.Sprintf("# kept\n# %s\n%v\n", file, set), nil
 		},

@@ -26,9 +26,12 @@ func pages(s *server) *console.Console {
 	if o.Journal != nil {
 		c.Activity, c.Commit = journaling{s}.showActivity, o.Journal.Find
 	}
-	c.Edit = o.Edit
+	c.Edit, c.Sample = o.Edit, o.Sample
+	if o.Changes != nil {
+		c.Changes = comparing{s}.changesFor
+	}
 	if o.Plans != nil {
-		c.Plan = planning{s}.showPlan
+		c.Plan, c.PlanDraft = planning{s}.showPlan, planning{s}.planDraft
 	}
 	if o.Leader != nil {
 		c.Leader = func() string { return o.Leader().Name }

@@ -23,12 +23,14 @@ import (
 	"transom.dev/render/wording"
 )
 
-// Plans tells of the changes that merging a branch of the platform repository would make.
+// Plans tells of the changes that merging a branch of the platform repository, or one more file, would make.
 type Plans interface {
 	// Branches are the commits of all branches but the platform's own, by name.
 	Branches(ctx context.Context) (map[string]string, error)
 	// Plan is the plan of one of them, with the differences of these teams alone; nil: of all. It does not wait until the plan is made.
 	Plan(ctx context.Context, branch api.Branch, teams *[]string) (api.Plan, error)
+	// PlanDraft is that of a file that nobody committed yet, in the same way.
+	PlanDraft(ctx context.Context, file, content string, teams *[]string) (api.Plan, error)
 }
 
 // ErrNotYet says that the answer is to be had a little later; it becomes status 503.
@@ -112,6 +114,18 @@ func (s planning) showPlan(r *http.Request, branch string) (page console.PlanOfB
 		return page, err
 	}
 	if page.Plan, err = s.plan(r, planParameters{branch}); err == nil {
+		page.HTML, err = planHTML(page.Plan.Markdown)
+	}
+	return page, err
+}
+
+// planDraft is the plan of a file that a form of the console made, for developers of the team that the file is of.
+func (s planning) planDraft(r *http.Request, team, file, content string) (page console.PlanOfDraft, err error) {
+	who := access.Of(r.Context())
+	if !who.In(team) {
+		return page, refuse(http.StatusForbidden, "%s, and plans of its requests are for developers of team %.100q", who, team)
+	}
+	if page.Plan, err = s.Plans.PlanDraft(r.Context(), file, content, readersOf(who)); err == nil {
 		page.HTML, err = planHTML(page.Plan.Markdown)
 	}
 	return page, err

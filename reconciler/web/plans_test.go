@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,6 +40,20 @@ func (p *plans) Plan(_ context.Context, b resource.Branch, teams *[]string) (res
 		made.Making = true
 	default:
 		made.Made, made.Markdown = time.Now(), plan
+	}
+	return made, nil
+}
+
+// PlanDraft is the plan of a file, made at the second look; one that asks for much finds no room.
+func (p *plans) PlanDraft(_ context.Context, file, content string, teams *[]string) (resource.Plan, error) {
+	made := resource.Plan{DiffsOf: teams, Platform: "77de09f2c1ab"}
+	switch {
+	case strings.Contains(content, "image: full"):
+		return made, fmt.Errorf("%w: too many plans wait", web.ErrNotYet)
+	case p.asked.Add(1) == 1:
+		made.Making = true
+	default:
+		made.Made, made.Markdown = time.Now(), plan+"\n**"+file+"**\n\n```\n"+content+"```\n"
 	}
 	return made, nil
 }
@@ -118,4 +133,60 @@ func TestPlanComesToItsPage(t *testing.T) {
 	eventually(`document.querySelector(".plan .minus").textContent`, "-a: <script>alert(1)</script>\n")
 	eventually(`document.querySelector(".plan").textContent.includes("shop.yaml:6:3: spec.environments")`, "true")
 	eventually(`document.querySelectorAll(".plan script, .plan img, .plan [onclick], .plan [href^=javascript]").length`, "0")
+}
+
+// TestPlanOfADraftComesToItsForm: nobody asks for it by typing; the button does, with the keyboard, and a change of a value takes it away.
+func TestPlanOfADraftComesToItsForm(t *testing.T) {
+	made := &plans{}
+	o := busy(t)
+	o.Plans = made
+	eventually := open(t, served(t, o)+"/catalog/web/new?version=1.2.0&team=store&name=till&environment=prod")
+	eventually(`document.querySelector("#link").textContent`, "live")
+	eventually(`(() => { const f = document.querySelector("#f-image"); f.value = "shop:1"; f.dispatchEvent(new Event("input", { bubbles: true })); return f.value; })()`, "shop:1")
+	eventually(`document.querySelector("#yaml").textContent.includes("image: shop:1")`, "true")
+	eventually(`document.querySelector("#make-plan").textContent`, "Show what it changes")
+	require.Zero(t, made.asked.Load(), "nobody asked")
+	eventually(`(() => { document.querySelector("#make-plan").click(); return "clicked"; })()`, "clicked")
+	eventually(`document.querySelector("#draft-plan .plan h2")?.textContent`, "Transom plan: 1 changed")
+	eventually(`document.querySelector("#draft-plan .plan strong:last-of-type") !== null`, "true")
+	eventually(`document.querySelector("#draft-plan").textContent.includes("requests/store/till.yaml")`, "true")
+	eventually(`document.querySelector("#draft-plan").textContent.includes("image: shop:1")`, "true")
+	eventually(`document.querySelectorAll(".plan script, .plan img, .plan [onclick], .plan [href^=javascript]").length`, "0")
+	eventually(`new URLSearchParams(location.search).get("plan")`, "yes")
+	asked := made.asked.Load()
+	eventually(`(() => { const f = document.querySelector("#f-image"); f.value = "shop:2"; f.dispatchEvent(new Event("input", { bubbles: true })); return f.value; })()`, "shop:2")
+	eventually(`document.querySelector("#make-plan").textContent + document.querySelectorAll(".plan").length`, "Show what it changes0")
+	require.Equal(t, asked, made.asked.Load())
+}
+
+// TestPlansOfDraftsAreForDevelopersOfTheTeam: a person who is not one of it sees the form, and has nothing rendered.
+func TestPlansOfDraftsAreForDevelopersOfTheTeam(t *testing.T) {
+	all, made := newTeam(t, ""), &plans{}
+	o := busy(t)
+	o.Plans, o.Access = made, all.guard(t)
+	s := serve(t, o)
+	const form = "/catalog/web/new?version=1.2.0&name=till&environment=prod&p.image=shop:1&plan=yes&team="
+	for _, role := range []access.Role{access.Viewer, access.Developer} {
+		_, body := as(t, http.MethodGet, s.URL+form+"search", all.tokens[role])
+		require.Contains(t, body, "The values fit the schema")
+		require.NotContains(t, body, "The plan</h2>", "%v of another team", role)
+	}
+	_, body := as(t, http.MethodGet, s.URL+form+"store", all.tokens[access.Viewer])
+	require.NotContains(t, body, "The plan</h2>")
+	require.Zero(t, made.asked.Load())
+	_, body = as(t, http.MethodGet, s.URL+form+"store", all.tokens[access.Developer])
+	require.Contains(t, body, "Being made")
+	_, body = as(t, http.MethodGet, s.URL+form+"store", all.tokens[access.Developer])
+	require.Contains(t, body, "Transom plan: 1 changed")
+	_, body = as(t, http.MethodGet, s.URL+strings.Replace(form, "shop:1", "full", 1)+"store", all.tokens[access.Developer])
+	require.Contains(t, body, "There is no plan</strong>: not yet: too many plans wait")
+	asked := made.asked.Load()
+	for _, unfit := range []string{strings.Replace(form, "name=till", "name=Till", 1) + "store", strings.Replace(form, "&plan=yes", "", 1) + "store"} {
+		_, body = as(t, http.MethodGet, s.URL+unfit, all.tokens[access.Developer])
+		require.NotContains(t, body, "Transom plan:")
+	}
+	require.Equal(t, asked, made.asked.Load(), "of what cannot be merged, or is not asked for, nothing is made")
+	_, body = as(t, http.MethodGet, s.URL+"/requests/store/shop/edit?p.image=b&plan=yes", all.tokens[access.Developer])
+	require.Contains(t, body, "Transom plan: 1 changed", "an edit is planned as well")
+	require.Contains(t, body, "# requests/store/shop.yaml")
 }

@@ -4,13 +4,14 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strings"
 	"time"
+
+	"transom.dev/reconciler/web/access"
 )
 
 // A Leader is the replica that does the work and answers for all.
@@ -96,7 +97,7 @@ func relay(target *url.URL, name string, transport http.RoundTripper, vouch func
 		Transport: transport,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			guarded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				refuseRelay(w, "the leader "+name+" does not answer ("+withoutAddress(err).Error()+"): another replica takes over if it stays away")
+				refuseRelay(w, "the leader "+name+" does not answer ("+access.WithoutAddress(err).Error()+"): another replica takes over if it stays away")
 			})).ServeHTTP(w, r)
 		},
 	}
@@ -104,15 +105,6 @@ func relay(target *url.URL, name string, transport http.RoundTripper, vouch func
 		clear(w.Header()) // the leader sets all of them
 		proxy.ServeHTTP(w, r)
 	})
-}
-
-// withoutAddress is an error of the network without the leader's address: who asks may not have logged in yet.
-func withoutAddress(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
 }
 
 func relayTransport(secured func() *tls.Config) http.RoundTripper {

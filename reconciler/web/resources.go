@@ -121,7 +121,8 @@ func resources(s *server) []operation {
 	return []operation{
 		listed(s, "/api/v1/offerings", "The catalogue", api.Offerings, offeringFilter.keeps),
 		named[offeringPath](s, "/api/v1/offerings/{offering}", "One offering with its versions", api.Offerings),
-		asking("/api/v1/offerings/{offering}/versions/{version}", "What a request for a version may say, with the schema of its parameters", s.findContract),
+		asking("/api/v1/offerings/{offering}/versions/{version}", "What a request for a version may say, with the schema of its parameters", comparing{s}.findContract),
+		asking("/api/v1/offerings/{offering}/versions/{version}/changes", "What a version changes against the one before, or another one: in its contract, and in its files, with the lines that differ for developers", comparing{s}.findChanges),
 		listed(s, "/api/v1/requests", "The requests, each with its instances in a line", api.Requests, requestFilter.keeps),
 		named[requestPath](s, "/api/v1/requests/{team}/{request}", "One request", api.Requests),
 		listed(s, "/api/v1/instances", "Requests in environments, with their placements and objects", api.Instances, instanceFilter.keeps),

@@ -36,6 +36,7 @@ var roles = map[string]access.Role{
 	"/api/v1/offerings":                                          access.Viewer,
 	"/api/v1/offerings/{offering}":                               access.Viewer,
 	"/api/v1/offerings/{offering}/versions/{version}":            access.Viewer,
+	"/api/v1/offerings/{offering}/versions/{version}/changes":    access.Viewer, // developers see lines of files, too
 	"/api/v1/requests":                                           access.Viewer,
 	"/api/v1/requests/{team}/{request}":                          access.Viewer,
 	"/api/v1/instances":                                          access.Viewer,
@@ -90,13 +91,14 @@ var bodies = map[string]int64{hookPath: hookBytes}
 
 // A router answers each route to those who have its role.
 type router struct {
-	mux    *http.ServeMux
-	access *access.Guard
-	routes []string // all that are answered
+	mux     *http.ServeMux
+	access  *access.Guard
+	readers *readers
+	routes  []string // all that are answered
 }
 
 func newRouter(s *server) *router {
-	rt := &router{mux: http.NewServeMux(), access: s.Access}
+	rt := &router{mux: http.NewServeMux(), access: s.Access, readers: newReaders(s.MostRequests, s.Limited)}
 	rt.answer("/healthz", get(s.healthy))
 	rt.answer("/readyz", get(s.ready))
 	for _, o := range operations(s) {
@@ -142,12 +144,15 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		need = access.Nobody
 	}
 	who, err := rt.access.Admit(r, need)
+	r = r.WithContext(access.With(r.Context(), who))
 	switch {
+	case !rt.readers.mayAsk(r, route):
+		rt.readers.tellTooMany(w)
 	case err == nil:
 		if _, longer := bodies[route]; !longer {
 			r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 		}
-		rt.mux.ServeHTTP(w, r.WithContext(access.With(r.Context(), who)))
+		rt.mux.ServeHTTP(w, r)
 	case statusOf(err) == http.StatusUnauthorized && forPage(r):
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	default:

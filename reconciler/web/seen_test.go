@@ -29,7 +29,7 @@ func TestThePageOfPodsIsForDevelopersOfTheTeamWhereTheEnvironmentSaysSo(t *testi
 		require.Equal(t, want, resp.StatusCode, "as %s: %s", role, body)
 		require.Equal(t, want == http.StatusOK, strings.Contains(body, "one line"), "as %s", role)
 		_, body = as(t, http.MethodGet, s.URL+"/requests/store/shop?environment=prod", all.tokens[role])
-		require.Equal(t, want == http.StatusOK, strings.Contains(body, "Pods, log and Events"), "as %s", role)
+		require.Equal(t, want == http.StatusOK, strings.Contains(body, "Tree to pods, log and Events"), "as %s", role)
 	}
 	o = busy(t)
 	o.Board.Status().Platform.Offers().Environments["prod"].Logs = false
@@ -37,7 +37,7 @@ func TestThePageOfPodsIsForDevelopersOfTheTeamWhereTheEnvironmentSaysSo(t *testi
 	require.Equal(t, http.StatusForbidden, code)
 	require.Contains(t, body, "merge spec.logs: true in environments/prod.yaml")
 	_, body = get(t, serve(t, o), "/requests/store/shop?environment=prod")
-	require.NotContains(t, body, "Pods, log and Events")
+	require.NotContains(t, body, "Tree to pods, log and Events")
 }
 
 // TestThePageOfPodsIsBoundedAndHarmless: whatever containers print and clusters say stays text, and is short.

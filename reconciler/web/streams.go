@@ -1,11 +1,8 @@
 package web
 
 import (
-	"net"
 	"net/http"
 	"sync"
-
-	"transom.dev/reconciler/web/access"
 )
 
 // So many streams of events are open at once, in all and to one client. Each takes less than 64 KiB, so all of them take 160 MiB at
@@ -31,12 +28,7 @@ func newStreams() *streams {
 
 // enter counts a stream until leave is called.
 func (s *streams) enter(r *http.Request) (leave func(), err error) {
-	client := access.Client(r)
-	if who := access.Of(r.Context()); who.Name != "" {
-		client = "as " + who.Name
-	}
-	ip := net.ParseIP(client)
-	local := ip != nil && ip.IsLoopback()
+	client, local := clientOf(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

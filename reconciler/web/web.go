@@ -17,7 +17,9 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/access"
+	"transom.dev/reconciler/web/api"
 	"transom.dev/reconciler/web/console"
+	"transom.dev/render/platform"
 )
 
 // Board is the status, as *status.Board keeps it.
@@ -51,6 +53,12 @@ type Options struct {
 
 	// Edit is the text of a request's file, as the platform's head has it, with other values. Omitted, the console edits nothing.
 	Edit func(ctx context.Context, file string, set []console.Assignment) (string, error)
+
+	// Sample is a value that the schema of a parameter takes; nil: none comes to mind. Omitted, forms show those that schemas have themselves.
+	Sample func(schema map[string]any) any
+
+	// Changes compares two versions of an offering. Omitted, the API says that none are compared, and pages show no changes.
+	Changes func(from, to *platform.Version) (api.VersionChanges, error)
 
 	// Journal tells who changed which things, from Git. Omitted, the API says that it tells nothing.
 	Journal Journal
@@ -90,6 +98,13 @@ type Options struct {
 
 	// Access says who asks. Omitted, whoever reaches the handler may ask for everything.
 	Access *access.Guard
+
+	// MostRequests is how many requests a client may make a second in the long run, health and web hooks aside, and ten times as many at
+	// once. Omitted, as many as it likes.
+	MostRequests int
+
+	// Limited is told of each request beyond MostRequests. Omitted, nobody is.
+	Limited func()
 
 	// Proxies are the networks of proxies in front of the handler, as access.Behind takes them.
 	Proxies []netip.Prefix

@@ -31,11 +31,13 @@ import (
 //	observed.yaml     optional: values of observed outputs that those have told, by request and output, instead of the examples
 //
 // It is rendered in the first environment that the request names, on its first cluster, and checked against the policies that
-// judge there. The Jobs of checks that environments of the platform run are built with its inputs, up to the first that cannot be. Who applies there makes no difference: the annotations that another agent needs in each object are in no
-// case, nor are the values that requests give in secret. An environment that the platform does not have is one without values, with a cluster named test.
+// judge there. The Jobs of checks that environments of the platform run are built with its inputs, up to the first that cannot be; those of a
+// version without cases are built with a request of the platform. Who applies there makes no difference: the annotations that another agent
+// needs in each object are in no case, nor are the values that requests give in secret. An environment that the platform does not have is one
+// without values, with a cluster named test.
 type Case struct {
 	Version *platform.Version
-	Name    string
+	Name    string // empty: the version has no case, and the Problems are those of its checks
 	Dir     string
 
 	Want     []byte             // the content of want.yaml; nil: there is none
@@ -64,14 +66,15 @@ func (c *Case) broken() bool {
 }
 
 const (
-	testTeam    = "team"
-	testCluster = "test"
+	testTeam        = "team"
+	testCluster     = "test"
+	testEnvironment = "transom-check" // of no platform, where a request is invented
 )
 
 // Cases runs the golden tests of a platform's versions; the file system is the one that the platform was loaded from.
 // Versions that are broken or withdrawn are not tested.
 func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
-	t := tester{platform: p, fsys: fsys, jobs: jobsOf(p)}
+	t := tester{platform: p, fsys: fsys, checked: jobsOf(p)}
 	custom := t.renderer.FixedFields(p)
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		u := upgrader{renderer: &t.renderer, custom: custom, told: map[string]*platform.Version{}}
@@ -85,6 +88,15 @@ func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
 			}
 			if err := u.move(v, cases); err != nil {
 				return nil, fmt.Errorf("test the upgrade to %s: %w", v, err)
+			}
+			if len(cases) == 0 {
+				c, err := t.withoutCases(v)
+				if err != nil {
+					return nil, fmt.Errorf("test the checks of %s: %w", v, err)
+				}
+				if c != nil {
+					cases = []*Case{c}
+				}
 			}
 			t.cases = append(t.cases, cases...)
 		}
@@ -107,7 +119,7 @@ type tester struct {
 	loader   platform.Loader
 	renderer render.Renderer
 	cases    []*Case
-	jobs     []string // directories of versions that have the Jobs of checks
+	checked  []string // directories of versions that have the Jobs of checks
 }
 
 // version runs the cases of one version.

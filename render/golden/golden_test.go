@@ -516,3 +516,96 @@ func TestACaseSaysWhichValuesNobodyObserves(t *testing.T) {
 		require.Nil(t, c.Got)
 	}
 }
+
+// A version without cases has its Jobs of checks built with the inputs of a request of the platform, or of one that says nothing.
+func TestJobsOfChecksAreBuiltWithoutCases(t *testing.T) {
+	const version = `
+-- environments/before.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Environment
+metadata: {name: before}
+spec:
+  state: {url: https://git.example.com/state-before.git, branch: main}
+  clusters: {matchLabels: {environment: before}}
+-- environments/after.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Environment
+metadata: {name: after}
+spec:
+  state: {url: https://git.example.com/state-after.git, branch: main}
+  clusters: {matchLabels: {environment: after}}
+  promotesFrom: [before]
+  gates: {checks: [{name: smoke, job: checks/smoke}]}
+-- clusters/after.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Cluster
+metadata: {name: after, labels: {environment: after}}
+spec: {}
+-- offerings/note/offering.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Offering
+metadata: {name: note}
+spec: {}
+-- offerings/note/1.0.0/version.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: note}
+spec: {parameters: {type: object, properties: {text: {type: string}}}}
+-- offerings/note/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [note.yaml]
+-- offerings/note/1.0.0/note.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: note}
+-- offerings/note/1.0.0/checks/smoke/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [job.yaml]
+-- offerings/note/1.0.0/checks/smoke/job.yaml --
+apiVersion: batch/v1
+kind: Job
+metadata: {name: smoke}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: "smoke:1"}]}}}
+`
+	const request = `
+-- requests/team/my.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: my}
+spec: {offering: note, version: "1", parameters: {text: a}, environments: {after: {}}}
+`
+	broken := strings.Replace(version, "restartPolicy", "restartPolice", 1)
+	needy := func(text string) string {
+		return strings.Replace(text, "{type: object, properties: {text", "{type: object, required: [text], properties: {text", 1)
+	}
+	failure := "offerings/note/1.0.0: the Job of the check checks/smoke cannot be built: offerings/note/1.0.0/checks/smoke/job.yaml:4:26: " +
+		`spec.template.spec.restartPolice: Job smoke: unknown field; did you mean "restartPolicy"?`
+	for name, c := range map[string]struct {
+		files string
+		says  []string
+	}{
+		"nothing is wrong":                {version, nil},
+		"nothing is wrong with a request": {version + request, nil},
+		"nobody requests it":              {broken, []string{failure}},
+		"somebody requests it":            {broken + request, []string{failure}},
+		"a request has what it needs":     {needy(broken) + request, []string{failure}},
+		"nobody can say what it needs":    {needy(version), []string{"offerings/note/1.0.0: warning: has the Job of the check checks/smoke, which nobody has built: there is no request of the version that is bound to nothing, and without parameters it cannot be rendered; write a golden case, offerings/note/1.0.0/tests/<case>/request.yaml"}},
+		"no environment runs it":          {strings.Replace(broken, "job: checks/smoke", "job: checks/other", 1), nil},
+		"a withdrawn version is let be":   {strings.Replace(broken, "spec: {parameters", "spec: {lifecycle: withdrawn, reason: old, parameters", 1), nil},
+		"a broken request does not count": {broken + strings.Replace(request, "text: a", "text: 1", 1), []string{failure}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said []string
+			if c := casesOf(t, c.files)["1.0.0"]; c != nil {
+				require.Empty(t, c.Name)
+				require.Nil(t, c.Got)
+				for _, p := range c.Problems {
+					said = append(said, p.String())
+				}
+			}
+			require.Equal(t, c.says, said)
+		})
+	}
+}

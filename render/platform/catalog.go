@@ -18,6 +18,16 @@ func (o *Offering) Version(number string) *Version {
 	return nil
 }
 
+// Before is the version that another one follows: the next lower one that can be used. nil: it is the first, or has a Problem itself.
+func (o *Offering) Before(v *Version) *Version {
+	for _, one := range slices.Backward(o.Versions) {
+		if !v.Broken && !one.Broken && one.Number.LessThan(v.Number) {
+			return one
+		}
+	}
+	return nil
+}
+
 // Match returns the version that a constraint means, as resolving a request does, or nil where none matches. It may
 // be Broken.
 func (o *Offering) Match(constraint string) *Version {

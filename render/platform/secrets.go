@@ -99,6 +99,33 @@ func sealedOf(p *Platform, k RequestKey) map[string]*file {
 	return nil
 }
 
+// SealedSubjects are the subjects of all files of sealed values that belong to something, sorted by path, whether the files are in order or not.
+func SealedSubjects(p *Platform) (all []sealed.Subject) {
+	for _, team := range sortedKeys(p.teams) {
+		files := p.teams[team].files
+		for _, request := range sortedKeys(files.sealed) {
+			r := p.Request(RequestKey{team, request})
+			for _, environment := range sortedKeys(files.sealed[request]) {
+				if r == nil || p.Environments[environment] == nil {
+					continue
+				}
+				if _, placed := r.Spec.Environments[environment]; placed {
+					all = append(all, sealed.Subject{Team: team, Request: request, Environment: environment})
+				}
+			}
+		}
+	}
+	for _, environment := range sortedKeys(p.Environments) {
+		for name := range p.Environments[environment].PullSecrets {
+			if p.tree.pullSecrets[environment][name] != nil {
+				all = append(all, p.Environments[environment].pullSecret(name))
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b sealed.Subject) int { return strings.Compare(a.File(), b.File()) })
+	return all
+}
+
 // strayValues finds files of sealed values that are of no request, or of an environment that it is not in.
 func (t *team) strayValues(name string, files *teamFiles) (problems []Problem) {
 	for _, request := range sortedKeys(files.sealed) {

@@ -39,3 +39,39 @@ func (w Window) Edge(t time.Time) time.Time {
 	}
 	return edge
 }
+
+// farthest is how many edges of windows are looked ahead to find when an environment opens or closes.
+const farthest = 400
+
+// IsOpen says whether the windows of an environment let it change at a time. Where there are windows that allow, one of them has to be
+// on; one that denies must not.
+func (e *Environment) IsOpen(t time.Time) bool {
+	allows, inside := false, false
+	for _, w := range e.Windows {
+		on := w.Contains(t)
+		if w.Deny && on {
+			return false
+		}
+		allows, inside = allows || !w.Deny, inside || !w.Deny && on
+	}
+	return inside || !allows
+}
+
+// Turn returns the first time after t at which the windows of an environment open it, or close it if it is open at t; zero: none is in
+// sight.
+func (e *Environment) Turn(t time.Time) time.Time {
+	open := e.IsOpen(t)
+	for range farthest {
+		var next time.Time
+		for _, w := range e.Windows {
+			if edge := w.Edge(t); next.IsZero() || !edge.IsZero() && edge.Before(next) {
+				next = edge
+			}
+		}
+		if next.IsZero() || e.IsOpen(next) != open {
+			return next
+		}
+		t = next
+	}
+	return t
+}

@@ -159,7 +159,7 @@ func compare(in Change, was, is []byte, custom immutable.Lookup) ([]Change, erro
 				c.lose(id, old)
 			}
 		}
-		c.Diff = diff(mask(old, new, "***"), mask(new, old, "*** (differs)"))
+		c.Diff = TextDiff(mask(old, new, "***"), mask(new, old, "*** (differs)"))
 		changes = append(changes, c)
 	}
 	return changes, nil
@@ -288,8 +288,8 @@ func maskSealing(object, compared map[string]any, differs string) {
 	}
 }
 
-// diff is a unified diff without its file header.
-func diff(before, after string) string {
+// TextDiff is a unified diff without its file header, of texts in which every line ends.
+func TextDiff(before, after string) string {
 	text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
 		A: lines(before), B: lines(after), Context: 3,
 	})

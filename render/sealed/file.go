@@ -31,6 +31,26 @@ type block struct {
 // Read reads the file of a subject. Where it has a Problem there is no File. The recipients are those that may read the values of
 // the subject: the file must be sealed for exactly these.
 func Read(data []byte, s Subject, recipients []string) (*File, []strictyaml.Problem) {
+	r, problems := read(data, s)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	if r.compareRecipients(recipients); len(r.problems) > 0 {
+		return nil, r.problems
+	}
+	return r.file, nil
+}
+
+// ReadForAnyone is Read for whichever recipients the file is sealed.
+func ReadForAnyone(data []byte, s Subject) (*File, []strictyaml.Problem) {
+	r, problems := read(data, s)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return r.file, nil
+}
+
+func read(data []byte, s Subject) (*reader, []strictyaml.Problem) {
 	documents, problems := strictyaml.Scan(data, strictyaml.Options{})
 	if len(problems) > 0 {
 		return nil, problems
@@ -40,11 +60,7 @@ func Read(data []byte, s Subject, recipients []string) (*File, []strictyaml.Prob
 	}
 	r := &reader{subject: s, file: &File{Values: map[string]string{}}}
 	r.readRoot(documents[0])
-	r.compareRecipients(recipients)
-	if len(r.problems) > 0 {
-		return nil, r.problems
-	}
-	return r.file, nil
+	return r, r.problems
 }
 
 // reader reads one file, and finds its Problems.
@@ -87,11 +103,12 @@ func (r *reader) readRoot(root *yaml.Node) {
 			r.readValues(value)
 		case "sops":
 			r.readBlock(value)
+		case "type":
+			r.readType(key, value)
 		case "data":
 			r.report(key, "data", "values are sealed in stringData, as text; write them with: %s", r.subject.setting("KEY"))
 		default:
-			r.report(key, key.Value, "means nothing here: a file of sealed values has apiVersion, kind, metadata, stringData and sops, "+
-				"and all else of the Secret comes from the offering; remove it")
+			r.meaningless(key)
 		}
 	})
 	for _, field := range []string{"apiVersion", "kind", "metadata", "stringData", "sops"} {
@@ -103,6 +120,25 @@ func (r *reader) readRoot(root *yaml.Node) {
 		default:
 			r.report(root, field, "is required; write the file with: %s", r.subject.setting("KEY"))
 		}
+	}
+}
+
+func (r *reader) meaningless(key *yaml.Node) {
+	from := "the offering"
+	if r.subject.PullSecret != "" {
+		from = "Transom"
+	}
+	r.report(key, key.Value, "means nothing here: a file of sealed values has apiVersion, kind, metadata, stringData and sops, "+
+		"and all else of the Secret comes from %s; remove it", from)
+}
+
+// readType reads the type of the Secret, which only an image pull secret may say.
+func (r *reader) readType(key, value *yaml.Node) {
+	switch {
+	case r.subject.PullSecret == "":
+		r.meaningless(key)
+	case value.Value != PullType:
+		r.report(value, "type", "must be %s, or be left out: an image pull secret has no other type", PullType)
 	}
 }
 
@@ -119,7 +155,7 @@ func (r *reader) readMetadata(n *yaml.Node, late bool) {
 	r.each(n, "metadata", func(key, value *yaml.Node) {
 		switch key.Value {
 		case "name":
-			r.expect(value, "metadata.name", r.subject.Request)
+			r.expect(value, "metadata.name", r.subject.name())
 		case "annotations":
 			r.each(value, "metadata.annotations", func(key, value *yaml.Node) {
 				field := "metadata.annotations." + key.Value
@@ -167,8 +203,27 @@ func (r *reader) readValues(n *yaml.Node) {
 			last = key.Value
 		}
 	})
+	if r.subject.PullSecret != "" {
+		r.readPullKey(n)
+		return
+	}
 	if len(n.Content) == 0 {
 		r.report(n, "stringData", "has no values; delete the file, or add one: %s", r.subject.setting("KEY"))
+	}
+}
+
+// readPullKey finds an image pull secret that has other keys than the one that Kubernetes reads.
+func (r *reader) readPullKey(n *yaml.Node) {
+	missing := true
+	r.each(n, "stringData", func(key, _ *yaml.Node) {
+		if key.Value == PullKey {
+			missing = false
+		} else {
+			r.report(key, "stringData", "%s means nothing here: an image pull secret has the key %s alone; remove it", key.Value, PullKey)
+		}
+	})
+	if missing {
+		r.report(n, "stringData", "lacks the key %s, whose value is the JSON with the logins of registries; write it with: %s", PullKey, r.subject.setting(PullKey))
 	}
 }
 
@@ -264,19 +319,16 @@ var armored = regexp.MustCompile(`^-----BEGIN AGE ENCRYPTED FILE-----\n([A-Za-z0
 
 // compareRecipients reports recipients too many and too few.
 func (r *reader) compareRecipients(want []string) {
-	if len(r.problems) > 0 {
-		return
-	}
 	for _, one := range want {
 		if !slices.Contains(r.file.Recipients, one) {
-			r.report(r.listed, "sops.age", "is not sealed for %s, which reads the secrets of %s in %s; seal the values again: %s",
-				one, r.subject.Team, r.subject.Environment, r.subject.setting("KEY"))
+			r.report(r.listed, "sops.age", "is not sealed for %s, which reads %s; seal the values again: %s, or have a key that opens them "+
+				"do it for all files: %s", one, r.subject.secrets(), r.subject.setting("KEY"), rekeying)
 		}
 	}
 	for _, one := range r.file.Recipients {
 		if !slices.Contains(want, one) {
-			r.report(r.listed, "sops.age", "is sealed for %s, which is not to read the secrets of %s in %s; seal the values again: %s",
-				one, r.subject.Team, r.subject.Environment, r.subject.setting("KEY"))
+			r.report(r.listed, "sops.age", "is sealed for %s, which is not to read %s; seal the values again: %s, or have a key that opens them "+
+				"do it for all files: %s", one, r.subject.secrets(), r.subject.setting("KEY"), rekeying)
 		}
 	}
 }

@@ -58,11 +58,19 @@ func (k *Keys) Len() int {
 // Open opens the values of a manifest, YAML or JSON, that is sealed for a subject. The MAC is compared always. An error names
 // the remedy, and no value.
 func (k *Keys) Open(manifest []byte, s Subject) (map[string]string, error) {
+	o, err := k.open(manifest, s)
+	if err != nil {
+		return nil, err
+	}
+	return o.values, nil
+}
+
+func (k *Keys) open(manifest []byte, s Subject) (*opening, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(manifest, &document); err != nil || len(document.Content) == 0 {
 		return nil, again(s, "it cannot be read as YAML")
 	}
-	o := opening{subject: s, sum: sha512.New(), values: map[string]string{}}
+	o := &opening{subject: s, sum: sha512.New(), values: map[string]string{}}
 	root := document.Content[0]
 	if err := o.readBlock(child(root, "sops")); err != nil {
 		return nil, err
@@ -79,7 +87,7 @@ func (k *Keys) Open(manifest []byte, s Subject) (map[string]string, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return o.values, nil
+	return o, nil
 }
 
 // again is an error whose remedy is to seal the values anew.
@@ -219,9 +227,9 @@ func (o *opening) check() error {
 	case err != nil || subtle.ConstantTimeCompare([]byte(mac), []byte(sum)) != 1:
 		return again(o.subject, "its MAC is not that of its values: one was added, removed or changed since they were sealed")
 	case o.made == "":
-		return again(o.subject, "it does not say which request it is sealed for")
+		return again(o.subject, "it does not say which %s it is sealed for", o.subject.kind())
 	case o.made != o.subject.String():
-		return again(o.subject, "it is sealed for another request or environment than %s", o.subject)
+		return again(o.subject, "it is sealed for another %s or environment than %s", o.subject.kind(), o.subject)
 	}
 	return nil
 }

@@ -23,6 +23,13 @@ const (
 	// Sealing is the encrypted_regex of every file: the fields that are sealed.
 	Sealing = `^(stringData|transom\.dev/sealed-for)$`
 
+	// PullType is the type of every image pull secret, and PullKey its one key.
+	PullType = "kubernetes.io/dockerconfigjson"
+	PullKey  = ".dockerconfigjson"
+
+	// rekeying is the command that seals files for other recipients.
+	rekeying = "transom secret rekey"
+
 	// version is that of the format: the first SOPS that knows mac_only_encrypted.
 	version = "3.9.0"
 )
@@ -61,7 +68,7 @@ func Seal(s Subject, recipients []string, values map[string]string, now time.Tim
 // encode is a file as people keep it.
 func (f *File) encode(s Subject) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\n  annotations:\n    %s: %s\n", s.Request, AnnotationFor, f.For)
+	fmt.Fprintf(&b, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\n  annotations:\n    %s: %s\n", s.name(), AnnotationFor, f.For)
 	b.WriteString(f.ValuesText())
 	b.WriteString(f.BlockText())
 	return b.Bytes()

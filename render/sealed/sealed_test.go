@@ -187,6 +187,114 @@ func TestWhatIsNoFileOfSealedValues(t *testing.T) {
 	}
 }
 
+// The values and their MAC stay as they are, byte for byte, so that nobody has to type a value again.
+func TestRekeyingChangesTheRecipientsAlone(t *testing.T) {
+	old, oldKeys := pair(t)
+	next, nextKeys := pair(t)
+	_, foreign := pair(t)
+	file := seal(t, shop, values, old)
+	anew, problems, err := oldKeys.Rekey([]byte(file), shop, []string{next})
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	was, _ := sealed.Read([]byte(file), shop, []string{old})
+	is, problems := sealed.Read(anew, shop, []string{next})
+	require.Empty(t, problems)
+	require.Equal(t, was.ValuesText(), is.ValuesText())
+	require.Equal(t, was.For, is.For)
+	require.Equal(t, file[strings.Index(file, "  encrypted_regex"):], string(anew[strings.Index(string(anew), "  encrypted_regex"):]))
+	opened, err := nextKeys.Open(anew, shop)
+	require.NoError(t, err)
+	require.Equal(t, values, opened)
+	_, err = oldKeys.Open(anew, shop)
+	require.ErrorContains(t, err, "it is sealed for "+next+", and none of the 1 identities at hand is theirs")
+
+	both, _, err := nextKeys.Rekey(anew, shop, []string{old, next})
+	require.NoError(t, err)
+	for _, keys := range []*sealed.Keys{oldKeys, nextKeys, foreign.And(oldKeys)} {
+		opened, err := keys.Open(both, shop)
+		require.NoError(t, err)
+		require.Equal(t, values, opened)
+	}
+
+	// A file that is not in order is not made to look so.
+	other := sealed.Subject{Team: "orders", Request: "shop", Environment: "prod"}
+	_, _, err = oldKeys.Rekey([]byte(seal(t, other, values, old)), shop, []string{next})
+	require.ErrorContains(t, err, "it is sealed for another request or environment than payments/shop/prod")
+	_, _, err = foreign.Rekey([]byte(file), shop, []string{next})
+	require.ErrorContains(t, err, "none of the 1 identities at hand is theirs")
+	_, problems, err = oldKeys.Rekey([]byte(strings.Replace(file, "stringData:\n", "stringData:\n  a: hunter2\n", 1)), shop, []string{next})
+	require.NoError(t, err)
+	require.Contains(t, problems[0].Message, "is not sealed")
+	_, _, err = oldKeys.Rekey([]byte(strings.Replace(file, "13:37", "13:38", 1)), shop, []string{next})
+	require.ErrorContains(t, err, "its MAC is not that of its values")
+	_, _, err = oldKeys.Rekey([]byte(file), shop, []string{"age1nobody"})
+	require.ErrorContains(t, err, "is no age recipient")
+}
+
+var registry = sealed.Subject{Environment: "prod", PullSecret: "registry"}
+
+func TestAnImagePullSecretOpensInItsEnvironmentOnly(t *testing.T) {
+	recipient, keys := pair(t)
+	logins := map[string]string{sealed.PullKey: `{"auths":{"registry.example.com":{"auth":"b3JjaGFyZA=="}}}`}
+	file := seal(t, registry, logins, recipient)
+	require.NotContains(t, file, "registry.example.com")
+	read, problems := sealed.Read([]byte(file), registry, []string{recipient})
+	require.Empty(t, problems)
+	require.Len(t, read.Values, 1)
+	opened, err := keys.Open([]byte(file), registry)
+	require.NoError(t, err)
+	require.Equal(t, logins, opened)
+
+	typed := strings.Replace(file, "stringData:", "type: "+sealed.PullType+"\nstringData:", 1)
+	_, problems = sealed.Read([]byte(typed), registry, []string{recipient})
+	require.Empty(t, problems, "kubectl and sops write the type")
+
+	for _, other := range []sealed.Subject{
+		{Environment: "dev", PullSecret: "registry"},
+		{Environment: "prod", PullSecret: "mirror"},
+		{Team: "prod", Request: "registry", Environment: "prod"},
+		{Team: "prod", Request: "registry"},
+	} {
+		_, err := keys.Open([]byte(file), other)
+		require.ErrorContains(t, err, "it is sealed for another", other.String())
+	}
+	_, err = keys.Open([]byte(seal(t, shop, logins, recipient)), registry)
+	require.EqualError(t, err, "it is sealed for another image pull secret or environment than prod/registry; seal its values again: transom secret set registry -e prod")
+}
+
+func TestWhatIsNoImagePullSecret(t *testing.T) {
+	recipient, _ := pair(t)
+	other, _ := pair(t)
+	file := seal(t, registry, map[string]string{sealed.PullKey: "{}"}, recipient)
+	replace := func(old, by string) string {
+		require.Contains(t, file, old)
+		return strings.Replace(file, old, by, 1)
+	}
+	for name, c := range map[string]struct{ file, says string }{
+		"another type":        {replace("stringData:", "type: Opaque\nstringData:"), "type: must be kubernetes.io/dockerconfigjson, or be left out: an image pull secret has no other type"},
+		"another key":         {seal(t, registry, map[string]string{"password": "a"}, recipient), "stringData: lacks the key .dockerconfigjson, whose value is the JSON with the logins of registries; write it with: transom secret set registry -e prod"},
+		"a key more":          {seal(t, registry, map[string]string{sealed.PullKey: "{}", "a": "b"}, recipient), "stringData: a means nothing here: an image pull secret has the key .dockerconfigjson alone; remove it"},
+		"no key":              {replace(file[strings.Index(file, "  \".docker"):strings.Index(file, "sops:")], "  {}\n"), "stringData: lacks the key .dockerconfigjson"},
+		"plaintext":           {"apiVersion: v1\nkind: Secret\nmetadata:\n  name: registry\nstringData:\n  .dockerconfigjson: hunter2\n", "stringData..dockerconfigjson: is not sealed: anybody who reads the repository has its value"},
+		"data":                {replace("stringData:", "data:"), "data: values are sealed in stringData, as text; write them with: transom secret set registry -e prod"},
+		"another name":        {replace("name: registry", "name: mirror"), "metadata.name: must be registry"},
+		"immutable":           {replace("stringData:", "immutable: true\nstringData:"), "immutable: means nothing here: a file of sealed values has apiVersion, kind, metadata, stringData and sops, and all else of the Secret comes from Transom; remove it"},
+		"another recipient":   {seal(t, registry, map[string]string{sealed.PullKey: "{}"}, other), "sops.age: is not sealed for " + recipient + ", which reads the image pull secrets of prod; seal the values again: transom secret set registry -e prod, or have"},
+		"a file of a request": {seal(t, shop, map[string]string{sealed.PullKey: "{}"}, recipient), "metadata.name: must be registry"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			read, problems := sealed.Read([]byte(c.file), registry, []string{recipient})
+			require.Nil(t, read)
+			var said strings.Builder
+			for _, p := range problems {
+				fmt.Fprintf(&said, "%s: %s\n", p.Field, p.Message)
+			}
+			require.Contains(t, said.String(), c.says)
+			require.NotContains(t, said.String(), "hunter2", "no value is told")
+		})
+	}
+}
+
 func TestAnIdentityIsNeverRepeated(t *testing.T) {
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)

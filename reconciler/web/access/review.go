@@ -3,7 +3,10 @@ package access
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -84,7 +87,7 @@ func (v *reviews) review(ctx context.Context, digest [sha256.Size]byte, token, a
 		Spec: authentication.TokenReviewSpec{Token: token, Audiences: []string{audience}},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return nil, refuse(http.StatusServiceUnavailable, "the cluster cannot be asked whose this token is: %v", err)
+		return nil, refuse(http.StatusServiceUnavailable, "the cluster cannot be asked whose this token is: %v", WithoutAddress(err))
 	}
 	if review.Status.Authenticated {
 		v.answers.Add(digest, &review.Status, knownTime)
@@ -92,4 +95,17 @@ func (v *reviews) review(ctx context.Context, digest [sha256.Size]byte, token, a
 		v.answers.Add(digest, &review.Status, unknownTime)
 	}
 	return &review.Status, nil
+}
+
+// WithoutAddress is an error of the network without the address of whoever was asked: the answer may go to somebody who has not logged in.
+func WithoutAddress(err error) error {
+	var at *url.Error
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
 }

@@ -3,7 +3,9 @@ package access_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"testing"
@@ -74,9 +76,11 @@ func TestAClusterKnowsItsAccounts(t *testing.T) {
 }
 
 func TestAClusterThatDoesNotAnswerIsNobodysFault(t *testing.T) {
-	c := &cluster{err: errors.New("connection refused")}
+	c := &cluster{err: &url.Error{Op: "Post", URL: "https://10.96.0.1/apis", Err: &net.OpError{
+		Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 96, 0, 1), Port: 443}, Err: errors.New("connection refused"),
+	}}}
 	d := newDoor(t, accounts, access.Options{Reviews: c})
-	d.with("a.b.c").isRefused(http.StatusServiceUnavailable, "cannot be asked whose this token is: connection refused")
+	d.with("a.b.c").isRefused(http.StatusServiceUnavailable, "cannot be asked whose this token is: connection refused") // and not where
 	c.err, c.tokens = nil, map[string]authentication.TokenReviewStatus{"a.b.c": account("payments:deployer", "transom")}
 	d.with("a.b.c").is("system:serviceaccount:payments:deployer developer [payments]")
 }

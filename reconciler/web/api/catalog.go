@@ -61,6 +61,33 @@ type Component struct {
 	When string `json:"when,omitempty"` // the condition, in CEL; absent: always
 }
 
+// VersionChanges are those of a version against another of its offering.
+type VersionChanges struct {
+	Offering string           `json:"offering"`
+	Version  string           `json:"version"`
+	From     string           `json:"from"`           // the version that it is compared with
+	Contract []ContractChange `json:"contract"`       // of the fields that requests and their readers rely on
+	Files    []FileChange     `json:"files"`          // of its directory, without version.yaml
+	More     int              `json:"more,omitempty"` // further files, which are omitted
+}
+
+// ContractChange is one of a field.
+type ContractChange struct {
+	Kind   string `json:"kind"` // parameter, computed, component, binding, output or setting
+	Name   string `json:"name"`
+	Action string `json:"action"`         // added, removed or changed
+	From   string `json:"from,omitempty"` // in words, such as "integer, default 3, at most 10"
+	To     string `json:"to,omitempty"`
+}
+
+// FileChange is one of a file.
+type FileChange struct {
+	Path    string `json:"path"`
+	Action  string `json:"action"`            // added, removed or changed
+	Diff    string `json:"diff,omitempty"`    // the lines that differ
+	Omitted string `json:"omitted,omitempty"` // why there are lines that differ and are not shown
+}
+
 // Offerings lists the catalogue.
 func Offerings(s status.Status) []Offering {
 	p := s.Platform.Offers()

@@ -23,6 +23,14 @@ type Pod struct {
 	Message    string      `json:"message,omitempty"` // its ailment
 	Started    time.Time   `json:"started,omitzero"`
 	Containers []Container `json:"containers"` // those that prepare it first
+
+	Owners []Controller `json:"owners,omitempty"` // that control it, the nearest first, such as a ReplicaSet and its Deployment
+}
+
+// Controller is an object of a pod's namespace that controls it.
+type Controller struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
 }
 
 // Container is one of a pod.

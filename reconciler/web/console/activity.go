@@ -59,7 +59,7 @@ func (c ofCommits) activity(r *http.Request, m *model) (*view, error) {
 	if found.Next != "" {
 		page.Earlier, page.Back = page.address(found.Next), found.Back
 	}
-	return &view{"activity", "Activity", "activity", page}, nil
+	return &view{template: "activity", title: "Activity", section: "activity", main: page}, nil
 }
 
 // address is that of the page behind a position.
@@ -153,7 +153,7 @@ func (c ofCommits) change(r *http.Request, m *model) (*view, error) {
 	if !known {
 		return nil, missing("No release that runs or waits comes from commit " + commit + ". A newer one may have taken its place: \"transom history\" knows.")
 	}
-	return &view{"change", page.Title() + " " + short(page.Commit), "activity", page}, nil
+	return &view{template: "change", title: page.Title() + " " + short(page.Commit), section: "activity", main: page}, nil
 }
 
 // An eventsPage is the latest events, the newest first.
@@ -174,7 +174,7 @@ func (c ofCommits) events(r *http.Request, m *model) (*view, error) {
 	q := r.URL.Query()
 	page := &eventsPage{Commits: c.Activity != nil, Team: q.Get("team"), Environment: q.Get("environment"), OnlyTrouble: q.Get("trouble") != "", Teams: m.teams, Environments: m.Environments}
 	page.Events = latest(c.Board.History(), page.keeps, mostEvents)
-	return &view{"events", "Events", "activity", page}, nil
+	return &view{template: "events", title: "Events", section: "activity", main: page}, nil
 }
 
 func (p *eventsPage) keeps(e status.Event) bool {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/api"
 	"transom.dev/render/platform"
 )
 
@@ -44,7 +45,7 @@ func (c *Console) catalog(r *http.Request, m *model) (*view, error) {
 			page.Offerings = append(page.Offerings, offered{o, newest(o), users[o.Name], "/catalog/" + url.PathEscape(o.Name)})
 		}
 	}
-	return &view{"catalog", "Catalogue", "catalog", page}, nil
+	return &view{template: "catalog", title: "Catalogue", section: "catalog", main: page}, nil
 }
 
 func hasWords(text, words string) bool {
@@ -77,11 +78,17 @@ type offeringPage struct {
 	Version  *platform.Version // nil: it has none that can be used
 	Versions []published
 	Fields   []field
+	Rules    []string // over several parameters
 	Bindings []named
 	Parts    []named
 	Users    []user
 	New      string // the form
+
+	Changes *api.VersionChanges // of the version that is shown; nil: none are
 }
+
+// mostCompared is how many of the latest versions are compared with the one before; an older one is when it is chosen.
+const mostCompared = 12
 
 // A published is a line about a version.
 type published struct {
@@ -91,6 +98,8 @@ type published struct {
 	Users  int    // instances that run it
 	Fleet  string // which lists them
 	Late   bool   // its last day is over
+
+	Changes *api.VersionChanges // against the version before; nil: it is the first, has a Problem, or they are not shown here
 }
 
 // A named is a value with its name: an output, an optional part or a binding of a version.
@@ -126,6 +135,15 @@ func find(m *model, r *http.Request) (*platform.Offering, *platform.Version, err
 	return o, newest(o), nil
 }
 
+// changedText sums up the changes of a version in a line.
+func changedText(c *api.VersionChanges) string {
+	all := len(c.Contract) + len(c.Files) + c.More
+	if all == 0 {
+		return "nothing changed against " + c.From
+	}
+	return terminalCount(all, "change") + " against " + c.From
+}
+
 func (c *Console) offering(r *http.Request, m *model) (*view, error) {
 	o, v, err := find(m, r)
 	if err != nil {
@@ -147,14 +165,25 @@ func (c *Console) offering(r *http.Request, m *model) (*view, error) {
 	}
 	for _, one := range slices.Backward(o.Versions) {
 		number := one.Number.String()
-		page.Versions = append(page.Versions, published{one, link + "?version=" + url.QueryEscape(number), one == v, runs[number], filter{Offering: o.Name, Version: number}.link(), one.Overdue(c.Now())})
+		line := published{Version: one, Link: link + "?version=" + url.QueryEscape(number), Chosen: one == v, Users: runs[number], Fleet: filter{Offering: o.Name, Version: number}.link(), Late: one.Overdue(c.Now())}
+		before := o.Before(one)
+		if shown := len(page.Versions) < mostCompared || one == v; c.Changes != nil && before != nil && shown {
+			changes, err := c.Changes(r, before, one)
+			if err != nil {
+				return nil, err
+			}
+			if line.Changes = &changes; one == v {
+				page.Changes = &changes
+			}
+		}
+		page.Versions = append(page.Versions, line)
 	}
 	if v != nil {
 		page.New = link + "/new?version=" + url.QueryEscape(v.Number.String())
-		page.Fields = fieldsOf(v)
+		page.Fields, page.Rules = fieldsOf(v, c.Sample), rulesOf(v)
 		page.Bindings, page.Parts = contractOf(v)
 	}
-	return &view{"offering", o.Name, "catalog", page}, nil
+	return &view{template: "offering", title: o.Name, section: "catalog", main: page}, nil
 }
 
 func (c *Console) form(r *http.Request, m *model) (*view, error) {
@@ -167,7 +196,7 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	}
 	q := r.URL.Query()
 	page := &formPage{
-		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v),
+		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v, c.Sample), Rules: rulesOf(v),
 		Action: "/catalog/" + url.PathEscape(o.Name) + "/new", Begun: q.Has("name"),
 	}
 	if len(page.Teams) == 0 {
@@ -178,7 +207,8 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	}
 	page.fill(q, m)
 	page.Create = forgeOf(m.Platform.URL, m.Platform.Branch).create("requests/"+page.Team, page.Name+".yaml", page.YAML)
-	return &view{"form", "New " + o.Name, "catalog", page}, nil
+	ofRequests{c}.plan(r, page, page.Team)
+	return &view{template: "form", title: "New " + o.Name, section: "catalog", main: page}, nil
 }
 
 // contractOf lists the bindings and the optional parts of a version.

@@ -79,6 +79,9 @@ type Options struct {
 	// Edit is the text of a request's file with other values, and all else as it is. Omitted, no page edits.
 	Edit func(ctx context.Context, file string, set []Assignment) (string, error)
 
+	// Changes compares two versions of an offering for whoever asks. Omitted, no page shows changes.
+	Changes func(r *http.Request, from, to *platform.Version) (api.VersionChanges, error)
+
 	// See looks at the pods of a placement for whoever asks. An error is one page that says why they see none; its method Code, if it
 	// has one, gives the status of the answer. Omitted, no page shows pods.
 	See func(r *http.Request, l Look) (Seen, error)
@@ -88,6 +91,12 @@ type Options struct {
 
 	// Plan is the plan of a branch for whoever asks, like See; with an empty one, the branches. Omitted, there is no such page.
 	Plan func(r *http.Request, branch string) (PlanOfBranch, error)
+
+	// PlanDraft is the plan of a file of a team that nobody committed yet, like See. Omitted, forms show none.
+	PlanDraft func(r *http.Request, team, file, content string) (PlanOfDraft, error)
+
+	// Sample is a value that the schema of a parameter takes; nil: none comes to mind. Omitted, forms show those that schemas have themselves.
+	Sample func(schema map[string]any) any
 
 	// Leader is the name of the replica that answers. Omitted, there is one process.
 	Leader func() string
@@ -166,6 +175,7 @@ type view struct {
 	title    string
 	section  string // of the navigation
 	main     any
+	until    time.Time // when the clock alone makes it another one; zero: never
 }
 
 // isUnfinished says whether a page shows more in a moment, although nothing changes.
@@ -247,7 +257,7 @@ func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http
 func (c *Console) shared(show func(r *http.Request, m *model) (*view, error)) http.Handler {
 	return c.page(func(r *http.Request, m *model) (*view, error) {
 		address := r.URL.RequestURI()
-		if v := m.fragments.find(address); v != nil {
+		if v := m.fragments.find(address); v != nil && (v.until.IsZero() || c.Now().Before(v.until)) {
 			return v, nil
 		}
 		v, err := show(r, m)
@@ -258,7 +268,7 @@ func (c *Console) shared(show func(r *http.Request, m *model) (*view, error)) ht
 		if err := c.pages[v.template].ExecuteTemplate(&body, "main", v.main); err != nil {
 			return nil, err
 		}
-		made := &view{"made", v.title, v.section, template.HTML(body.String())} //nolint:gosec // a template made it
+		made := &view{"made", v.title, v.section, template.HTML(body.String()), v.until} //nolint:gosec // a template made it
 		m.fragments.keep(address, made, body.Len()+len(address))
 		return made, nil
 	})

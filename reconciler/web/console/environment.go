@@ -19,6 +19,7 @@ type environmentPage struct {
 	Fleet   string
 	Latest  []status.Event
 	ToEnvs  []string // that take releases from here
+	Set     *configuration
 }
 
 // A waits is an instance whose next release waits before an environment.
@@ -52,7 +53,8 @@ func (c *Console) environment(r *http.Request, m *model) (*view, error) {
 		}
 	}
 	page.Latest = latest(c.Board.History(), func(e status.Event) bool { return e.Environment == name }, mostListed)
-	return &view{"environment", name, "fleet", page}, nil
+	page.Set = configurationOf(m.Platform.Offers(), e, c.Now())
+	return &view{template: "environment", title: name, section: "fleet", main: page, until: page.Set.next()}, nil
 }
 
 // latest are the newest events that are kept, the newest first.
@@ -126,7 +128,7 @@ func (c *Console) cluster(r *http.Request, m *model) (*view, error) {
 	page.More = max(len(page.Runs)-mostRunning, 0)
 	page.Runs = page.Runs[:len(page.Runs)-page.More]
 	page.Latest = latest(c.Board.History(), func(e status.Event) bool { return e.Cluster == name }, mostListed)
-	return &view{"cluster", name, "fleet", page}, nil
+	return &view{template: "cluster", title: name, section: "fleet", main: page}, nil
 }
 
 // A problemsPage lists every Problem and Warning once, Problems first.
@@ -146,7 +148,7 @@ func (c *Console) problems(_ *http.Request, m *model) (*view, error) {
 		*list = (*list)[:len(*list)-more]
 		page.More += more
 	}
-	return &view{"problems", "Problems", "problems", page}, nil
+	return &view{template: "problems", title: "Problems", section: "problems", main: page}, nil
 }
 
 // problems are all Problems and Warnings, each once.

@@ -172,7 +172,7 @@ func (c *Console) fleet(r *http.Request, m *model) (*view, error) {
 	if around.Page = f.Page + 1; around.Page <= page.Pages {
 		page.Later = around.link()
 	}
-	return &view{"fleet", "Fleet", "fleet", page}, nil
+	return &view{template: "fleet", title: "Fleet", section: "fleet", main: page}, nil
 }
 
 // selected are the rows that a filter keeps: those that need somebody first, their teams before other teams, and else by name.

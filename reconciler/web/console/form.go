@@ -32,17 +32,19 @@ type field struct {
 	Required    bool
 	Default     string
 	Choices     []string
-	Pattern     string
 	Rules       string // its bounds, in words
 	Value       string // as it was filled in
 	Mistake     string
+	hints
 }
 
 // fieldsOf are the parameters of a version, those that are required first.
-func fieldsOf(v *platform.Version) []field {
+func fieldsOf(v *platform.Version, sample func(schema map[string]any) any) []field {
 	var all []field
 	if v.Parameters != nil {
-		addFields(&all, v.Parameters.OpenAPI(), nil)
+		schema := v.Parameters.OpenAPI()
+		addFields(&all, schema, nil, sample)
+		addConditions(all, v, schema)
 	}
 	slices.SortStableFunc(all, func(a, b field) int {
 		switch {
@@ -56,7 +58,7 @@ func fieldsOf(v *platform.Version) []field {
 	return all
 }
 
-func addFields(all *[]field, schema map[string]any, above []string) {
+func addFields(all *[]field, schema map[string]any, above []string, sample func(schema map[string]any) any) {
 	properties, _ := schema["properties"].(map[string]any)
 	required, _ := schema["required"].([]any)
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
@@ -64,22 +66,21 @@ func addFields(all *[]field, schema map[string]any, above []string) {
 		path := append(slices.Clone(above), name)
 		inner, _ := property["properties"].(map[string]any)
 		if len(inner) > 0 && len(path) < 4 {
-			addFields(all, property, path)
+			addFields(all, property, path, sample)
 			continue
 		}
 		if len(*all) == mostFields {
 			return
 		}
 		needed := slices.Contains(required, any(name)) && property["default"] == nil
-		*all = append(*all, fieldOf(strings.Join(path, "."), property, needed && len(above) == 0))
+		*all = append(*all, fieldOf(strings.Join(path, "."), property, needed && len(above) == 0, sample))
 	}
 }
 
-func fieldOf(path string, property map[string]any, required bool) field {
+func fieldOf(path string, property map[string]any, required bool, sample func(schema map[string]any) any) field {
 	f := field{Path: path, Name: "p." + path, Required: required}
 	f.Type, _ = property["type"].(string)
 	f.Description, _ = property["description"].(string)
-	f.Pattern, _ = property["pattern"].(string)
 	if f.Type != "string" && f.Type != "integer" && f.Type != "number" && f.Type != "boolean" {
 		f.Type = "yaml"
 	}
@@ -94,6 +95,7 @@ func fieldOf(path string, property map[string]any, required bool) field {
 	if f.Type == "boolean" {
 		f.Choices = []string{"true", "false"}
 	}
+	f.Example = exampleOf(property, sample)
 	var rules []string
 	for _, bound := range []struct{ key, word string }{{"minimum", "at least"}, {"maximum", "at most"}, {"minLength", "shortest"}, {"maxLength", "longest"}, {"pattern", "matches"}} {
 		if value, ok := property[bound.key]; ok {
@@ -119,7 +121,14 @@ type formPage struct {
 	YAML         string
 	Create       string // the page of the forge that makes the file
 	Action       string
+	Rules        []string // over several parameters
+
+	MayPlan bool         // whoever looks may have it planned
+	Draft   *PlanOfDraft // nil: nobody asked for a plan
 }
+
+// isUnfinished says whether the plan is being made.
+func (f *formPage) isUnfinished() bool { return f.Draft != nil && f.Draft.Plan.Making }
 
 // A choice is an environment that can be chosen.
 type choice struct {
@@ -211,9 +220,10 @@ func put(values map[string]any, path []string, value any) {
 	values[path[len(path)-1]] = value
 }
 
-// begin says that something was filled in, and show what the file comes to.
-func (f *formPage) begin()           { f.Begun = true }
-func (f *formPage) show(yaml string) { f.YAML = yaml }
+// begin says that something was filled in, show what the file comes to, and plan what it would change.
+func (f *formPage) begin()                                { f.Begun = true }
+func (f *formPage) show(yaml string)                      { f.YAML = yaml }
+func (f *formPage) plan(mayPlan bool, draft *PlanOfDraft) { f.MayPlan, f.Draft = mayPlan, draft }
 
 // checkNames finds mistakes in the names that a request has.
 func (f *formPage) checkNames(m *model) {

@@ -109,3 +109,62 @@ func filled(t *testing.T, value any) string {
 	require.NoError(t, err)
 	return strings.TrimSpace(string(text))
 }
+
+// TestAFormTellsConditionsAndExamples: at each parameter the rules that it is a part of, the optional parts of the version that depend on it, and
+// a value that it takes where its type does not say it; the page of the offering tells the same.
+func TestAFormTellsConditionsAndExamples(t *testing.T) {
+	b := status.NewBoard(time.Now)
+	b.Loaded("https://github.com/acme/platform.git", offering(t, fstest.MapFS{
+		"offerings/web/2.0.0/version.yaml": {Data: []byte(`apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: web}
+spec:
+  parameters:
+    type: object
+    properties:
+      image: {type: string, pattern: '^.+:.+$'}
+      tls: {type: string, pattern: '^x+$', example: xxx}
+      size: {type: string, pattern: '^s$', default: s}
+      cache:
+        type: object
+        properties:
+          mib: {type: integer}
+          ttl: {type: string}
+        x-kubernetes-validations:
+        - {rule: "!has(self.ttl) || has(self.mib)", message: a cache that forgets has a size}
+      backup: {type: boolean, default: false}
+    x-kubernetes-validations:
+    - {rule: "!has(self.tls) || self.image != 'none:0'"}
+  components:
+  - {path: parts/backup, when: parameters.backup}
+`)},
+		"offerings/web/2.0.0/kustomization.yaml":              {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [config.yaml]\n")},
+		"offerings/web/2.0.0/config.yaml":                     {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n")},
+		"offerings/web/2.0.0/parts/backup/kustomization.yaml": {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n")},
+	}))
+	get := serve(console.Options{Board: b, Sample: func(schema map[string]any) any {
+		require.NotEmpty(t, schema["pattern"])
+		return "shop:1.0"
+	}})
+	_, body := get(t, "/catalog/web/new?version=2.0.0")
+	fields := map[string]string{}
+	for _, one := range strings.Split(body, `<label class="field" for="f-`)[1:] {
+		name, rest, _ := strings.Cut(one, `"`)
+		fields[name] = html.UnescapeString(rest)
+	}
+	const rule, cache, part = "!has(self.tls) || self.image != 'none:0'", "a cache that forgets has a size", "the part parts/backup is there when parameters.backup"
+	for name, conditions := range map[string][]string{"image": {rule}, "tls": {rule}, "cache.mib": {cache}, "cache.ttl": {cache}, "backup": {part}, "size": nil} {
+		for _, text := range []string{rule, cache, part} {
+			require.Equal(t, slices.Contains(conditions, text), strings.Contains(fields[name], `<span class="condition">`+text+`</span>`), "%s: %s", name, text)
+		}
+	}
+	require.Contains(t, fields["image"], `placeholder="such as shop:1.0"`)
+	require.Contains(t, fields["tls"], `placeholder="such as xxx"`)
+	require.Contains(t, fields["size"], `placeholder="default: s"`)
+	require.NotContains(t, fields["cache.ttl"], "such as")
+	_, body = get(t, "/catalog/web?version=2.0.0")
+	body = html.UnescapeString(body)
+	for _, want := range []string{"<li>" + cache + "</li>", "<li>" + rule + "</li>", "such as <code>xxx</code>"} {
+		require.Contains(t, body, want)
+	}
+}

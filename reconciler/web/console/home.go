@@ -80,7 +80,7 @@ func (c *Console) home(r *http.Request, m *model) (*view, error) {
 	page.Teams = m.teamSums(page.Mine)
 	page.Stages = m.stageSums()
 	page.More = cut(&page.Waiting) + cut(&page.Failed)
-	return &view{"home", "Home", "home", page}, nil
+	return &view{template: "home", title: "Home", section: "home", main: page}, nil
 }
 
 // cut shortens a list of tasks and returns how many it omitted.

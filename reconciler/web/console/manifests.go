@@ -118,7 +118,7 @@ func (c onClusters) manifests(r *http.Request, m *model) (*view, error) {
 	page.Action, _, _ = strings.Cut(manifestsLink(key, in.Environment, look.Cluster, ""), "?")
 	page.list(row)
 	c.listSides(r, page)
-	return &view{"manifests", "Manifests of " + key.String(), "fleet", page}, nil
+	return &view{template: "manifests", title: "Manifests of " + key.String(), section: "fleet", main: page}, nil
 }
 
 // On is the address of the same look on another cluster.

@@ -3,9 +3,11 @@ package console
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/wording"
 )
@@ -58,6 +60,7 @@ type arrow struct {
 	Verdict verdict
 	Text    string // the closed gates; empty: all are open
 	Title   string
+	File    string // that decides about its gates
 	Version string // that waits
 	At      time.Time
 }
@@ -148,7 +151,7 @@ func (m *model) stageOf(in *instance, e *status.Environment) *stage {
 func (m *model) arrowsTo(s *stage, byName map[string]*stage) []arrow {
 	var all []arrow
 	for _, from := range m.nearest(s.In.Environment, byName, nil) {
-		a := arrowTo(s)
+		a := m.arrowTo(s)
 		x, y := from.X+from.Width, from.Y+stageHead/2
 		a.Path = fmt.Sprintf("M%d %d C%d %d %d %d %d %d", x, y, x+stageGap/2, y, s.X-stageGap/2, s.Y+stageHead/2, s.X-7, s.Y+stageHead/2)
 		if len(all) > 0 { // the gates are told once
@@ -157,19 +160,20 @@ func (m *model) arrowsTo(s *stage, byName map[string]*stage) []arrow {
 		all = append(all, a)
 	}
 	if len(all) == 0 && len(s.In.Waiting) > 0 {
-		a := arrowTo(s)
+		a := m.arrowTo(s)
 		a.Path = fmt.Sprintf("M%d %d L%d %d", s.X-stageGap+20, s.Y+stageHead/2, s.X-7, s.Y+stageHead/2)
 		all = append(all, a)
 	}
 	return all
 }
 
-func arrowTo(s *stage) arrow {
-	a := arrow{X: s.X - stageGap/2, Y: s.Y + stageHead/2, Verdict: healthy}
+func (m *model) arrowTo(s *stage) arrow {
+	a := arrow{X: s.X - stageGap/2, Y: s.Y + stageHead/2, Verdict: healthy, File: m.fileOf(s.In.Environment), Title: "its gates are open\n"}
 	if len(s.In.Waiting) == 0 {
 		return a
 	}
-	a.Verdict, a.Text, a.At = waitingVerdict(s.In), gateNames(s.In.Waiting), opensAt(s.In.Waiting)
+	a.Verdict, a.Text, a.At, a.Title = waitingVerdict(s.In), gateNames(s.In.Waiting), opensAt(s.In.Waiting), ""
+	a.File = m.deciding(s.In, s.In.Waiting[0])
 	for _, g := range s.In.Waiting {
 		a.Title += string(g.Name) + ": " + g.Reason + "\n"
 	}
@@ -205,3 +209,43 @@ func (m *model) nearest(environment string, byName map[string]*stage, above []st
 
 // keyOf is the request that a page's address names.
 func keyOf(team, name string) platform.RequestKey { return platform.RequestKey{Team: team, Name: name} }
+
+// A closedGate is a gate that is closed, with the file of the platform repository that decides about it.
+type closedGate struct {
+	status.Gate
+	File string // empty: none is known
+}
+
+// closedGates are those of an instance.
+func (m *model) closedGates(in *status.Instance) (all []closedGate) {
+	for _, g := range in.Waiting {
+		all = append(all, closedGate{g, m.deciding(in, g)})
+	}
+	return all
+}
+
+// deciding is the file that decides about a closed gate: the decision that it names, the request's where the fault is in it, and else the
+// environment's.
+func (m *model) deciding(in *status.Instance, g status.Gate) string {
+	if e := m.byName[in.Environment]; e != nil {
+		for _, d := range e.Decisions {
+			if strings.Contains(g.Reason+" "+g.Opens+" ", d.File) {
+				return d.File
+			}
+		}
+	}
+	ofRequest := g.Name == gate.Problem || g.Name == gate.Binding || in.File != "" && strings.Contains(g.Reason, in.File)
+	if ofRequest {
+		return in.File
+	}
+	return m.fileOf(in.Environment)
+}
+
+// fileOf is the file of an environment; empty: the platform has none of that name.
+func (m *model) fileOf(environment string) string {
+	p := m.Platform.Offers()
+	if p == nil || p.Environments[environment] == nil {
+		return ""
+	}
+	return p.Environments[environment].File
+}

@@ -15,6 +15,13 @@ type PlanOfBranch struct {
 	HTML     template.HTML // its text, made safe
 }
 
+// A PlanOfDraft has the changes that a file would make which nobody committed yet.
+type PlanOfDraft struct {
+	Plan api.Plan
+	HTML template.HTML // its text, made safe
+	Why  string        // there is none; empty: there is, or it is being made
+}
+
 // ofBranches serves the page about plans of branches.
 type ofBranches struct{ *Console }
 
@@ -27,7 +34,7 @@ func (c ofBranches) plans(r *http.Request, _ *model) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &view{"plans", "Plan of a branch", "plans", page}, nil
+	return &view{template: "plans", title: "Plan of a branch", section: "plans", main: page}, nil
 }
 
 func (p PlanOfBranch) isUnfinished() bool { return p.Plan.Making }

@@ -46,6 +46,7 @@ type podsPage struct {
 	Containers []string
 	Action     string
 	Lines      int
+	Tree       []*node
 	Follow     string // the address at the API of the lines to come; empty: there are none to come
 }
 
@@ -97,6 +98,14 @@ func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 	}
 	page := &podsPage{Key: key, In: in.Instance, Row: row, Look: look, Seen: seen, Lines: cmp.Or(look.Tail, 200)}
 	page.Action = "/requests/" + url.PathEscape(key.Team) + "/" + url.PathEscape(key.Name) + "/pods"
+	var at *status.Placement
+	for i := range in.Placements {
+		if in.Placements[i].Cluster == seen.Cluster {
+			at = &in.Placements[i]
+		}
+	}
+	page.Tree = treeOf(at, seen.Pods)
+	page.link(page.Tree, c.showsManifests(r, in.Instance))
 	for _, p := range in.Placements {
 		page.Clusters = append(page.Clusters, named{p.Cluster, podsLink(key, in.Environment, p.Cluster)})
 	}
@@ -110,7 +119,20 @@ func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 	if seen.NoLog == "" && len(seen.Pods) > 0 && !look.Previous {
 		page.Follow = page.follow()
 	}
-	return &view{"pods", "Pods of " + key.String(), "fleet", page}, nil
+	return &view{template: "pods", title: "Pods of " + key.String(), section: "fleet", main: page}, nil
+}
+
+// link gives pods the address of their log on the same page, and objects that of their manifest where whoever looks may see it.
+func (p *podsPage) link(nodes []*node, manifests bool) {
+	for _, n := range nodes {
+		switch {
+		case n.Kind == "Pod":
+			n.Link = podsLink(p.Key, p.In.Environment, p.Seen.Cluster) + "&pod=" + url.QueryEscape(n.Name) + "#log"
+		case manifests && !n.made:
+			n.Link = manifestsLink(p.Key, p.In.Environment, p.Seen.Cluster, "") + "&object=" + url.QueryEscape(objectName(n.Kind, n.Namespace, n.Name))
+		}
+		p.link(n.Below, manifests)
+	}
 }
 
 // follow is the address of the same log at the API, with the lines to come.

@@ -33,8 +33,9 @@ type requestPage struct {
 	Placements []placementView
 	Outputs    []output
 	Commands   []string
-	Commits    bool   // the activity tells of it
-	Edits      bool   // a form changes it
+	Commits    bool // the activity tells of it
+	Edits      bool // a form changes it
+	Closed     []closedGate
 	Promote    string // the command that opens the gate that waits for a person
 	Failures   []status.Failure
 	Proof      string
@@ -90,7 +91,7 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	page.Pods, page.Manifests = onClusters{c}.showsPods(r, m, in.Instance), onClusters{c}.showsManifests(r, in.Instance)
 	page.Edits = c.Edit != nil && ofRequests{c}.mayEdit(r, key)
 	c.readGit(r.Context(), in, page)
-	return &view{"request", key.String(), "fleet", page}, nil
+	return &view{template: "request", title: key.String(), section: "fleet", main: page}, nil
 }
 
 // worst is the instance that a person would look at first: the one that is worst off, else the last one on the way.
@@ -130,6 +131,7 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 		}
 		page.Placements = append(page.Placements, one)
 	}
+	page.Closed = m.closedGates(in.Instance)
 	page.Word = string(page.Verdict)
 	if page.Verdict != rejected {
 		page.Refused = refused(in.Instance)

@@ -79,11 +79,18 @@ func TestACatalogueTellsWhatCanBeRequestedAndWhatNot(t *testing.T) {
 	require.Regexp(t, `(?m)^gear +1\.2\.0 \(has a Problem\), 1\.1\.0, 1\.0\.0 \(deprecated\) +every team +-$`, out.String())
 }
 
+func describe(t *testing.T, p *platform.Platform, o *platform.Offering, v *platform.Version, users []catalog.Instance, known states.States, now time.Time) *catalog.Page {
+	t.Helper()
+	page, err := catalog.Describe(p, o, v, users, known, now)
+	require.NoError(t, err)
+	return page
+}
+
 func TestAPageShowsTheContractOfOneVersion(t *testing.T) {
 	p := gears(t, nil)
 	o := p.Offerings["gear"]
 	looked := states.States{{Environment: "dev", Looked: true}, {Environment: "prod", Looked: true}}
-	page := catalog.Describe(p, o, o.Version("1.1.0"), catalog.Resolved(p, o), looked, today)
+	page := describe(t, p, o, o.Version("1.1.0"), catalog.Resolved(p, o), looked, today)
 	require.True(t, page.Looked)
 	var out bytes.Buffer
 	page.Text(&out, terminal.Paint{})
@@ -100,6 +107,10 @@ Parameters of 1.1.0
 
 Outputs
   host  request.name
+
+Changes of 1.1.0 against gear@1.0.0
+  + parameter teeth: integer, default 5, at least 3
+  + output host: request.name
 
 Example
   # requests/TEAM/my-gear.yaml
@@ -118,7 +129,8 @@ Used by
   demo/first  prod 1.0.0
 `, out.String())
 
-	page = catalog.Describe(p, o, o.Version("1.0.0"), nil, looked, today)
+	page = describe(t, p, o, o.Version("1.0.0"), nil, looked, today)
+	require.Nil(t, page.Changes, "it is the first")
 	require.Empty(t, page.Parameters)
 	require.NotNil(t, page.Users, "JSON has a list")
 	out.Reset()
@@ -130,7 +142,7 @@ Used by
 func TestAPageSaysWhatRunsAndWhereNobodyLooked(t *testing.T) {
 	p := gears(t, nil)
 	o := p.Offerings["gear"]
-	page := catalog.Describe(p, o, o.Version("1.1.0"), []catalog.Instance{
+	page := describe(t, p, o, o.Version("1.1.0"), []catalog.Instance{
 		{Request: platform.RequestKey{Team: "demo", Name: "any"}, Environment: "dev", Version: "1.0.0", Wanted: "1.1.0"},
 		{Request: platform.RequestKey{Team: "demo", Name: "any"}, Environment: "prod", Version: "1.1.0"},
 	}, states.States{{Environment: "dev", Looked: true}, {Environment: "prod", Why: "--offline"}}, today)

@@ -27,6 +27,7 @@ type Page struct {
 	Bindings    []Named            `json:"bindings,omitempty"`
 	Components  []Named            `json:"components,omitempty"`
 	Outputs     []Named            `json:"outputs"`
+	Changes     *Changes           `json:"changes,omitempty"` // against the version before; absent: it is the first
 	Example     string             `json:"example"`
 	Looked      bool               `json:"looked"` // at the state of every environment; else the resolved versions stand in
 	States      states.States      `json:"states"`
@@ -42,7 +43,7 @@ type Named struct {
 
 // Describe makes the page of an offering with the contract of a version. Users are the instances of the offering, with the
 // versions that run as far as states say it.
-func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, users []Instance, known states.States, now time.Time) *Page {
+func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, users []Instance, known states.States, now time.Time) (*Page, error) {
 	page := &Page{
 		Offering: offeringOf(o, now), Description: o.Description, Deletion: string(o.Deletion), Shown: v.Number.String(),
 		Parameters: []schema.Parameter{}, Outputs: []Named{}, Example: schema.Example(p, o, v),
@@ -66,7 +67,9 @@ func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, u
 	for _, o := range v.Observed {
 		page.Outputs = append(page.Outputs, Named{o.Name, o.String()})
 	}
-	return page
+	var err error
+	page.Changes, err = changesOf(o, v)
+	return page, err
 }
 
 // Text prints the page for people.
@@ -81,6 +84,10 @@ func (o *Page) Text(w io.Writer, p terminal.Paint) {
 	section(w, p, "Bindings", o.Bindings)
 	section(w, p, "Optional parts, and when they are there", o.Components)
 	section(w, p, "Outputs", o.Outputs)
+	if c := o.Changes; c != nil {
+		fmt.Fprintf(w, "\n%s\n", p.Bold("Changes of "+o.Shown+" against "+c.From))
+		c.Text(w, p)
+	}
 	fmt.Fprintf(w, "\n%s\n", p.Bold("Example"))
 	for line := range strings.Lines(o.Example) {
 		fmt.Fprintf(w, "  %s", line)

@@ -23,10 +23,7 @@ import (
 
 // A Diff has the changes of a version against another.
 type Diff struct {
-	From     string             `json:"from"`
-	To       string             `json:"to"`
-	Contract []Contract         `json:"contract"`
-	Files    []File             `json:"files"`
+	*catalog.Changes
 	Looked   bool               `json:"looked"` // at the state of every environment
 	States   states.States      `json:"states"`
 	Example  bool               `json:"example,omitempty"` // the objects are those of a made-up request
@@ -34,30 +31,14 @@ type Diff struct {
 	Problems []platform.Problem `json:"problems"` // of requests with the second version
 }
 
-// A Contract is a change of a field that requests and their readers can rely on.
-type Contract struct {
-	What   string         `json:"what"` // parameter, computed, component, binding, output or setting
-	Name   string         `json:"name"`
-	Action preview.Action `json:"action"`
-	From   string         `json:"from,omitempty"`
-	To     string         `json:"to,omitempty"`
-}
-
-// A File is a change of a file of the version's directory.
-type File struct {
-	Path   string         `json:"path"`
-	Action preview.Action `json:"action"`
-}
-
 // Versions compares two versions of an offering of the platform in a directory.
 func Versions(p *platform.Platform, dir string, running states.States, o *platform.Offering, from, to *platform.Version) (*Diff, error) {
-	d := &Diff{
-		From: from.String(), To: to.String(), Contract: contractChanges(from, to), Files: []File{},
-		Objects: []preview.Change{}, Problems: []platform.Problem{}, Looked: len(running.Names(false)) == 0, States: running,
-	}
-	var err error
-	if d.Files, err = fileChanges(from.Files, to.Files); err != nil {
+	changes, err := catalog.Compare(from, to)
+	if err != nil {
 		return nil, err
+	}
+	d := &Diff{
+		Changes: changes, Objects: []preview.Change{}, Problems: []platform.Problem{}, Looked: len(running.Names(false)) == 0, States: running,
 	}
 	return d, d.objects(p, dir, o, from, to)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/cmd/transom/internal/catalog"
 	"transom.dev/cmd/transom/internal/diff"
 	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/terminal"
@@ -68,13 +69,15 @@ func TestADiffOfVersionsIsOfContractFilesAndObjects(t *testing.T) {
 		{Team: "demo", Name: "my"}: {Offering: "gear", Version: "1.0.0"},
 	}}}}
 	d := versions(t, dir, runs)
-	require.Equal(t, []diff.Contract{
+	require.Equal(t, []catalog.Contract{
 		{What: "parameter", Name: "oil", Action: preview.Added, To: "string"},
 		{What: "parameter", Name: "teeth", Action: preview.Changed, From: "integer, default 3", To: "integer, default 5"},
 		{What: "computed", Name: "double", Action: preview.Added, To: "parameters.teeth * 2"},
 	}, d.Contract)
-	require.Equal(t, []diff.File{
-		{Path: "NOTES", Action: preview.Removed}, {Path: "TIPS", Action: preview.Added}, {Path: "map.yaml", Action: preview.Changed},
+	require.Equal(t, []catalog.File{
+		{Path: "NOTES", Action: preview.Removed, Diff: "@@ -1 +0,0 @@\n-old\n"},
+		{Path: "TIPS", Action: preview.Added, Diff: "@@ -0,0 +1 @@\n+new\n"},
+		{Path: "map.yaml", Action: preview.Changed, Diff: "@@ -1,4 +1,4 @@\n apiVersion: v1\n kind: ConfigMap\n metadata: {name: gear}\n-data: {a: one}\n+data: {a: two}\n"},
 	}, d.Files)
 	require.False(t, d.Example)
 	require.True(t, d.Looked)

@@ -2,6 +2,7 @@ package preview
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,8 +13,9 @@ import (
 )
 
 const (
-	// mostKept is how many plans a Desk remembers, and mostWaiting how many wait for their turn.
-	mostKept, mostWaiting = 32, 8
+	// mostKept is how many plans a Desk remembers, and mostWaiting how many wait for their turn; of drafts no more than mostDrafts, as
+	// there is no end of them.
+	mostKept, mostWaiting, mostDrafts = 32, 8, 4
 	// patience is how long somebody waits for a plan before being told that it is being made.
 	patience = 2 * time.Second
 	// listedFor is how long the list of branches is good, and failedFor how long a plan that could not be made is not tried again.
@@ -25,8 +27,8 @@ const (
 // ErrBusy says that as many plans wait already as may.
 var ErrBusy = errors.New("too many plans wait for their turn")
 
-// A Desk makes plans of branches for people who look at them, one at a time, and remembers them: a plan is made again only once the
-// branch, the platform or a state moved. Fill in the fields, then call Run. It is safe for concurrent use.
+// A Desk makes plans of branches and drafts for people who look at them, one at a time, and remembers them: a plan is made again only once the
+// branch or the draft, the platform or a state moved. Fill in the fields, then call Run. It is safe for concurrent use.
 type Desk struct {
 	Maker  *Maker
 	List   func(ctx context.Context) (map[string]string, error) // the commits of the branches, by name
@@ -45,16 +47,17 @@ type Desk struct {
 	kept map[string]*outcome
 }
 
-// A Plan is that of merging a branch.
+// A Plan is that of merging a branch, or of a draft.
 type Plan struct {
 	Branch, Commit, Head string
+	Draft                *Draft   // nil: it is of a branch
 	Readers              *Readers // nil: all differences are shown
 	States               []State
 	Text                 string // as the comment of a pull request; empty: it is being made
 	Made                 time.Time
 }
 
-// An outcome is a plan that is asked for. All but the first two fields may be read once it is done.
+// An outcome is a plan that is asked for. Its text, its time and its error may be read once it is done.
 type outcome struct {
 	key  string
 	done chan struct{}
@@ -92,12 +95,21 @@ func (d *Desk) Branches(ctx context.Context) (map[string]string, error) {
 
 // Plan is the plan of merging a branch at a commit, for readers. Where its text is empty, it is being made: ask again.
 func (d *Desk) Plan(ctx context.Context, branch, commit string, readers *Readers) (Plan, error) {
+	return d.ask(ctx, Plan{Branch: branch, Commit: commit, Readers: readers})
+}
+
+// PlanDraft is the plan of a file that nobody committed yet, for readers, in the same way.
+func (d *Desk) PlanDraft(ctx context.Context, draft Draft, readers *Readers) (Plan, error) {
+	return d.ask(ctx, Plan{Draft: &draft, Readers: readers})
+}
+
+// ask waits a little for a plan, whose head and states are the present ones.
+func (d *Desk) ask(ctx context.Context, asked Plan) (_ Plan, err error) {
 	d.prepare()
-	of, err := d.States()
-	if err != nil {
+	if asked.States, err = d.States(); err != nil {
 		return Plan{}, err
 	}
-	asked := Plan{Branch: branch, Commit: commit, Head: d.Head(), States: of, Readers: readers}
+	asked.Head = d.Head()
 	o, err := d.take(asked)
 	if err != nil {
 		return asked, err
@@ -117,6 +129,9 @@ func (d *Desk) Plan(ctx context.Context, branch, commit string, readers *Readers
 // take returns the outcome of a plan, which begins to wait for its turn if nobody asked for it before.
 func (d *Desk) take(p Plan) (*outcome, error) {
 	key := fmt.Sprintf("%s %s %s", p.Branch, p.Commit, p.Head)
+	if p.Draft != nil {
+		key += fmt.Sprintf(" %q %x", p.Draft.File, sha256.Sum256([]byte(p.Draft.Content)))
+	}
 	if p.Readers != nil {
 		key += fmt.Sprintf(" %q", p.Readers.Teams)
 	}
@@ -130,6 +145,9 @@ func (d *Desk) take(p Plan) (*outcome, error) {
 			return o, nil
 		}
 	}
+	if p.Draft != nil && d.drafts() >= mostDrafts {
+		return nil, ErrBusy
+	}
 	o := &outcome{key: key, done: make(chan struct{}), Plan: p}
 	select {
 	case d.queue <- o:
@@ -139,6 +157,16 @@ func (d *Desk) take(p Plan) (*outcome, error) {
 	d.kept[key] = o
 	d.forget()
 	return o, nil
+}
+
+// drafts counts those that wait or are being made; the caller holds the lock.
+func (d *Desk) drafts() (n int) {
+	for _, o := range d.kept {
+		if o.Draft != nil && !o.isDone() {
+			n++
+		}
+	}
+	return n
 }
 
 // forget drops the plans that were made first, but for the latest ones; the caller holds the lock.
@@ -163,7 +191,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case o := <-d.queue:
-			o.Text, o.err = d.Maker.Plan(ctx, o.Branch, o.Commit, o.Head, "", o.States, o.Readers)
+			o.Text, o.err = d.make(ctx, o.Plan)
 			if o.err == nil {
 				o.Text = strings.TrimSpace(o.Text) + "\n"
 			}
@@ -171,4 +199,11 @@ func (d *Desk) Run(ctx context.Context) error {
 			close(o.done)
 		}
 	}
+}
+
+func (d *Desk) make(ctx context.Context, p Plan) (string, error) {
+	if p.Draft != nil {
+		return d.Maker.PlanDraft(ctx, *p.Draft, p.Head, p.States, p.Readers)
+	}
+	return d.Maker.Plan(ctx, p.Branch, p.Commit, p.Head, "", p.States, p.Readers)
 }

@@ -108,3 +108,53 @@ func TestSoManyPlansWaitAndNoMore(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, plan.Text)
 }
+
+// TestADraftIsPlannedInThePlatformsHead: the process sees the head with the file, as a person has it who did not commit it yet, and the
+// plan of the same draft is made once.
+func TestADraftIsPlannedInThePlatformsHead(t *testing.T) {
+	runs := filepath.Join(t.TempDir(), "runs")
+	p := newPlatform(t, `echo run >> "`+runs+`"; echo "### Transom plan"; echo "$@"; cd platform
+for f in * a/* new/*; do test -d "$f" || echo "$f: $(/bin/cat "$f")"; done; /bin/cat .git/HEAD .git/refs/remotes/origin/main`)
+	d := desk(t, p)
+	text := func(draft preview.Draft) (text string) {
+		require.Eventually(t, func() bool {
+			plan, err := d.PlanDraft(t.Context(), draft, &preview.Readers{Teams: []string{"store"}})
+			require.NoError(t, err)
+			require.Equal(t, p.head, plan.Head)
+			text = plan.Text
+			return text != ""
+		}, time.Minute, 10*time.Millisecond)
+		return text
+	}
+	want := "### Transom plan\nplan platform --state the states of the environments --output markdown --files  --diffs-of=store\n"
+	files := "a/*: \nnew/shop: made\n" + p.head + "\n" + p.head + "\n"
+	kept := "both: 3\ngone: 1\nkept: 1\nours: 3\ntheirs: 1\n"
+	require.Equal(t, want+kept+files, text(preview.Draft{File: "new/shop", Content: "made"}))
+	text(preview.Draft{File: "new/shop", Content: "made"})
+	require.Contains(t, text(preview.Draft{File: "kept", Content: "changed"}), "\nkept: changed\n")
+	require.Contains(t, text(preview.Draft{File: "kept/below", Content: "1"}), "\"kept\" would be a file and a directory")
+	content, err := os.ReadFile(runs)
+	require.NoError(t, err)
+	require.Equal(t, "run\nrun\n", string(content))
+	left, err := filepath.Glob(filepath.Join(p.Dir, "plan-*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// TestDraftsLeaveRoomForBranches: there is no end of drafts, so that few of them wait.
+func TestDraftsLeaveRoomForBranches(t *testing.T) {
+	p := newPlatform(t, `echo "### Transom plan"`)
+	d := &preview.Desk{Maker: p.Maker, Head: func() string { return p.head }, States: func() ([]preview.State, error) { return nil, nil }}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(context.Canceled) // nobody waits for them
+	for _, content := range []string{"1", "2", "3", "4"} {
+		_, err := d.PlanDraft(ctx, preview.Draft{File: "new", Content: content}, nil)
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	_, err := d.PlanDraft(ctx, preview.Draft{File: "new", Content: "5"}, nil)
+	require.ErrorIs(t, err, preview.ErrBusy)
+	_, err = d.PlanDraft(ctx, preview.Draft{File: "new", Content: "4"}, nil)
+	require.ErrorIs(t, err, context.Canceled, "it waits already")
+	_, err = d.Plan(ctx, "change", p.change, nil)
+	require.ErrorIs(t, err, context.Canceled, "a branch finds room")
+}

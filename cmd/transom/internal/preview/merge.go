@@ -21,9 +21,8 @@ const origin = "refs/remotes/origin/main"
 // checkOut makes a clone at dir as a person has it who merged theirs into main and did not commit yet. It returns the files
 // that both sides changed, where theirs are taken.
 func (m *Maker) checkOut(ctx context.Context, dir string, main, theirs *gitrepo.Snapshot) (conflicts []string, err error) {
-	git := filepath.Join(dir, ".git")
-	if err := m.platform.Lend(ctx, git, theirs.Commit, m.platform.URL, map[string]string{origin: main.Commit}); err != nil {
-		return nil, fmt.Errorf("lend the platform: %w", err)
+	if err := m.lend(ctx, dir, theirs.Commit, main.Commit); err != nil {
+		return nil, err
 	}
 	clone, err := gitrepo.Open(dir)
 	if err != nil {
@@ -44,16 +43,45 @@ func (m *Maker) checkOut(ctx context.Context, dir string, main, theirs *gitrepo.
 	if err != nil {
 		return nil, err
 	}
+	return conflicts, write(dir, files, main.Commit)
+}
+
+// checkOutDraft makes a clone at dir as a person has it who is at main and wrote a file.
+func (m *Maker) checkOutDraft(ctx context.Context, dir string, main *gitrepo.Snapshot, d Draft) error {
+	if err := m.lend(ctx, dir, main.Commit, main.Commit); err != nil {
+		return err
+	}
+	files, err := contents(main)
+	if err != nil {
+		return err
+	}
+	files[d.File] = []byte(d.Content)
+	if file := besideItself(files); file != "" {
+		return hindrance(fmt.Sprintf("%q would be a file and a directory", file))
+	}
+	return write(dir, files, main.Commit)
+}
+
+// lend makes the repository of a clone at dir, which has a commit of the platform.
+func (m *Maker) lend(ctx context.Context, dir, commit, main string) error {
+	if err := m.platform.Lend(ctx, filepath.Join(dir, ".git"), commit, m.platform.URL, map[string]string{origin: main}); err != nil {
+		return fmt.Errorf("lend the platform: %w", err)
+	}
+	return nil
+}
+
+// write writes the files of a clone at dir, whose commit is head.
+func write(dir string, files map[string][]byte, head string) error {
 	for name, content := range files {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			return nil, err
+			return err
 		}
 		if err := os.WriteFile(file, content, 0o600); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return conflicts, os.WriteFile(filepath.Join(git, "HEAD"), []byte(main.Commit+"\n"), 0o600)
+	return os.WriteFile(filepath.Join(dir, ".git", "HEAD"), []byte(head+"\n"), 0o600)
 }
 
 // merge has the files of main with the changes that theirs made since base. A file that both changed is theirs, and a conflict.

@@ -1,6 +1,6 @@
-// Package preview makes plans of pull requests and of branches for the daemon, each in a process of its own.
+// Package preview makes plans of pull requests, of branches and of drafts for the daemon, each in a process of its own.
 //
-// In come a branch of the platform repository with its commit, and the commits that the platform and the states of its
+// In come a branch of the platform repository with its commit, or a file that nobody committed yet, and the commits that the platform and the states of its
 // environments are at. Out comes the plan of merging one into the other, as the comment that "transom plan -o markdown" makes.
 // The process is the same binary; it has no credentials and no network to need, and ends at a limit of time, processor time
 // and memory. Nothing that is fetched for it, nor its files, are of use to anybody else.
@@ -54,6 +54,9 @@ type State struct {
 // Readers are people who see the differences of their own teams alone.
 type Readers struct{ Teams []string }
 
+// A Draft is the content of a file of the platform repository that nobody committed yet.
+type Draft struct{ File, Content string }
+
 // A Maker makes plans, one at a time.
 type Maker struct {
 	Open   func(dir string) *gitrepo.Remote // the platform repository, with a mirror of its own at dir
@@ -85,6 +88,31 @@ func (m *Maker) open() error {
 // Plan makes the plan of merging a commit, at which a branch is, into the platform's head, for environments with these
 // states. Files is the address below which the files of the commit can be seen. Nil readers see all differences.
 func (m *Maker) Plan(ctx context.Context, branch, commit, head, files string, of []State, readers *Readers) (string, error) {
+	return m.plan(ctx, head, files, of, readers, func(ctx context.Context, dir string, main *gitrepo.Snapshot) (string, error) {
+		theirs, err := m.platform.FetchBeside(ctx, branch)
+		if err != nil {
+			return "", err
+		}
+		if theirs.Commit != commit {
+			return "", ErrMoved
+		}
+		conflicts, err := m.checkOut(ctx, dir, main, theirs)
+		return note(conflicts), err
+	})
+}
+
+// PlanDraft makes the plan of a file in the platform's head, which nobody committed yet, in the same way.
+func (m *Maker) PlanDraft(ctx context.Context, d Draft, head string, of []State, readers *Readers) (string, error) {
+	return m.plan(ctx, head, "", of, readers, func(ctx context.Context, dir string, main *gitrepo.Snapshot) (string, error) {
+		return "", m.checkOutDraft(ctx, dir, main, d)
+	})
+}
+
+// plan makes the plan of a clone, which checkOut makes at a directory: its files differ from the platform's head. The note that it returns
+// ends the plan.
+func (m *Maker) plan(ctx context.Context, head, files string, of []State, readers *Readers,
+	checkOut func(ctx context.Context, dir string, main *gitrepo.Snapshot) (note string, err error),
+) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	if err := m.open(); err != nil {
@@ -97,19 +125,12 @@ func (m *Maker) Plan(ctx context.Context, branch, commit, head, files string, of
 	if err != nil {
 		return "", err
 	}
-	theirs, err := m.platform.FetchBeside(ctx, branch)
-	if err != nil {
-		return "", err
-	}
-	if theirs.Commit != commit {
-		return "", ErrMoved
-	}
 	dir, err := os.MkdirTemp(m.Dir, "plan-")
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	conflicts, err := m.checkOut(ctx, filepath.Join(dir, "platform"), main, theirs)
+	note, err := checkOut(ctx, filepath.Join(dir, "platform"), main)
 	if unfit := hindrance(""); errors.As(err, &unfit) {
 		return failed(string(unfit)), nil
 	}
@@ -120,7 +141,7 @@ func (m *Maker) Plan(ctx context.Context, branch, commit, head, files string, of
 		return "", err
 	}
 	text, err := m.run(ctx, dir, files, readers)
-	return text + note(conflicts), err
+	return text + note, err
 }
 
 // stateDir is the directory of the states. A plan says that it is compared with it.

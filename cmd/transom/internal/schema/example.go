@@ -67,9 +67,9 @@ func (r *Draft) parameters(b *strings.Builder, schema map[string]any) {
 		switch {
 		case isRequired(schema, name) && property["default"] == nil:
 			given = true
-			lines = append(lines, "    "+key+": "+yamledit.Inline(sample(property), false))
+			lines = append(lines, "    "+key+": "+yamledit.Inline(Sample(property), false))
 		case r.Comments:
-			lines = append(lines, "    # "+key+": "+yamledit.Inline(sample(property), false))
+			lines = append(lines, "    # "+key+": "+yamledit.Inline(Sample(property), false))
 		}
 	}
 	if len(lines) == 0 {
@@ -106,8 +106,8 @@ var samples = []string{
 	"eu-central-1", "eu", "someone@example.com", "/data", "/", "true", "10.0.0.0/16", "10.0.0.1", "2027-06-01", "Europe/Berlin", "EXAMPLE", "Example",
 }
 
-// sample is a value that a schema takes, or, where none comes to mind, an empty one, whose missing parts check reports.
-func sample(schema map[string]any) any {
+// Sample is a value that a schema takes, or, where none comes to mind, an empty one, whose missing parts check reports.
+func Sample(schema map[string]any) any {
 	if value, ok := schema["default"]; ok {
 		return value
 	}
@@ -124,12 +124,12 @@ func sample(schema map[string]any) any {
 		return false
 	case "array":
 		items, _ := schema["items"].(map[string]any)
-		return []any{sample(items)}
+		return []any{Sample(items)}
 	case "object":
 		object := map[string]any{}
 		for _, name := range propertyNames(schema) {
 			if isRequired(schema, name) {
-				object[name] = sample(propertyOf(schema, name))
+				object[name] = Sample(propertyOf(schema, name))
 			}
 		}
 		return object

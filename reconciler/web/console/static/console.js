@@ -87,7 +87,7 @@ function typed(event) {
   if (!form) return;
   clearTimeout(timer);
   timer = setTimeout(() => {
-    const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+    const query = new URLSearchParams([...new FormData(form, event.submitter)].filter(([, value]) => value !== ""));
     const search = query.toString();
     history.replaceState(null, "", form.getAttribute("action") + (search ? `?${search}` : ""));
     tag = undefined;

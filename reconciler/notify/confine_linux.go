@@ -1,0 +1,21 @@
+package notify
+
+import (
+	"os"
+	"syscall"
+)
+
+// executable is the binary of this process, even when another has taken its place on disk.
+const executable = "/proc/self/exe"
+
+// confine bounds the memory and the processor time of this process. If memory runs out, the kernel ends it before the daemon.
+func confine() {
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) // where the kernel lets us
+	for resource, most := range map[int]uint64{syscall.RLIMIT_DATA: mostMemory, syscall.RLIMIT_CPU: processorTime, syscall.RLIMIT_CORE: 0} {
+		var now syscall.Rlimit
+		if syscall.Getrlimit(resource, &now) == nil {
+			most = min(most, now.Max)
+			_ = syscall.Setrlimit(resource, &syscall.Rlimit{Cur: most, Max: most}) // lower than it is: always allowed
+		}
+	}
+}

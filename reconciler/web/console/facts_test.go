@@ -1,0 +1,94 @@
+package console_test
+
+import (
+	"net/http"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/console"
+	"transom.dev/render/platform"
+	"transom.dev/render/state"
+)
+
+// known is a board with one request on one cluster, of which a test says more.
+func known(t *testing.T, p *platform.Platform, e status.Environment, in status.Instance, at status.Placement) *status.Board {
+	t.Helper()
+	b := status.NewBoard(time.Now)
+	b.Branch = "main"
+	b.Loaded("https://github.com/acme/platform.git", p)
+	e.Name, e.Clusters = "dev", []status.Cluster{{Name: "one", State: "active"}}
+	in.Environment, in.Request, in.Offering, in.Version, in.Release, in.File = "dev", shop, "web", "1.2.0", "sha256:a", "requests/store/shop.yaml"
+	in.Placements = []status.Placement{{Cluster: "one", Revision: "r", Stage: status.Committed, Health: state.Unknown, Outputs: at.Outputs}}
+	b.Reconciled(e, []status.Instance{in})
+	b.ClusterSeen(status.Cluster{Name: "one", Reachable: true})
+	at.Cluster, at.Revision, at.Stage, at.Health = "one", "r", status.Healthy, state.Healthy
+	b.Placed("dev", shop, at)
+	return b
+}
+
+// TestARequestNamesThoseThatAreBoundToIt in the environment that is looked at, and no others.
+func TestARequestNamesThoseThatAreBoundToIt(t *testing.T) {
+	const head = "apiVersion: transom.dev/v1alpha1\n"
+	files := fstest.MapFS{
+		"offerings/app/offering.yaml":            {Data: []byte(head + "kind: Offering\nmetadata: {name: app}\nspec: {}\n")},
+		"offerings/app/1.0.0/version.yaml":       {Data: []byte(head + "kind: Version\nmetadata: {name: app}\nspec: {bindings: {db: {offerings: [web]}}}\n")},
+		"offerings/app/1.0.0/kustomization.yaml": {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [config.yaml]\n")},
+		"offerings/app/1.0.0/config.yaml":        {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\n")},
+		"requests/store/shop.yaml":               {Data: []byte(head + "kind: Request\nmetadata: {name: shop}\nspec: {offering: web, version: \"1\", parameters: {image: \"a:1\"}, environments: {dev: {}}}\n")},
+		"requests/store/till.yaml":               {Data: []byte(head + "kind: Request\nmetadata: {name: till}\nspec: {offering: app, version: \"1\", bindings: {db: shop}, environments: {dev: {}}}\n")},
+		"requests/store/free.yaml":               {Data: []byte(head + "kind: Request\nmetadata: {name: free}\nspec: {offering: app, version: \"1\", environments: {dev: {}}}\n")},
+	}
+	get := serve(console.Options{Board: known(t, offering(t, files), status.Environment{}, status.Instance{}, status.Placement{})})
+	_, body := get(t, "/requests/store/shop")
+	require.Contains(t, body, `<section id="bound"><h2>Bound to it</h2><ul><li><a href="/requests/store/till?environment=dev">store/till</a></li></ul></section>`)
+	get = serve(console.Options{Board: known(t, offering(t), status.Environment{}, status.Instance{}, status.Placement{})})
+	_, body = get(t, "/requests/store/shop")
+	require.NotContains(t, body, "Bound to it")
+}
+
+// TestARequestTellsItsOutputs: those that are computed, those that its clusters tell, as they are recorded, and a value that is not recorded as it is
+// now.
+func TestARequestTellsItsOutputs(t *testing.T) {
+	in := status.Instance{Outputs: map[string]any{"host": "shop.store.svc", "ports": []any{80, 443}}}
+	at := status.Placement{
+		Outputs: map[string]any{"endpoint": "https://a.example.com"},
+		Told:    []status.Told{{Output: "endpoint", Value: "https://b.example.com"}},
+	}
+	_, body := serve(console.Options{Board: known(t, offering(t), status.Environment{}, in, at)})(t, "/requests/store/shop")
+	text := section(t, body, "outputs")
+	require.Contains(t, text, "host: shop.store.svc\nports: [80,443]\nendpoint on one: https://a.example.com\nnot recorded on one: ")
+	require.Contains(t, text, "https://b.example.com")
+}
+
+// TestDriftIsOnThePagesOfRequestAndCluster, with the object and the fields.
+func TestDriftIsOnThePagesOfRequestAndCluster(t *testing.T) {
+	at := status.Placement{Drift: []status.ObjectProblem{{Object: "ConfigMap store/shop", Message: "data.colour: <red>"}}}
+	get := serve(console.Options{Board: known(t, offering(t), status.Environment{}, status.Instance{}, at)})
+	_, body := get(t, "/requests/store/shop")
+	require.Contains(t, body, `<code>ConfigMap store/shop</code><span>drift: data.colour: &lt;red&gt;</span>`)
+	_, body = get(t, "/clusters/one")
+	require.Contains(t, body, `<a href="/requests/store/shop?environment=dev">store/shop</a> <code>ConfigMap store/shop</code><span>data.colour: &lt;red&gt;</span>`)
+}
+
+// TestDecisionsAreOnThePagesThatTheyAreAbout: of the environment with their files, of the request in words, and on Home as debts.
+func TestDecisionsAreOnThePagesThatTheyAreAbout(t *testing.T) {
+	e := status.Environment{Decisions: []status.Decision{
+		{Kind: "Pin", About: "store/shop", Team: "store", File: "decisions/dev/pin.yaml", Reason: "the sale", Until: time.Now().Add(time.Hour)},
+	}}
+	in := status.Instance{Debts: []string{"pinned to 1.2.0 by decisions/dev/pin.yaml"}}
+	get := serve(console.Options{Board: known(t, offering(t), e, in, status.Placement{}), Person: func(*http.Request) console.Person {
+		return console.Person{Teams: []string{"store"}, In: func(team string) bool { return team == "store" }}
+	}})
+	const file = `<a href="https://github.com/acme/platform/blob/main/decisions/dev/pin.yaml" rel="noreferrer"><code>decisions/dev/pin.yaml</code></a>`
+	_, body := get(t, "/environments/dev")
+	require.Regexp(t, `<li><strong>Pin</strong> of store/shop: the sale · ends <time [^>]*>[^<]*</time><div class="quiet">`+file+`</div></li>`, body)
+	_, body = get(t, "/requests/store/shop")
+	require.Contains(t, body, `<h2>Decisions that bind it</h2><ul class="gates"><li>pinned to 1.2.0 by decisions/dev/pin.yaml</li></ul>`)
+	_, body = get(t, "/")
+	require.Contains(t, body, "Decisions to take back one day")
+	require.Contains(t, body, "the sale")
+}

@@ -1,0 +1,119 @@
+package console
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/api"
+	"transom.dev/render/state"
+)
+
+// A node is an object of a placement, an object that a controller made for it, or a pod, with those below it.
+type node struct {
+	Kind, Namespace, Name string
+	Health                verdict
+	Word                  string // its health, or the phase of a pod
+	Why                   string
+	Link                  string // to its manifest, or to the log of a pod; empty: there is none
+	Started               time.Time
+	Containers            []api.Container
+	Below                 []*node
+
+	made bool // by a controller: nobody asked its health, so that it is as its pods are
+}
+
+// treeOf hangs the pods of a placement below the objects that they belong to. A pod whose owners are not among the objects, as those that an
+// operator makes, stands below its owner.
+func treeOf(p *status.Placement, pods []api.Pod) (roots []*node) {
+	if p != nil {
+		for _, o := range p.Objects {
+			if p.Health == state.Unknown { // the objects were seen before the cluster went away
+				o.Health = state.Unknown
+			}
+			roots = append(roots, &node{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Health: verdict(o.Health), Word: string(o.Health), Why: o.Message})
+		}
+	}
+	for i := range pods {
+		above := &roots
+		for _, owner := range ownersFrom(roots, &pods[i]) {
+			above = &nodeOf(above, owner, pods[i].Namespace).Below
+		}
+		*above = append(*above, podNode(&pods[i]))
+	}
+	for _, root := range roots {
+		root.judge()
+	}
+	slices.SortStableFunc(roots, func(a, b *node) int { // those with pods come first: people look for them
+		return cmp.Compare(min(len(b.Below), 1), min(len(a.Below), 1))
+	})
+	return roots
+}
+
+// run finds the number at the end of the name of a Job that a CronJob made.
+var run = regexp.MustCompile(`-[0-9]{6,}$`)
+
+// ownersFrom are the owners of a pod from the top down. A Job whose name has that of a CronJob of the placement is that one's.
+func ownersFrom(roots []*node, p *api.Pod) []api.Controller {
+	owners := slices.Clone(p.Owners)
+	if n := len(owners); n > 0 && owners[n-1].Kind == "Job" {
+		name := run.ReplaceAllString(owners[n-1].Name, "")
+		if slices.ContainsFunc(roots, func(r *node) bool { return r.is(api.Controller{Kind: "CronJob", Name: name}, p.Namespace) }) {
+			owners = append(owners, api.Controller{Kind: "CronJob", Name: name})
+		}
+	}
+	slices.Reverse(owners)
+	return owners
+}
+
+func (n *node) is(c api.Controller, namespace string) bool {
+	return n.Kind == c.Kind && n.Name == c.Name && n.Namespace == namespace
+}
+
+// nodeOf is the node of a controller, which is added where it is not there.
+func nodeOf(among *[]*node, c api.Controller, namespace string) *node {
+	for _, n := range *among {
+		if n.is(c, namespace) {
+			return n
+		}
+	}
+	made := &node{Kind: c.Kind, Namespace: namespace, Name: c.Name, made: true}
+	*among = append(*among, made)
+	return made
+}
+
+func podNode(p *api.Pod) *node {
+	n := &node{Kind: "Pod", Namespace: p.Namespace, Name: p.Name, Word: p.Phase, Why: p.Message, Started: p.Started, Containers: p.Containers, Health: healthy}
+	waits := slices.ContainsFunc(p.Containers, func(c api.Container) bool { return !c.Ready && !c.Prepares })
+	switch {
+	case p.Message != "" || p.Phase == "Failed":
+		n.Health = verdict(state.Failed)
+	case p.Phase == "Succeeded":
+	case p.Phase != "Running" || waits:
+		n.Health = verdict(state.Progressing)
+	}
+	return n
+}
+
+// judge gives a node that a controller made the worst verdict of those below it, and says how many of its pods are well.
+func (n *node) judge() {
+	if len(n.Below) == 0 {
+		return
+	}
+	worst, well := healthy, 0
+	for _, below := range n.Below {
+		below.judge()
+		if below.Health.rank() < worst.rank() {
+			worst = below.Health
+		}
+		if below.Health == healthy {
+			well++
+		}
+	}
+	if n.made {
+		n.Health, n.Word = worst, fmt.Sprintf("%d of %s well", well, terminalCount(len(n.Below), "pod"))
+	}
+}
