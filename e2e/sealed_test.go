@@ -13,6 +13,8 @@ import (
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -105,6 +107,97 @@ func TestAKeyIsRotatedUnderARunningDaemon(t *testing.T) {
 	w.eventually("the next value is on the cluster", w.hasPassword("meadow-52H"))
 	w.stop()
 }
+
+// TestAPullSecretReachesEachNamespace: the logins of an environment are on its clusters, in the namespace of each team that has pods there, and
+// nowhere else; the pods have them, and each Secret goes with its request.
+func TestAPullSecretReachesEachNamespace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings, bothClusters, "--api-only")
+	id := newIdentity(t)
+	w.opens(id.String() + "\n")
+	w.start()
+	dev, err := os.ReadFile(filepath.Join(w.clone(), "environments/dev.yaml"))
+	require.NoError(t, err)
+	of := func(team string) string { return "requests/" + team + "/app.yaml" }
+	app := document("Request", "app", `offering: app, version: "1", environments: {dev: {}}`)
+	files := map[string]string{
+		"environments/dev.yaml": strings.TrimRight(string(dev), "\n") + fmt.Sprintf("\n  secrets: {recipients: {\"*\": [%s]}}\n  imagePullSecrets: [registry]\n", id.Recipient()),
+		of("payments"):          app, of("search"): app, "requests/payments/other.yaml": strings.Replace(app, "name: app", "name: other", 1),
+		"offerings/app/offering.yaml": document("Offering", "app", "title: App"),
+	}
+	for _, f := range txtar.Parse([]byte(published("app", "1.0.0", "", pods))).Files {
+		files[f.Name] = string(f.Data)
+	}
+	for name, content := range files {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(w.clone(), name)), 0o755))
+		w.write(name, content)
+	}
+	login := func(password string) string {
+		w.sealAs(`{"auths":{"registry.example.com":{"username":"robot","password":"`+password+`"}}}`, "registry", "-e", "dev")
+		return w.push("seal the logins", nil)
+	}
+	login("orchard-51H")
+	logins := func(team, name, password string) func() error {
+		return func() error {
+			secret, err := w.client("one").CoreV1().Secrets(team).Get(t.Context(), name, metav1.GetOptions{})
+			if err == nil && !strings.Contains(string(secret.Data[".dockerconfigjson"]), password) {
+				err = errors.New("it holds another value")
+			}
+			return err
+		}
+	}
+	everywhere := func(password string) {
+		t.Helper()
+		w.eventually("payments has the logins", logins("payments", "app-registry", password))
+		w.eventually("the other request has them", logins("payments", "other-registry", password))
+		w.eventually("search has them", logins("search", "app-registry", password))
+	}
+	everywhere("orchard-51H")
+	w.eventually("the pods have them", func() error {
+		job, err := w.client("one").BatchV1().CronJobs("search").Get(t.Context(), "app-app", metav1.GetOptions{})
+		if err == nil {
+			if has := job.Spec.JobTemplate.Spec.Template.Spec.ImagePullSecrets; len(has) != 1 || has[0].Name != "app-registry" {
+				err = fmt.Errorf("they have %v", has)
+			}
+		}
+		return err
+	})
+	login("meadow-52H")
+	everywhere("meadow-52H")
+	_, err = w.client("two").CoreV1().Secrets("payments").Get(t.Context(), "app-registry", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err), "prod asked for none: %v", err)
+
+	// A request that goes takes its own along, and leaves the other's.
+	w.push("one goes", map[string]string{"requests/payments/other.yaml": ""})
+	w.eventually("its Secret goes", func() error {
+		if err := logins("payments", "other-registry", "meadow-52H")(); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("it is there: %w", err)
+		}
+		return nil
+	})
+	require.NoError(t, logins("payments", "app-registry", "meadow-52H")())
+
+	state, err := exec.Command("git", "-C", filepath.Join(w.dir, "state-dev.git"), "log", "-p", "--all").Output()
+	require.NoError(t, err)
+	require.Contains(t, string(state), `".dockerconfigjson": ENC[AES256_GCM`)
+	log, err := os.ReadFile(filepath.Join(w.dir, "daemon.log"))
+	require.NoError(t, err)
+	for name, text := range map[string]string{"state": string(state), "log": string(log), "status": w.transom("status", "-o", "json")} {
+		require.NotContains(t, text, "orchard-51H", "the value is in the %s", name)
+		require.NotContains(t, text, "meadow-52H", "the value is in the %s", name)
+		require.NotContains(t, text, "registry.example.com\":", "the login is in the %s", name)
+	}
+	w.stop()
+}
+
+// pods is a CronJob, which is healthy where no controller runs.
+const pods = `apiVersion: batch/v1
+kind: CronJob
+metadata: {name: app}
+spec:
+  schedule: 0 0 1 1 *
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: app, image: 'registry.example.com/app:1'}]}}}}
+`
 
 func newIdentity(t *testing.T) *age.X25519Identity {
 	t.Helper()

@@ -25,7 +25,7 @@ func misplaced(id objectID, annotations map[string]string, annotation string) st
 		if value != state.PruneFirst {
 			return fmt.Sprintf("%q is not known; write first, or remove it: then the object goes once what replaces it is healthy", value)
 		}
-	case state.AnnotationDigest, state.AnnotationDrift:
+	case state.AnnotationDigest, state.AnnotationDrift, state.AnnotationPullSecret:
 		return "is Transom's own; remove it"
 	case state.AnnotationReplace:
 		switch {

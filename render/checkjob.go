@@ -111,7 +111,9 @@ func (b checkBuilder) build(c *candidate, placed *placement, job CheckJob) {
 	}
 	c.add(refused(l, w.Prefix, file, b.environment.Kubernetes, nodes, b.definitions.schemasFor(c.instance.Version))...)
 	c.add(noCheckJob(file, nodes)...)
-	placed.manifest = manifest
+	if placed.manifest, _, err = (pulling{c.instance, placed.namespace, nil}).name(manifest); err != nil {
+		c.report(file, "build", "%v", err)
+	}
 }
 
 // checkWrapper puts the directory of a check into the wrapper of a placement.

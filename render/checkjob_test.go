@@ -1,13 +1,16 @@
 package render_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/sealed"
 )
 
 const (
@@ -158,4 +161,19 @@ func TestAFaultThatACheckBringsToLightIsAnError(t *testing.T) {
 	}
 	_, err := checkJob(t, p, "checks/smoke")
 	require.ErrorContains(t, err, "rendering it came upon a fault of Transom, which is worth a report: the trap is sprung, at transom.dev/render_test.trap.Open")
+}
+
+// The pods of a check pull as those of its instance do, whose Secret is there already.
+func TestTheJobOfACheckHasTheImagePullSecrets(t *testing.T) {
+	const recipient = "age1q73he0q5yzfu3d64msd3p6rvksnrwjk3d2598mgtmlqt9wrdr37q2vrn72"
+	files := smoke()
+	files["environments/prod.yaml"] = append(bytes.TrimSpace(common()["environments/prod.yaml"].Data),
+		"\n  secrets: {recipients: {\"*\": ["+recipient+"]}}\n  imagePullSecrets: [registry]\n"...)
+	data, err := sealed.Seal(sealed.Subject{Environment: "prod", PullSecret: "registry"}, []string{recipient}, map[string]string{sealed.PullKey: "{}"}, time.Now())
+	require.NoError(t, err)
+	files["environments/prod/registry.secret.yaml"] = data
+	manifest, err := checkJob(t, with(t, files), "checks/smoke")
+	require.NoError(t, err)
+	require.Contains(t, manifest, "      imagePullSecrets:\n      - name: shop-registry\n")
+	require.NotContains(t, manifest, "kind: Secret")
 }

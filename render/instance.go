@@ -39,7 +39,7 @@ type Manner struct {
 	Made     *state.Placement   // as a record says that it was made; nil: as it is made now
 	Instance *platform.Instance // of the request, instead of the head's; nil: the head's
 	Unsigned bool               // as where Transom applies, whoever applies in the environment
-	Unsealed bool               // without the values that the request gives in secret, whether it gives them or not
+	Unsealed bool               // without the values that the request gives in secret, whether it gives them or not, and without image pull secrets
 }
 
 // Show is Instance in a manner, with the findings of the renderer about versions.
@@ -199,12 +199,10 @@ func (b *builder) render(c *candidate, placed *placement) error {
 	if !b.checkRendered(c, placed, w, sources, nodes) {
 		return nil
 	}
-	if !b.unsealed {
-		filled, problems := c.fillSealed(manifest, objects)
-		if c.add(problems...); slices.ContainsFunc(problems, blocks) {
+	if sound := true; !b.unsealed {
+		if manifest, objects, sound = c.fill(placed, w.Labels, manifest, objects); !sound {
 			return nil
 		}
-		placed.warnings, manifest = append(placed.warnings, problems...), filled
 	}
 	if mark := markOf(b.environment); mark != nil {
 		if manifest, err = mark(manifest); err != nil {
@@ -276,11 +274,11 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	}
 	m := r.memories.of(environment)
 	e := m.evaluation(i)
-	if !e.fits(bound, record) {
-		e = evaluate(i, bound, record)
+	if all := m.sharesOf(p, environment); !e.fits(bound, record, all) {
+		e = evaluate(i, bound, record, all)
 		m.asked.put(i, e)
 	}
-	if len(e.problems) > 0 {
+	if slices.ContainsFunc(e.problems, blocks) {
 		return nil, e.problems
 	}
 	return e.keys(), nil

@@ -73,6 +73,22 @@ func (c *output) sealed(o object, objects []object) {
 	}
 }
 
+// fill puts into the manifest of a placement all that is given in secret: the values of the request, and the image pull secrets of the
+// environment. It reports whether nothing that blocks came up.
+func (c *candidate) fill(placed *placement, labels map[string]string, manifest []byte, objects []object) ([]byte, []object, bool) {
+	manifest, problems := c.fillSealed(manifest, objects)
+	if !slices.ContainsFunc(problems, blocks) && placed.namespace != "" {
+		var more []platform.Problem
+		manifest, objects, more = pulling{c.instance, placed.namespace, labels}.add(manifest, objects)
+		problems = append(problems, more...)
+	}
+	if c.add(problems...); slices.ContainsFunc(problems, blocks) {
+		return manifest, objects, false
+	}
+	placed.warnings = append(placed.warnings, problems...)
+	return manifest, objects, true
+}
+
 // fillSealed puts the values that the instance's request gives, sealed as they are, into the Secret that asks for them. It reports
 // values that are missing as the candidate's Problems, and those that nothing asks for as Warnings.
 func (c *candidate) fillSealed(manifest []byte, objects []object) ([]byte, []platform.Problem) {
@@ -90,12 +106,21 @@ func (c *candidate) fillSealed(manifest []byte, objects []object) ([]byte, []pla
 		return manifest, problems
 	}
 	documents := manifests.Split(manifest)
-	filled, err := annotateObject(documents[at], sealed.AnnotationFor, func(map[string]any) string { return values.For })
+	filled, err := fillSecret(documents[at], values)
 	if err != nil {
 		return manifest, append(problems, platform.Problem{File: kustomizationOf(c.instance.Version), Rule: "build", Message: err.Error()})
 	}
-	documents[at] = insertFields(filled, map[string]string{"sops": values.BlockText(), "stringData": values.ValuesText()})
+	documents[at] = filled
 	return manifests.Join(documents), problems
+}
+
+// fillSecret puts sealed values into a Secret without any.
+func fillSecret(document []byte, values *sealed.File) ([]byte, error) {
+	filled, err := annotateObject(document, sealed.AnnotationFor, func(map[string]any) string { return values.For })
+	if err != nil {
+		return nil, err
+	}
+	return insertFields(filled, map[string]string{"sops": values.BlockText(), "stringData": values.ValuesText()}), nil
 }
 
 // compareKeys compares the keys that a Secret needs with those that the request gives.

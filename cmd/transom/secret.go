@@ -30,7 +30,7 @@ func newSecret() *cobra.Command {
 		Short: "Seal the secret values that requests give, list them, and change for whom they are sealed",
 		Long: `Seal the secret values that requests give, list them, and change for whom they are sealed. Values lie beside the request, in
 requests/TEAM/REQUEST.ENVIRONMENT.secret.yaml: a file of SOPS, sealed for the age recipients that the environment names for the
-team. They stay sealed in both repositories, and are opened by the daemon when it writes to a cluster.`,
+team. The image pull secrets of an environment lie beside it, in environments/ENVIRONMENT/NAME.secret.yaml. They stay sealed in both repositories, and are opened by the daemon when it writes to a cluster.`,
 		Example: `  transom secret set payments/checkout stripe-key -e prod
   transom secret list
   transom secret rekey --dry-run`,
@@ -56,26 +56,26 @@ type sealing struct {
 func newSecretSet() *cobra.Command {
 	var o secretOptions
 	cmd := &cobra.Command{
-		Use:   "set TEAM/REQUEST KEY... -e ENVIRONMENT",
-		Short: "Seal values of a request for an environment",
+		Use:   "set (TEAM/REQUEST KEY... | IMAGE-PULL-SECRET) -e ENVIRONMENT",
+		Short: "Seal values of a request, or logins of registries, for an environment",
 		Long: `Seal values of a request for an environment. On a terminal they are asked for one by one, and not shown; otherwise they are read
 from standard input: all of it for one KEY, and a line for each of several. Nobody needs a key to seal.
 
 A file has one MAC over all of its values, so those that it has already must be known when one is added: name them all, or give a key
-that opens them by --age-identities. Nothing is committed.`,
+that opens them by --age-identities. Nothing is committed.
+
+A name without a team is that of an image pull secret, which spec.imagePullSecrets of the environment lists: its value is the JSON that
+"docker login" keeps in config.json, with the logins under "auths", and every pod of the environment's instances gets it.`,
 		Example: `  transom secret set payments/shop stripe-key -e prod
   transom secret set payments/shop stripe-key smtp-password -e dev
-  transom secret set payments/shop tls.key -e prod --age-identities key.txt <tls.key`,
-		Args: takes(2, math.MaxInt),
+  transom secret set payments/shop tls.key -e prod --age-identities key.txt <tls.key
+  transom secret set registry -e prod <config.json`,
+		Args: takes(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			key, err := platform.ParseRequestKey(args[0])
-			if err != nil {
-				return usageError{err}
-			}
 			if o.environment == "" {
 				return misuse("transom secret set needs -e: values are sealed for one environment")
 			}
-			result, err := o.set(cmd, key, args[1:])
+			result, err := o.run(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -92,6 +92,24 @@ that opens them by --age-identities. Nothing is committed.`,
 
 func (r *sealing) text(w io.Writer) {
 	fmt.Fprintf(w, "sealed %s for %s in %s; commit it and merge it\n", wording.List(r.Set), terminal.Count(len(r.Recipients), "recipient"), r.File)
+}
+
+// run seals the values of a request, or the logins of an image pull secret.
+func (o *secretOptions) run(cmd *cobra.Command, args []string) (*sealing, error) {
+	if !strings.Contains(args[0], "/") {
+		if len(args) > 1 {
+			return nil, misuse("%s is an image pull secret, for it names no team: it has one value and no KEY", args[0])
+		}
+		return o.setPullSecret(cmd, args[0])
+	}
+	key, err := platform.ParseRequestKey(args[0])
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if len(args) == 1 {
+		return nil, misuse("transom secret set needs a KEY of %s", key)
+	}
+	return o.set(cmd, key, args[1:])
 }
 
 // set seals values, with those that the file has already.
@@ -117,15 +135,17 @@ func (o *secretOptions) set(cmd *cobra.Command, key platform.RequestKey, names [
 	if err := readValues(cmd, names, values); err != nil {
 		return nil, err
 	}
-	data, err := sealed.Seal(subject, recipients, values, time.Now())
+	return result, o.write(result, subject, values)
+}
+
+// write seals values into the file of a result.
+func (o *secretOptions) write(result *sealing, subject sealed.Subject, values map[string]string) error {
+	data, err := sealed.Seal(subject, result.Recipients, values, time.Now())
 	if err != nil {
-		return nil, err
-	}
-	if err := workspace.WriteFile(filepath.Join(o.in.dir, filepath.FromSlash(result.File)), data); err != nil {
-		return nil, err
+		return err
 	}
 	result.Keys = slices.Sorted(maps.Keys(values))
-	return result, nil
+	return workspace.WriteFile(filepath.Join(o.in.dir, filepath.FromSlash(result.File)), data)
 }
 
 // recipients are those who may read the secrets of the request's team in the environment.

@@ -13,11 +13,12 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A given is the sealed values that a request gives in an environment.
+// A given is the sealed values that a request gives in an environment, or an image pull secret of the environment.
 type given struct {
-	Request     platform.RequestKey `json:"request"`
-	Environment string              `json:"environment"`
-	Keys        []string            `json:"keys"`
+	Request     *platform.RequestKey `json:"request,omitempty"`
+	PullSecret  string               `json:"imagePullSecret,omitempty"`
+	Environment string               `json:"environment"`
+	Keys        []string             `json:"keys"`
 }
 
 func newSecretList() *cobra.Command {
@@ -25,8 +26,8 @@ func newSecretList() *cobra.Command {
 	var in platformDir
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the keys of the sealed values that requests give",
-		Long:  `List the keys of the sealed values that requests give, by environment. Nobody needs a key for it; "transom check" says what is wrong.`,
+		Short: "List the keys of the sealed values that requests give, and image pull secrets",
+		Long:  `List the keys of the sealed values that requests give, by environment, and the image pull secrets of environments. Nobody needs a key for it; "transom check" says what is wrong.`,
 		Example: `  transom secret list
   transom secret list -C ./platform -o json`,
 		Args: takes(0, 0),
@@ -37,9 +38,10 @@ func newSecretList() *cobra.Command {
 			}
 			all := []given{}
 			for _, environment := range workspace.Environments(p) {
+				all = append(all, pullSecrets(p.Environments[environment])...)
 				for _, i := range p.Instances(environment) {
 					if i.Sealed != nil {
-						all = append(all, given{i.Request.Key, environment, slices.Sorted(maps.Keys(i.Sealed.Values))})
+						all = append(all, given{Request: &i.Request.Key, Environment: environment, Keys: slices.Sorted(maps.Keys(i.Sealed.Values))})
 					}
 				}
 			}
@@ -48,6 +50,10 @@ func newSecretList() *cobra.Command {
 					fmt.Fprintln(w, "no request gives sealed values")
 				}
 				for _, g := range all {
+					if g.Request == nil {
+						fmt.Fprintf(w, "%s %s: an image pull secret\n", g.PullSecret, g.Environment)
+						continue
+					}
 					fmt.Fprintf(w, "%s %s: %s\n", g.Request, g.Environment, strings.Join(g.Keys, ", "))
 				}
 			})

@@ -35,7 +35,9 @@ func (m *manifest) seal(u *unstructured.Unstructured) {
 
 // unsealed says why the manifest of a Secret cannot be applied whose values should be sealed and are not; empty: it can.
 func (m *manifest) unsealed() string {
-	if _, is := m.annotated(state.AnnotationSealed); is && m.sealed == nil && m.hasData() {
+	_, given := m.annotated(state.AnnotationSealed)
+	_, pulls := m.annotated(state.AnnotationPullSecret)
+	if should := given || pulls; should && m.sealed == nil && m.hasData() {
 		return "its values are not sealed; render it anew"
 	}
 	return ""
@@ -50,7 +52,11 @@ func open(in *Instance, d *desired) (map[string]string, error) {
 			return nil, err
 		}
 	}
-	return keys.Open(d.sealed, sealed.Subject{Team: in.Team, Request: in.Request, Environment: in.Environment})
+	subject := sealed.Subject{Team: in.Team, Request: in.Request, Environment: in.Environment}
+	if name := d.annotation(state.AnnotationPullSecret); name != "" {
+		subject = sealed.Subject{Environment: in.Environment, PullSecret: name}
+	}
+	return keys.Open(d.sealed, subject)
 }
 
 // checkSealed leaves a fault with each sealed Secret of another revision that cannot be opened, so that nothing of the instance is written.

@@ -12,6 +12,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/fleet/apply"
@@ -122,6 +123,62 @@ func TestSealedSecretThatDoesNotOpenLeavesAllAsItIs(t *testing.T) {
 	in.Keys = v.open // a key that comes is all that it takes
 	r.healthy(in)
 	require.Equal(t, map[string][]byte{"a": []byte("meadow")}, r.secret("keys").Data)
+}
+
+// pullSecret is an image pull secret as the state repository has it.
+func (v vault) pullSecret(s sealed.Subject, value string) string {
+	data, err := sealed.Seal(s, []string{v.recipient}, map[string]string{sealed.PullKey: value}, time.Now())
+	require.NoError(v, err)
+	f, problems := sealed.Read(data, s, []string{v.recipient})
+	require.Empty(v, problems)
+	return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata:\n  name: shop-registry\n  annotations:\n    %s: %s\n    transom.dev/pull-secret: registry\n%s%stype: %s\n",
+		sealed.AnnotationFor, f.For, f.BlockText(), f.ValuesText(), sealed.PullType)
+}
+
+// An image pull secret is the environment's, opened for each instance, and goes with the instance.
+func TestAnImagePullSecretIsOpenedInItsEnvironment(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	v := newVault(t)
+	own := sealed.Subject{Environment: "test", PullSecret: "registry"}
+	const logins = `{"auths":{"registry.example.com":{"auth":"b3JjaGFyZA=="}}}`
+	in := r.given(v, v.pullSecret(own, logins))
+	r.healthy(in)
+	s := r.secret("shop-registry")
+	require.Equal(t, map[string][]byte{sealed.PullKey: []byte(logins)}, s.Data)
+	require.Equal(t, sealed.PullType, string(s.Type))
+	r.quiet()
+
+	good := v.pullSecret(own, "{}")
+	for name, c := range map[string]struct{ manifest, says string }{
+		"another environment's": {v.pullSecret(sealed.Subject{Environment: "prod", PullSecret: "registry"}, "{}"), "it is sealed for another image pull secret or environment than test/registry; seal its values again: transom secret set registry -e test"},
+		"another one":           {v.pullSecret(sealed.Subject{Environment: "test", PullSecret: "mirror"}, "{}"), "it is sealed for another image pull secret or environment than test/registry"},
+		"a request's":           {v.pullSecret(sealed.Subject{Team: r.team, Request: "shop", Environment: "test"}, "{}"), "it is sealed for another image pull secret or environment"},
+		"another key":           {newVault(t).pullSecret(own, "{}"), "none of the 1 identities at hand is theirs"},
+		"a plaintext value":     {good[:strings.Index(good, "sops:")] + "stringData: {.dockerconfigjson: '{}'}\ntype: " + sealed.PullType + "\n", "its values are not sealed; render it anew"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := r.instance("shop", documents(c.manifest, strings.Replace(neighbour, "a: b", "a: c", 1)))
+			in.Keys = v.open
+			result := r.visit(in)
+			require.Len(t, result.Problems, 1)
+			require.Contains(t, result.Problems[0].Message, c.says)
+			require.Empty(t, result.Changes, "nothing of the instance is written")
+			require.Equal(t, logins, string(r.secret("shop-registry").Data[sealed.PullKey]), "and what runs stays")
+		})
+	}
+
+	// What is no JSON with logins, the API server refuses, and its answer has no value.
+	broken := r.given(v, v.pullSecret(own, "hunter2"))
+	result, err := r.Apply(t.Context(), broken)
+	said := fmt.Sprintf("%+v %v", result, err)
+	require.Contains(t, said, "shop-registry")
+	require.NotContains(t, said, "hunter2")
+	require.Equal(t, logins, string(r.secret("shop-registry").Data[sealed.PullKey]))
+
+	// Dropped, it goes; its neighbour stays.
+	r.healthy(r.instance("shop", documents(neighbour)))
+	_, err = r.kube.CoreV1().Secrets(r.team).Get(t.Context(), "shop-registry", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
 }
 
 // A webhook may say all that it was asked about.

@@ -134,7 +134,7 @@ func (d *document) add(p Problem) {
 // hasProblemOf finds an earlier Problem of the same field: the value of a field that could not be read is not judged again.
 func (d *document) hasProblemOf(p Problem) bool {
 	return p.Field != "" && !p.Warning && slices.ContainsFunc(d.problems, func(o Problem) bool {
-		return o.Field == p.Field && o.Line == p.Line && !o.Warning
+		return o.File == p.File && o.Field == p.Field && o.Line == p.Line && !o.Warning
 	})
 }
 

@@ -99,6 +99,7 @@ var effects = map[string]string{
 	"Environment: spec.gates.replace":                     "reconciler/promotion.TestNewestReplacesWhatSoaksWhereAnEnvironmentSaysSo",
 	"Environment: spec.gates.soak":                        "reconciler/promotion.TestReleaseEarnsItsWayThroughEnvironmentsAndWaves",
 	"Environment: spec.gates.unproven":                    "reconciler/promotion.TestUnprovenReleaseNeedsAnApprovalOfExactlyIt",
+	"Environment: spec.imagePullSecrets":                  "render.TestPullSecretsReachEachPod",
 	"Environment: spec.impersonate.clusterScoped":         "fleet/apply.TestWithoutAnAccountNothingIsWritten",
 	"Environment: spec.impersonate.serviceAccount":        "fleet/apply.TestObjectsAreWrittenAsTheAccountOfTheirTeam",
 	"Environment: spec.kubernetes":                        "render/testdata/golden/chart.txtar",

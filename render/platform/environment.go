@@ -29,9 +29,10 @@ type environmentSpec struct {
 		Components []string
 		Adopt      []string
 	}
-	Impersonate struct{ ServiceAccount, ClusterScoped string }
-	Secrets     struct{ Recipients map[string][]string }
-	Reserved    []struct {
+	Impersonate      struct{ ServiceAccount, ClusterScoped string }
+	Secrets          struct{ Recipients map[string][]string }
+	ImagePullSecrets []string
+	Reserved         []struct {
 		Namespace string `decode:"required"`
 		Kinds     []struct {
 			Group string
@@ -82,8 +83,8 @@ type rolloutSpec struct {
 	Checks           []checkSpec
 }
 
-// decodeEnvironment reads environments/<name>.yaml; overlays are the directories beside it.
-func decodeEnvironment(d *document, name string, overlays map[string][]*file) *Environment {
+// decodeEnvironment reads environments/<name>.yaml; overlays are the directories beside it, and pullSecrets the sealed files.
+func decodeEnvironment(d *document, name string, overlays map[string][]*file, pullSecrets map[string]*file) *Environment {
 	e := &Environment{Name: name, File: d.path}
 	o, ok := read[environmentSpec](d, "Environment", name)
 	if ok {
@@ -97,6 +98,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.Namespace.Adopt = checkAdoptable(d, "spec.namespace.adopt", s.Namespace.Adopt)
 		e.Impersonate = decodeImpersonation(d, s.Impersonate.ServiceAccount, s.Impersonate.ClusterScoped)
 		e.Recipients = decodeRecipients(d, s.Secrets.Recipients)
+		e.PullSecrets = decodePullSecrets(d, e, s.ImagePullSecrets, pullSecrets)
 		e.Overlays = findOverlays(d, "spec.components", name, s.Components, overlays)
 		for i, r := range s.Reserved {
 			e.checkReserved(d, fieldpath.Index("spec.reserved", i), r.Namespace)

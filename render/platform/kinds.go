@@ -13,6 +13,7 @@ import (
 	"transom.dev/render/gate"
 	"transom.dev/render/inquiry"
 	"transom.dev/render/schema"
+	"transom.dev/render/sealed"
 )
 
 // APIVersion is the API group and version of every kind that Transom reads or writes.
@@ -200,8 +201,10 @@ type Environment struct {
 		Components []Overlay
 		Adopt      []string // namespaces that exist and are nobody's, and may be taken over
 	}
-	Impersonate   Impersonation
-	Recipients    map[string][]string // of secrets, by team; "*" is for all others
+	Impersonate Impersonation
+	Recipients  map[string][]string // of secrets, by team; "*" is for all others
+	// PullSecrets are the image pull secrets that every pod has, by name. A nil one has no file in order, and the environment is Broken.
+	PullSecrets   map[string]*sealed.File
 	Reserved      []ReservedKind
 	Values        map[string]any
 	Overlays      []Overlay // Components for every instance

@@ -115,6 +115,13 @@ func SealedSubjects(p *Platform) (all []sealed.Subject) {
 			}
 		}
 	}
+	for _, environment := range sortedKeys(p.Environments) {
+		for name := range p.Environments[environment].PullSecrets {
+			if p.tree.pullSecrets[environment][name] != nil {
+				all = append(all, p.Environments[environment].pullSecret(name))
+			}
+		}
+	}
 	slices.SortFunc(all, func(a, b sealed.Subject) int { return strings.Compare(a.File(), b.File()) })
 	return all
 }

@@ -37,6 +37,7 @@ type tree struct {
 	teams        map[string]*teamFiles         // below requests/, by name
 	environments map[string]*file              // by name
 	overlays     map[string]map[string][]*file // by environment and name
+	pullSecrets  map[string]map[string]*file   // by environment and name
 	clusters     map[string]*file              // by name
 	policies     map[string]*file              // by name
 	decisions    map[string]*file              // by path
@@ -288,6 +289,7 @@ func (w *walker) sortFile(f *file) {
 		w.team.requests[name] = f
 	case parts[0] == "environments" && n == 2 && yaml:
 		t.environments[name] = f
+	case parts[0] == "environments" && n == 3 && yaml && t.seals(parts[1], name, f):
 	case parts[0] == "environments" && n > 3:
 		t.overlay(parts[1], parts[2], f)
 	case parts[0] == "clusters" && n == 2 && yaml:
@@ -346,7 +348,7 @@ func (t *tree) overlay(environment, name string, f *file) {
 var properPaths = map[string]string{
 	"clusters":      "clusters/<cluster>.yaml",
 	"decisions":     "decisions/<environment>/<name>.yaml",
-	"environments":  "environments/<environment>.yaml and environments/<environment>/<overlay>/",
+	"environments":  "environments/<environment>.yaml, environments/<environment>/<overlay>/ and environments/<environment>/<name>.secret.yaml",
 	"notifications": "notifications/<notification>.yaml",
 	"offerings":     "offerings/<offering>/offering.yaml and offerings/<offering>/<version>/",
 	"policies":      "policies/<policy>.yaml",

@@ -2,8 +2,8 @@
 // Secret's manifest whose values are sealed, out comes all of it that can be read without a key, with every Problem at once, or
 // with the keys the values themselves.
 //
-// A file is made for one request in one environment, which is sealed along with the values and compared when it is opened: a copy
-// of it opens nowhere else. The values are sealed with a key of their own, that key is sealed for each recipient, and a digest
+// A file is made for one request in one environment, or for one image pull secret of an environment, which is sealed along with the values
+// and compared when it is opened: a copy of it opens nowhere else. The values are sealed with a key of their own, that key is sealed for each recipient, and a digest
 // over all sealed values in their order, the MAC, is sealed too. It is compared always.
 //
 // The package is the only door to age. It does not import SOPS, whose module brings the SDKs of five clouds; that both read each

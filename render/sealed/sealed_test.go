@@ -231,6 +231,70 @@ func TestRekeyingChangesTheRecipientsAlone(t *testing.T) {
 	require.ErrorContains(t, err, "is no age recipient")
 }
 
+var registry = sealed.Subject{Environment: "prod", PullSecret: "registry"}
+
+func TestAnImagePullSecretOpensInItsEnvironmentOnly(t *testing.T) {
+	recipient, keys := pair(t)
+	logins := map[string]string{sealed.PullKey: `{"auths":{"registry.example.com":{"auth":"b3JjaGFyZA=="}}}`}
+	file := seal(t, registry, logins, recipient)
+	require.NotContains(t, file, "registry.example.com")
+	read, problems := sealed.Read([]byte(file), registry, []string{recipient})
+	require.Empty(t, problems)
+	require.Len(t, read.Values, 1)
+	opened, err := keys.Open([]byte(file), registry)
+	require.NoError(t, err)
+	require.Equal(t, logins, opened)
+
+	typed := strings.Replace(file, "stringData:", "type: "+sealed.PullType+"\nstringData:", 1)
+	_, problems = sealed.Read([]byte(typed), registry, []string{recipient})
+	require.Empty(t, problems, "kubectl and sops write the type")
+
+	for _, other := range []sealed.Subject{
+		{Environment: "dev", PullSecret: "registry"},
+		{Environment: "prod", PullSecret: "mirror"},
+		{Team: "prod", Request: "registry", Environment: "prod"},
+		{Team: "prod", Request: "registry"},
+	} {
+		_, err := keys.Open([]byte(file), other)
+		require.ErrorContains(t, err, "it is sealed for another", other.String())
+	}
+	_, err = keys.Open([]byte(seal(t, shop, logins, recipient)), registry)
+	require.EqualError(t, err, "it is sealed for another image pull secret or environment than prod/registry; seal its values again: transom secret set registry -e prod")
+}
+
+func TestWhatIsNoImagePullSecret(t *testing.T) {
+	recipient, _ := pair(t)
+	other, _ := pair(t)
+	file := seal(t, registry, map[string]string{sealed.PullKey: "{}"}, recipient)
+	replace := func(old, by string) string {
+		require.Contains(t, file, old)
+		return strings.Replace(file, old, by, 1)
+	}
+	for name, c := range map[string]struct{ file, says string }{
+		"another type":        {replace("stringData:", "type: Opaque\nstringData:"), "type: must be kubernetes.io/dockerconfigjson, or be left out: an image pull secret has no other type"},
+		"another key":         {seal(t, registry, map[string]string{"password": "a"}, recipient), "stringData: lacks the key .dockerconfigjson, whose value is the JSON with the logins of registries; write it with: transom secret set registry -e prod"},
+		"a key more":          {seal(t, registry, map[string]string{sealed.PullKey: "{}", "a": "b"}, recipient), "stringData: a means nothing here: an image pull secret has the key .dockerconfigjson alone; remove it"},
+		"no key":              {replace(file[strings.Index(file, "  \".docker"):strings.Index(file, "sops:")], "  {}\n"), "stringData: lacks the key .dockerconfigjson"},
+		"plaintext":           {"apiVersion: v1\nkind: Secret\nmetadata:\n  name: registry\nstringData:\n  .dockerconfigjson: hunter2\n", "stringData..dockerconfigjson: is not sealed: anybody who reads the repository has its value"},
+		"data":                {replace("stringData:", "data:"), "data: values are sealed in stringData, as text; write them with: transom secret set registry -e prod"},
+		"another name":        {replace("name: registry", "name: mirror"), "metadata.name: must be registry"},
+		"immutable":           {replace("stringData:", "immutable: true\nstringData:"), "immutable: means nothing here: a file of sealed values has apiVersion, kind, metadata, stringData and sops, and all else of the Secret comes from Transom; remove it"},
+		"another recipient":   {seal(t, registry, map[string]string{sealed.PullKey: "{}"}, other), "sops.age: is not sealed for " + recipient + ", which reads the image pull secrets of prod; seal the values again: transom secret set registry -e prod, or have"},
+		"a file of a request": {seal(t, shop, map[string]string{sealed.PullKey: "{}"}, recipient), "metadata.name: must be registry"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			read, problems := sealed.Read([]byte(c.file), registry, []string{recipient})
+			require.Nil(t, read)
+			var said strings.Builder
+			for _, p := range problems {
+				fmt.Fprintf(&said, "%s: %s\n", p.Field, p.Message)
+			}
+			require.Contains(t, said.String(), c.says)
+			require.NotContains(t, said.String(), "hunter2", "no value is told")
+		})
+	}
+}
+
 func TestAnIdentityIsNeverRepeated(t *testing.T) {
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)

@@ -12,7 +12,7 @@ const (
 	LabelCheck = "transom.dev/check"
 )
 
-// Annotations of objects in a state repository. But for the digest and drift, authors of offerings write them.
+// Annotations of objects in a state repository. But for the digest, drift and pull secrets, authors of offerings write them.
 const (
 	AnnotationDigest       = "transom.dev/digest"        // the object's digest, where another agent applies it
 	AnnotationPrune        = "transom.dev/prune"         // whether the applier may delete the object
@@ -22,6 +22,7 @@ const (
 	AnnotationGenerate     = "transom.dev/generate"      // on a Secret: what its values are
 	AnnotationGenerateKeys = "transom.dev/generate-keys" // on a Secret: the keys that get a generated value
 	AnnotationSealed       = "transom.dev/sealed"        // on a Secret: the keys whose values a request gives
+	AnnotationPullSecret   = "transom.dev/pull-secret"   // on a Secret: the image pull secret of the environment that it is
 	AnnotationSelectors    = "transom.dev/selectors"     // on a workload: how its selector was made
 	AnnotationDrift        = "transom.dev/drift"         // DriftStrict, on the objects of an environment that asks for it
 	AnnotationNames        = "transom.dev/names"         // NamesAsWritten: names in the object's texts are meant as they are
