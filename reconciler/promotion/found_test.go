@@ -10,6 +10,14 @@ import (
 // It keeps R10, R17, R25, R37, R39, R46, R47, R50, R72, R74, R83, R84, R85, R86 and R89.
 func TestFoundSchedules(t *testing.T) {
 	for name, s := range map[string]schedule{
+		"a cluster is left outside the windows beside an urgent value": {1315, []event{
+			{"claims", 194440, 374331, 628209}, {"rush", 19097, 491425, 457645}, {"say", 984596, 22008, 307814},
+			{"select", 533945, 215857, 115038}, {"wait", 673149, 165343, 392191},
+		}},
+		"a release of the same bytes brings a value along that no gate was asked about": {76, []event{
+			{"claims", 419056, 712634, 847555}, {"say", 1018937, 929306, 972710}, {"choose", 737488, 445099, 801969},
+			{"wait", 188843, 602803, 140298},
+		}},
 		"a cluster that stays after all has the release whose bytes it has": {19650, []event{
 			{"join", 106016, 267765, 558640}, {"drain", 84263, 299699, 906340}, {"own", 749202, 550000, 54522},
 		}},
