@@ -81,6 +81,7 @@ type offeringPage struct {
 	Rules    []string // over several parameters
 	Bindings []named
 	Parts    []named
+	Outputs  []named
 	Users    []user
 	New      string // the form
 
@@ -182,6 +183,7 @@ func (c *Console) offering(r *http.Request, m *model) (*view, error) {
 		page.New = link + "/new?version=" + url.QueryEscape(v.Number.String())
 		page.Fields, page.Rules = fieldsOf(v, c.Sample), rulesOf(v)
 		page.Bindings, page.Parts = contractOf(v)
+		page.Outputs = outputsOf(v)
 	}
 	return &view{template: "offering", title: o.Name, section: "catalog", main: page}, nil
 }
@@ -207,7 +209,7 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	}
 	page.fill(q, m)
 	page.Create = forgeOf(m.Platform.URL, m.Platform.Branch).create("requests/"+page.Team, page.Name+".yaml", page.YAML)
-	ofRequests{c}.plan(r, page, page.Team)
+	ofRequests{c}.plan(r, m, page, page.Team)
 	return &view{template: "form", title: "New " + o.Name, section: "catalog", main: page}, nil
 }
 
@@ -222,6 +224,17 @@ func contractOf(v *platform.Version) (bindings, parts []named) {
 		}
 	}
 	return bindings, parts
+}
+
+// outputsOf lists the outputs of a version, those that are computed first.
+func outputsOf(v *platform.Version) (all []named) {
+	for _, o := range v.Outputs {
+		all = append(all, named{o.Name, o.Source})
+	}
+	for _, o := range v.Observed {
+		all = append(all, named{o.Name, o.String()})
+	}
+	return all
 }
 
 // taken says whether an environment has a request of that name.
