@@ -1,6 +1,7 @@
 package render
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 
@@ -33,6 +34,8 @@ type evaluated struct {
 	inputs    platform.Inputs
 	most      expression.Allowance // of the expressions that are evaluated to build it
 	key       string
+	valueKey  string // as state.Placement.ValueKey
+	urgentKey string // as state.Placement.UrgentKey
 	namespace string // empty for a cluster-scoped version
 	hooks     hooks  // as hooksOf
 }
@@ -61,12 +64,31 @@ func evaluate(i *platform.Instance, bindings given, base *state.Release, all sha
 			e.warn(i.Costly(spent, all.anew(i)))
 		}
 		placed := evaluated{cluster: cluster, inputs: inputs, most: e.cost.most, key: renderKey(i, inputs, e.hooks), hooks: e.hooks}
+		placed.valueKey, placed.urgentKey = e.keyWithout(bindings.observed, inputs), e.keyWithout(bindings.urgent, inputs)
 		if i.Version.Scope != platform.ClusterScoped {
 			placed.namespace = inputs.Namespace
 		}
 		e.placements = append(e.placements, placed)
 	}
 	return e
+}
+
+// keyWithout is the render key of a placement without the values of some outputs by binding, and without those that are computed: these
+// depend on nothing but the version and the other inputs. It is empty where there are no such outputs.
+func (e *evaluation) keyWithout(outputs map[string][]string, in platform.Inputs) string {
+	if len(outputs) == 0 {
+		return ""
+	}
+	others := maps.Clone(in.Bindings)
+	for binding, names := range outputs {
+		values := maps.Clone(others[binding])
+		for _, name := range names {
+			delete(values, name)
+		}
+		others[binding] = values
+	}
+	in.Bindings, in.Computed = others, nil
+	return renderKey(e.instance, in, e.hooks)
 }
 
 // warn adds a Warning of an evaluation that came to its end.

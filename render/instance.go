@@ -40,11 +40,14 @@ type Manner struct {
 	Instance *platform.Instance // of the request, instead of the head's; nil: the head's
 	Unsigned bool               // as where Transom applies, whoever applies in the environment
 	Unsealed bool               // without the values that the request gives in secret, whether it gives them or not, and without image pull secrets
+
+	// Records are those of other requests, of which the values of observed outputs are read. Where there is no value, the example is read.
+	Records map[platform.RequestKey]*state.Release
 }
 
 // Show is Instance in a manner, with the findings of the renderer about versions.
 func (r *Renderer) Show(p *platform.Platform, environment string, k platform.RequestKey, as Manner) (Rendered, []platform.Problem) {
-	s, err := newSnapshot(p, environment, nil, Direction{Examples: true})
+	s, err := newSnapshot(p, environment, nil, Direction{Examples: true, Records: as.Records})
 	if err != nil {
 		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
 	}
