@@ -61,5 +61,25 @@ func crowds(count int) []amplifier {
 	return []amplifier{
 		{name: "files", says: "offerings/files/1.0.0: holds over 100,000 files and folders", version: files},
 		{name: "requests", says: fmt.Sprintf("requests/evil/r%d.yaml:4:8: spec.offering: ", count-1), platform: requests},
+		costlyForMany(count, "expressions-of-many", "{type: object}\n  computed: {v: '"+steps+"'}", ":6:14: spec.computed.v: costs more than "),
+		costlyForMany(count, "defaults-of-many", "{type: object, properties: {list: {type: array, items: {type: integer}, default: ["+strings.Repeat("1,", 100_000)+"]}}}",
+			": spec.parameters: fills in more than "),
+		costlyForMany(count, "rules-of-many", "{type: object, x-kubernetes-validations: [{message: never, rule: '"+steps+"'}]}", ": spec.parameters: has rules that take more than "),
+	}
+}
+
+// steps is an expression that takes some 500,000 steps of CEL, half of those that one may take.
+var steps = strings.Repeat("[0,1,2,3,4,5,6,7,8,9].all(i, ", 5) + "true" + strings.Repeat(")", 5)
+
+// costlyForMany is a version that is within all bounds of one request, and so many requests for it.
+func costlyForMany(count int, name, parameters, says string) amplifier {
+	platform := map[string]string{}
+	for n := range count {
+		request := fmt.Sprintf("%s%d", name, n)
+		platform["requests/evil/"+request+".yaml"] = document("Request", request, "offering: "+name+", version: \"1\", environments: {dev: {}}")
+	}
+	return amplifier{
+		name: name, says: "offerings/" + name + "/1.0.0/version.yaml" + says, platform: platform,
+		version: map[string]string{"version.yaml": "apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: NAME}\nspec:\n  parameters: " + parameters + "\n"},
 	}
 }

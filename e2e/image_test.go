@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"debug/buildinfo"
 	"debug/elf"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -83,7 +85,8 @@ func unpack(t testing.TB, archive io.ReadCloser, dir string) {
 	}
 }
 
-// TestImageIsOneStaticBinaryAndTheSameTwice builds the commit that is checked out, in two clones.
+// TestImageIsOneStaticBinaryAndTheSameTwice builds the commit that is checked out, in two clones. The builds share a cache, as compiling all
+// twice takes minutes; the settings of the binary show that nothing of a machine is in it.
 func TestImageIsOneStaticBinaryAndTheSameTwice(t *testing.T) {
 	clone := func() string {
 		dir := t.TempDir()
@@ -112,6 +115,20 @@ func TestImageIsOneStaticBinaryAndTheSameTwice(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == "golang.org/x/crypto/x509roots/fallback" }),
 		"it knows authorities where there are no files of them")
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	require.Equal(t, "true", settings["-trimpath"])
+	require.Equal(t, "0", settings["CGO_ENABLED"], "nothing of a C compiler is in it")
+	require.Equal(t, "false", settings["vcs.modified"])
+	content, err := os.ReadFile(binary)
+	require.NoError(t, err)
+	modules, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	require.NoError(t, err)
+	for _, dir := range []string{t.Name(), strings.TrimSpace(string(modules)), "/go-build"} {
+		require.False(t, bytes.Contains(content, []byte(dir)), "nor is a directory of this machine: %s", dir)
+	}
 
 	said, err := exec.Command(binary, "version", "-o", "json").Output()
 	require.NoError(t, err)

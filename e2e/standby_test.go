@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -204,6 +206,61 @@ func hubAway(w *world, leader, standby *world) {
 		}
 		return errors.Join(standby.stands(true), leader.stands(false))
 	})
+}
+
+// TestTheManagementClusterIsAwayForAWhile: while its API server takes no call, the leader goes on until its Lease ends; then nobody writes.
+// Nothing is lost: once it is back, one replica leads, and a push that was made meanwhile is live.
+func TestTheManagementClusterIsAwayForAWhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings, []string{"hub", "one", "two"}, "--api-only")
+	hub := newProxy(w, "hub")
+	reached := w.file("hub.kubeconfig", hub.kubeconfig())
+	var inVain atomic.Int32
+	shut := &way{raw: func(net.Conn) { inVain.Add(1) }}
+	a, b := w.replica("a", "20s", "one", "two"), w.replica("b", "20s", "one", "two")
+	for _, r := range []*world{a, b} {
+		r.flags = append(r.flags, "--lease-kubeconfig", reached)
+	}
+	a.start()
+	a.eventually("the first leads", func() error { return a.stands(true) })
+	a.live("shop", "green")
+	b.start()
+	b.eventually("the second is its standby", func() error { return b.stands(false) })
+	pushes := func() (n int) { return len(w.commits("dev", "clusters/one/payments/shop.yaml")) }
+	before := pushes()
+
+	hub.behave(shut)
+	paint := func(color string) {
+		w.push("shop: "+color, map[string]string{"requests/payments/shop.yaml": request("shop", color)})
+	}
+	paint("violet")
+	a.live("shop", "violet")
+	require.NoError(t, a.stands(true), "it goes on until its Lease ends")
+	a.ends()
+	require.NotEmpty(t, w.said("nothing more is written"))
+
+	heads := w.heads()
+	paint("white")
+	a.start()
+	inVain.Store(0)
+	w.eventually("both have asked for the Lease for longer than it lasts", func() error { return over(30, int(inVain.Load())) })
+	for _, r := range []*world{a, b} {
+		r.eventually("nobody leads", func() error { return r.stands(false) })
+	}
+	require.Equal(t, heads, w.heads(), "nobody writes")
+	require.NoError(t, w.color("one", "payments", "shop", "violet"))
+
+	hub.behave(nil)
+	w.live("shop", "white")
+	w.eventually("one leads", func() error {
+		if a.stands(true) == nil {
+			return b.stands(false)
+		}
+		return errors.Join(b.stands(true), a.stands(false))
+	})
+	require.Equal(t, before+2, pushes(), "neither lost nor twice")
+	a.stop()
+	b.stop()
 }
 
 // metrics are all figures of a replica.

@@ -45,8 +45,8 @@ type Fleet struct {
 	// Keys, if set, read the keys of sealed Secrets. They are asked for each time that one is written.
 	Keys func() (*sealed.Keys, error)
 
-	dial      dialer          // connects Run to clusters; nil: apply.Connect
-	manifests apply.Manifests // of all clusters
+	dial   dialer       // connects Run to clusters; nil: apply.Connect
+	shared apply.Shared // by all clusters
 
 	mu       sync.Mutex
 	agents   map[string]*agent    // by cluster; one that was ended stays until another takes over

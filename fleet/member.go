@@ -44,9 +44,9 @@ func (f *Fleet) dialApply(ctx context.Context, cluster string, own bool, on even
 		return nil, err
 	}
 	c, err := apply.Connect(ctx, way.Config, apply.Options{
-		Limits:    f.Limits,
-		Manifests: &f.manifests,
-		OnEvent:   on.instance,
+		Limits:  f.Limits,
+		Shared:  &f.shared,
+		OnEvent: on.instance,
 		OnReachable: func(err error) {
 			if err != nil {
 				on.unreachable()

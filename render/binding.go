@@ -30,7 +30,7 @@ func (a *admission) evaluateAlone(c *candidate) []platform.Problem {
 	if len(waiting) > 0 {
 		return waiting
 	}
-	c.evaluation = evaluate(c.instance, bound, c.base)
+	c.evaluation = evaluate(c.instance, bound, c.base, a.shares)
 	return c.evaluation.problems
 }
 

@@ -18,6 +18,8 @@ type builder struct {
 	written     writtenObjects                    // of the base; it is told of every manifest that is made
 	namespaces  *cache[string, renderedNamespace] // by digest of a namespace's inputs and components
 	shared      *sharedBudget
+	room        *room
+	checking    bool             // somebody looks at Problems only, and at those that no environment waits for, too
 	made        *state.Placement // everything is made as this record says; nil: anew
 	unsealed    bool             // values that are given in secret are omitted, and image pull secrets with all that names them
 	examined    func() time.Time // until when the pass waits for examinations of versions
@@ -25,7 +27,7 @@ type builder struct {
 
 func newBuilder(r *Renderer, s *snapshot) *builder {
 	return &builder{
-		snapshot: s, examiner: r.examiner(), definitions: r.definitions.of(s.platform), written: r.written(s), namespaces: &r.namespaces, shared: newSharedBudget(s),
+		snapshot: s, examiner: r.examiner(), definitions: r.definitions.of(s.platform), written: r.written(s), namespaces: &r.namespaces, shared: newSharedBudget(s), room: newRoom(r.Ready), checking: r.Unwritten,
 		examined: sync.OnceValue(func() time.Time { return time.Now().Add(examiningTime) }),
 	}
 }
@@ -50,9 +52,10 @@ func (b *builder) sound(c *candidate) []platform.Problem {
 // build evaluates a candidate with the outputs that it is bound to, and builds the placements whose render key changed. It
 // fails only where the base cannot be read.
 func (b *builder) build(c *candidate, bound given) error {
-	if !c.evaluation.fits(bound, c.base) {
-		c.evaluation = evaluate(c.instance, bound, c.base)
+	if !c.evaluation.fits(bound, c.base, b.shares) {
+		c.evaluation = evaluate(c.instance, bound, c.base, b.shares)
 	}
+	c.evaluation = c.evaluation.sharing(b.shares.of(c.instance, c.base))
 	c.add(c.evaluation.problems...)
 	if c.broken() {
 		return nil
@@ -65,8 +68,18 @@ func (b *builder) build(c *candidate, bound given) error {
 		if placed.carried {
 			continue
 		}
+		if b.room.spent() {
+			c.report("", RuleUnfinished, "waits for the next pass: the manifests of this one come to %d MiB already", passBytes>>20)
+			return nil
+		}
 		if err := b.render(c, placed); err != nil {
 			return err
+		}
+		b.room.take(len(placed.manifest))
+	}
+	if b.checking {
+		if p := c.instance.CostlyLink(c.evaluation.outputs); p != nil {
+			c.add(*p)
 		}
 	}
 	return b.judge(c)

@@ -197,6 +197,7 @@ func (c *candidate) released(commit string) *state.Release {
 		}
 		r.Clusters[placed.cluster.Name] = state.Placement{
 			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace, Renderer: renderer,
+			ValueKey: placed.valueKeyAfter(before), UrgentKey: placed.urgentKey,
 			Selectors: placed.selectors, Joining: before.Joining, Anew: c.anew(placed, before),
 		}
 	}
@@ -216,6 +217,15 @@ func (c *candidate) released(commit string) *state.Release {
 		}
 	}
 	return r
+}
+
+// valueKeyAfter is the value key of the placement that the record has. Bytes of before there were such keys get one only where they are
+// annotated anyway.
+func (p *placement) valueKeyAfter(before state.Placement) string {
+	if p.carried && before.ValueKey == "" && p.urgentKey == "" {
+		return ""
+	}
+	return p.valueKey
 }
 
 // anew names the candidate's version where it brings bytes that another one had brought there before.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"transom.dev/render/builtin"
+	"transom.dev/render/expression"
 	"transom.dev/render/internal/helm"
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
@@ -36,7 +37,7 @@ const (
 
 // print has the chart of a version print its objects for one placement, as a directory that Kustomize may read. A worker does it.
 func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree, []platform.Problem) {
-	values, problems := i.ChartValues(placed.inputs)
+	values, problems := i.ChartValues(placed.inputs, &expression.Tally{Most: placed.most})
 	if len(problems) > 0 {
 		return kustomize.Tree{}, problems
 	}

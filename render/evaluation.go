@@ -1,8 +1,11 @@
 package render
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -13,6 +16,7 @@ import (
 type evaluation struct {
 	instance   *platform.Instance
 	bindings   given
+	cost       cost        // of the expressions of each placement
 	hooks      hooks       // as hooksOf
 	placements []evaluated // sorted by cluster
 	outputs    map[string]any
@@ -28,28 +32,39 @@ type evaluation struct {
 type evaluated struct {
 	cluster   *platform.Cluster
 	inputs    platform.Inputs
+	most      expression.Allowance // of the expressions that are evaluated to build it
 	key       string
+	valueKey  string // as state.Placement.ValueKey
+	urgentKey string // as state.Placement.UrgentKey
 	namespace string // empty for a cluster-scoped version
 	hooks     hooks  // as hooksOf
 }
 
 // evaluate computes an instance's inputs on every cluster that it can be rendered for, after the record that its environment has.
-func evaluate(i *platform.Instance, bindings given, base *state.Release) *evaluation {
-	e := &evaluation{instance: i, bindings: bindings, hooks: hooksOf(i, base)}
+// Where they have too much to do the evaluation ends.
+func evaluate(i *platform.Instance, bindings given, base *state.Release, all shares) *evaluation {
+	e := &evaluation{instance: i, bindings: bindings, hooks: hooksOf(i, base), cost: cost{most: all.of(i, base)}}
 	for _, cluster := range i.Clusters {
 		if cluster.Broken {
 			continue
 		}
-		inputs, problems := i.Inputs(cluster, bindings.on(cluster.Name))
+		spent := &expression.Tally{Most: e.cost.most}
+		inputs, problems := i.InputsWithin(cluster, bindings.on(cluster.Name), spent)
+		e.cost.add(spent)
 		if len(problems) > 0 {
 			e.problems = append(e.problems, problems...)
 			continue
 		}
+		e.warn(i.Costly(spent, all.anew(i)))
 		if len(e.placements) == 0 {
-			e.outputs, problems = i.Outputs(inputs)
+			spent = &expression.Tally{Most: e.cost.most}
+			e.outputs, problems = i.Outputs(inputs, spent)
+			e.cost.add(spent)
 			e.problems = append(e.problems, problems...)
+			e.warn(i.Costly(spent, all.anew(i)))
 		}
-		placed := evaluated{cluster: cluster, inputs: inputs, key: renderKey(i, inputs, e.hooks), hooks: e.hooks}
+		placed := evaluated{cluster: cluster, inputs: inputs, most: e.cost.most, key: renderKey(i, inputs, e.hooks), hooks: e.hooks}
+		placed.valueKey, placed.urgentKey = e.keyWithout(bindings.observed, inputs), e.keyWithout(bindings.urgent, inputs)
 		if i.Version.Scope != platform.ClusterScoped {
 			placed.namespace = inputs.Namespace
 		}
@@ -58,9 +73,48 @@ func evaluate(i *platform.Instance, bindings given, base *state.Release) *evalua
 	return e
 }
 
+// keyWithout is the render key of a placement without the values of some outputs by binding, and without those that are computed: these
+// depend on nothing but the version and the other inputs. It is empty where there are no such outputs.
+func (e *evaluation) keyWithout(outputs map[string][]string, in platform.Inputs) string {
+	if len(outputs) == 0 {
+		return ""
+	}
+	others := maps.Clone(in.Bindings)
+	for binding, names := range outputs {
+		values := maps.Clone(others[binding])
+		for _, name := range names {
+			delete(values, name)
+		}
+		others[binding] = values
+	}
+	in.Bindings, in.Computed = others, nil
+	return renderKey(e.instance, in, e.hooks)
+}
+
+// warn adds a Warning of an evaluation that came to its end.
+func (e *evaluation) warn(p *platform.Problem) {
+	if p != nil && len(e.problems) == 0 {
+		e.problems = append(e.problems, *p)
+		e.cost.told = true
+	}
+}
+
+// sharing is the evaluation where each placement may cost so much; it costs less.
+func (e *evaluation) sharing(most expression.Allowance) *evaluation {
+	if e.cost.most == most {
+		return e
+	}
+	other := *e
+	other.cost.most, other.placements = most, slices.Clone(e.placements)
+	for n := range other.placements {
+		other.placements[n].most = most
+	}
+	return &other
+}
+
 // fits reports whether an evaluation is that of an instance with these outputs, after the record that its environment has.
-func (e *evaluation) fits(bindings given, base *state.Release) bool {
-	return e != nil && e.hooks == hooksOf(e.instance, base) && reflect.DeepEqual(e.bindings, bindings)
+func (e *evaluation) fits(bindings given, base *state.Release, all shares) bool {
+	return e != nil && e.hooks == hooksOf(e.instance, base) && e.cost.fits(e.instance, base, all) && reflect.DeepEqual(e.bindings, bindings)
 }
 
 // Hooks are those of a chart that are in the objects of an instance.

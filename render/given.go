@@ -49,6 +49,8 @@ func (o outputs) observe(name string) bool {
 // given are the outputs that an instance is given: by binding and, where some of them are observed, by cluster.
 type given struct {
 	computed map[string]map[string]any
+	observed map[string][]string                  // by binding: the outputs that are observed; nil: none
+	urgent   map[string][]string                  // those of them whose values do not wait for windows and Approvals; nil: none
 	own      map[string]map[string]map[string]any // by cluster and binding; nil: they are the same everywhere
 }
 
@@ -69,6 +71,12 @@ func (g *given) add(i *platform.Instance, binding string, o outputs) {
 		}
 		return
 	}
+	for _, one := range o.observes {
+		list(&g.observed, binding, one.Name)
+		if one.Urgent {
+			list(&g.urgent, binding, one.Name)
+		}
+	}
 	if g.own == nil {
 		g.own = map[string]map[string]map[string]any{}
 		for _, c := range i.Clusters {
@@ -78,4 +86,12 @@ func (g *given) add(i *platform.Instance, binding string, o outputs) {
 	for _, c := range i.Clusters {
 		g.own[c.Name][binding] = o.on(c.Name)
 	}
+}
+
+// list adds an output to those of a binding.
+func list(outputs *map[string][]string, binding, output string) {
+	if *outputs == nil {
+		*outputs = map[string][]string{}
+	}
+	(*outputs)[binding] = append((*outputs)[binding], output)
 }

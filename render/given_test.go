@@ -1,6 +1,10 @@
 package render_test
 
 import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -120,4 +124,75 @@ func TestAConsumerIsRenderedWithTheExampleWhereNobodyObserves(t *testing.T) {
 	require.Empty(t, next.Problems)
 	require.Contains(t, string(next.Changes["clusters/prod-eu/shop/web.yaml"]), "address: example.example.com:5433")
 	require.NotContains(t, string(next.Changes["releases/shop/db.yaml"]), "example.example.com")
+}
+
+// hasten has the values of an output be urgent from now on.
+func hasten(files fstest.MapFS, output string) {
+	const at = "offerings/claim/1.0.0/version.yaml"
+	put(files, at, bytes.Replace(files[at].Data, []byte("{name: "+output+","), []byte("{name: "+output+", urgent: true,"), 1))
+}
+
+// TestARecordTellsAValueFromAnyOtherChange of the bytes: the keys without values stay the same when nothing but these changes.
+func TestARecordTellsAValueFromAnyOtherChange(t *testing.T) {
+	files := claims()
+	hasten(files, "endpoint")
+	placed := func(endpoint string, port int64, change func(fstest.MapFS)) state.Placement {
+		own := maps.Clone(files)
+		change(own)
+		p := load(t, own)
+		require.Empty(t, p.Problems)
+		base, err := render.ReadBase(commit(fstest.MapFS{}, renderAll(t, p, "prod", nil).Changes))
+		require.NoError(t, err)
+		record := base.Releases[db].Clone()
+		for _, cluster := range []string{"prod-eu", "prod-us"} {
+			record.Observe(cluster, "endpoint", state.Observed{Value: endpoint})
+			record.Observe(cluster, "port", state.Observed{Value: port})
+		}
+		next, err := new(render.Renderer).Direct(p, "prod", base, render.Direction{Records: map[platform.RequestKey]*state.Release{db: record}, Admit: everything})
+		require.NoError(t, err)
+		require.Empty(t, next.Problems)
+		return next.Releases[web].Clusters["prod-eu"]
+	}
+	nothing := func(fstest.MapFS) {}
+	before := placed("a.example.com", 1, nothing)
+	require.False(t, before.OnlyValues(before), "nothing changed")
+
+	urgent := placed("b.example.com", 1, nothing)
+	require.True(t, urgent.Hastens(before))
+	require.True(t, urgent.OnlyValues(before))
+
+	other := placed("b.example.com", 2, nothing)
+	require.False(t, other.Hastens(before), "the port is not urgent")
+	require.True(t, other.OnlyValues(before))
+
+	mixed := placed("b.example.com", 1, func(files fstest.MapFS) {
+		put(files, "clusters/prod-eu.yaml", bytes.Replace(files["clusters/prod-eu.yaml"].Data, []byte("labels: {"), []byte("labels: {more: more, "), 1))
+	})
+	require.NotEqual(t, urgent.RenderKey, mixed.RenderKey)
+	require.False(t, mixed.Hastens(before), "the cluster has another label, too")
+	require.False(t, mixed.OnlyValues(before))
+}
+
+// TestRecordsWithoutValueKeysStayAtRest, as those that an earlier Transom wrote have none.
+func TestRecordsWithoutValueKeysStayAtRest(t *testing.T) {
+	p := load(t, claims())
+	files := commit(fstest.MapFS{}, renderAll(t, p, "prod", nil).Changes)
+	base, err := render.ReadBase(files)
+	require.NoError(t, err)
+	base.Releases[db] = told(base.Releases[db], map[string]string{"prod-eu": "eu.example.com", "prod-us": "us.example.com"})
+	next, err := new(render.Renderer).Direct(p, "prod", base, render.Direction{Admit: everything})
+	require.NoError(t, err)
+	files = commit(files, next.Changes)
+	const record = "releases/shop/web.yaml"
+	lines := strings.Split(string(files[record].Data), "\n")
+	without := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return strings.Contains(line, "valueKey:") })
+	require.Len(t, without, len(lines)-2)
+	put(files, record, []byte(strings.Join(without, "\n")))
+	put(files, "releases/shop/db.yaml", base.Releases[db].Encode())
+
+	before, err := render.ReadBase(files)
+	require.NoError(t, err)
+	rest, err := new(render.Renderer).Direct(p, "prod", before, render.Direction{Admit: everything})
+	require.NoError(t, err)
+	require.Empty(t, rest.Changes)
 }

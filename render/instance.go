@@ -40,11 +40,14 @@ type Manner struct {
 	Instance *platform.Instance // of the request, instead of the head's; nil: the head's
 	Unsigned bool               // as where Transom applies, whoever applies in the environment
 	Unsealed bool               // without the values that the request gives in secret, whether it gives them or not, and without image pull secrets
+
+	// Records are those of other requests, of which the values of observed outputs are read. Where there is no value, the example is read.
+	Records map[platform.RequestKey]*state.Release
 }
 
 // Show is Instance in a manner, with the findings of the renderer about versions.
 func (r *Renderer) Show(p *platform.Platform, environment string, k platform.RequestKey, as Manner) (Rendered, []platform.Problem) {
-	s, err := newSnapshot(p, environment, nil, Direction{Examples: true})
+	s, err := newSnapshot(p, environment, nil, Direction{Examples: true, Records: as.Records})
 	if err != nil {
 		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
 	}
@@ -274,11 +277,11 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	}
 	m := r.memories.of(environment)
 	e := m.evaluation(i)
-	if !e.fits(bound, record) {
-		e = evaluate(i, bound, record)
+	if all := m.sharesOf(p, environment); !e.fits(bound, record, all) {
+		e = evaluate(i, bound, record, all)
 		m.asked.put(i, e)
 	}
-	if len(e.problems) > 0 {
+	if slices.ContainsFunc(e.problems, blocks) {
 		return nil, e.problems
 	}
 	return e.keys(), nil

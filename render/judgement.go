@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/render/internal/manifests"
 	"transom.dev/render/platform"
+	"transom.dev/render/schema"
 )
 
 // The steps of CEL that the policies of one environment may take in one pass: so many for all policies together, in equal parts, and
@@ -193,7 +194,7 @@ func (l *budget) most(n int) int64 { return min(l.one, l.remaining[n]) }
 // enter counts the steps of a finding. It returns the Problem of one that took too many, or nil, and whether its own Problems are told:
 // not those of a policy that is spent, which depend on whose turn it was.
 func (l *budget) enter(n int, of string, f *finding) (ended *platform.Problem, told bool) {
-	ended = &platform.Problem{File: f.policy.File, Rule: "too-much-work"}
+	ended = &platform.Problem{File: f.policy.File, Rule: schema.RuleTooMuchWork}
 	switch most := l.most(n); {
 	case f.done && f.cost <= most:
 		l.remaining[n] -= f.cost

@@ -14,7 +14,7 @@ type memory struct {
 	evaluations map[platform.RequestKey]*evaluation    // of the present instances
 	asked       cache[*platform.Instance, *evaluation] // by Renderer.Keys, of instances that may come
 
-	amounts amounts
+	costs costs
 
 	// The arguments of the last pass.
 	environment *platform.Environment
@@ -28,6 +28,13 @@ type memory struct {
 	mark      *mark
 	unchanged bool                  // there was nothing to commit
 	revisit   []platform.RequestKey // requests with Problems, those not admitted as a whole, and those in the base that have no instance
+}
+
+// costs are what expressions cost and may cost.
+type costs struct {
+	amounts amounts
+	shares  shares // of the last platform that somebody asked about
+	last    shares // of the last pass
 }
 
 // memories are by environment.
@@ -49,6 +56,18 @@ func (m *memory) continues(s *snapshot) bool {
 		maps.Equal(m.clusters, s.platform.Clusters) && slices.Equal(m.policies, s.policies)
 }
 
+// costly calls visit with the instances whose expressions come to something else because the shares of placements changed.
+func (m *memory) costly(now shares, visit func(platform.RequestKey)) {
+	if m.costs.last.equal(now) {
+		return
+	}
+	for k, e := range m.evaluations {
+		if e.cost.told || now.anew(e.instance).Exceeded(e.cost.spent) != "" {
+			visit(k)
+		}
+	}
+}
+
 // isFollowedBy reports whether a base took in the State of the last pass, where that changed anything, and no other since.
 func (m *memory) isFollowedBy(base *Base) bool {
 	if m.unchanged && base.taken == m.taken {
@@ -57,9 +76,18 @@ func (m *memory) isFollowedBy(base *Base) bool {
 	return base.taken == m.mark
 }
 
+// sharesOf returns the shares of the environment that the memory is of.
+func (m *memory) sharesOf(p *platform.Platform, environment string) shares {
+	if m.costs.shares.platform != p {
+		m.costs.shares = countShares(p, environment)
+	}
+	return m.costs.shares
+}
+
 // remember notes a pass that came to an end.
 func (m *memory) remember(a *admission, o *outcome, state *State) {
 	m.environment, m.clusters, m.policies, m.instances = a.environment, a.platform.Clusters, a.policies, a.instances
+	m.costs.last = a.shares
 	m.base, m.taken, m.mark, m.unchanged = a.base, a.base.taken, state.mark, len(state.Changes) == 0
 	m.revisit = nil
 	for k, c := range a.byKey {
@@ -80,7 +108,7 @@ func (a *admission) mayChange(k platform.RequestKey, c *candidate) bool {
 // keep notes the evaluations of instances, and forgets those that are gone.
 func (m *memory) keep(l *selection) {
 	if !l.continued || m.evaluations == nil {
-		m.amounts = amounts{}
+		m.costs.amounts = amounts{}
 		m.evaluations = make(map[platform.RequestKey]*evaluation, len(l.candidates))
 	}
 	for k, c := range l.byKey {

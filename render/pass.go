@@ -17,7 +17,9 @@ type pass struct {
 }
 
 func newPass(r *Renderer, s *snapshot) *pass {
-	l := newSelection(s, r.memories.of(s.environment.Name))
+	memory := r.memories.of(s.environment.Name)
+	s.shares = memory.sharesOf(s.platform, s.environment.Name)
+	l := newSelection(s, memory)
 	a := newAdmission(l)
 	return &pass{selection: l, admission: a, builder: newBuilder(r, s), collisions: &collisions{a, r.written(s)}, stepped: r.Stepped}
 }
@@ -44,6 +46,7 @@ func (p *pass) build() error {
 // caches and the outputs of lower levels alone.
 func (p *pass) buildLevels() error {
 	for _, level := range p.levels {
+		level = runningFirst(level)
 		failures := make([]error, len(level))
 		parallel(len(level), func(i int) {
 			defer level[i].recovered()

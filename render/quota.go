@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -19,22 +20,28 @@ type counted struct {
 	runs          bool
 }
 
-// amounts are those of instances, by quota, so that each is evaluated once.
-type amounts map[*platform.Quota]map[*platform.Instance]resource.Quantity
+// amounts are those of instances, by quota, so that each is evaluated once within an allowance.
+type amounts map[*platform.Quota]map[*platform.Instance]amount
 
-// of returns the amount of an instance. One that cannot be evaluated is zero.
-func (a amounts) of(q *platform.Quota, i *platform.Instance) (resource.Quantity, error) {
-	if amount, known := a[q][i]; known {
-		return amount, nil
-	}
-	amount, err := q.Of(i)
-	if err == nil {
+// An amount is that of an instance, or why it has none. One that cannot be evaluated is zero.
+type amount struct {
+	resource.Quantity
+	err  error
+	most expression.Allowance
+}
+
+// of returns the amount of an instance, whose expression may cost so much.
+func (a amounts) of(q *platform.Quota, i *platform.Instance, most expression.Allowance) (resource.Quantity, error) {
+	made, known := a[q][i]
+	if !known || made.most != most {
+		made = amount{most: most}
+		made.Quantity, made.err = q.Of(i, most)
 		if a[q] == nil {
-			a[q] = map[*platform.Instance]resource.Quantity{}
+			a[q] = map[*platform.Instance]amount{}
 		}
-		a[q][i] = amount
+		a[q][i] = made
 	}
-	return amount, err
+	return made.Quantity, made.err
 }
 
 // A account is a quota with the requests that it counts.
@@ -51,8 +58,8 @@ func (p *pass) keepQuotas() {
 	var accounts []account
 	for _, policy := range p.policies {
 		for _, q := range policy.Quotas {
-			if len(p.memory.amounts[q]) > 2*len(p.instances) {
-				delete(p.memory.amounts, q) // most are of instances that are gone
+			if len(p.memory.costs.amounts[q]) > 2*len(p.instances) {
+				delete(p.memory.costs.amounts, q) // most are of instances that are gone
 			}
 			all := p.count(policy, q)
 			a := account{policy, q, make(map[platform.RequestKey]counted, len(all)), map[string]resource.Quantity{}}
@@ -103,7 +110,7 @@ func (p *pass) count(policy *platform.Policy, q *platform.Quota) (all []counted)
 		}
 		c.next = c.current
 		if c.candidate != nil && !c.candidate.broken() {
-			amount, err := p.memory.amounts.of(q, c.candidate.instance)
+			amount, err := p.memory.costs.amounts.of(q, c.candidate.instance, p.shares.ofQuota(p.policies))
 			if err != nil {
 				problem := q.Uncounted(k, err) // only an expression can fail
 				problem.Warning = c.runs || !policy.Denies()
@@ -143,7 +150,7 @@ func (p *pass) current(q *platform.Quota, k platform.RequestKey, i *platform.Ins
 	if i == nil {
 		return resource.Quantity{}
 	}
-	amount, _ := p.memory.amounts.of(q, i)
+	amount, _ := p.memory.costs.amounts.of(q, i, p.shares.ofQuota(p.policies))
 	return amount
 }
 

@@ -28,6 +28,7 @@ func newSelection(s *snapshot, m *memory) *selection {
 	}
 	if s.continued {
 		changed(m.instances, s.instances, l.visit)
+		m.costly(s.shares, l.visit)
 		for _, k := range m.revisit {
 			l.visit(k)
 		}

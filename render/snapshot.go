@@ -19,6 +19,7 @@ type snapshot struct {
 	instances   []*platform.Instance // the direction's, else the head's; sorted by request
 	policies    []*platform.Policy   // of the environment, sorted by name
 	index       *index               // of the base
+	shares      shares               // of expressions
 
 	// continued says that nothing but requests and versions changed since the last pass: only requests that may come to
 	// another record are visited, and the clusters that are gone were let go before.

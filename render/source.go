@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"transom.dev/render/builtin"
+	"transom.dev/render/expression"
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -27,7 +28,7 @@ type source struct {
 //   - in renderKey, everything that these bytes depend on;
 //   - files and lines that a Problem about one of its objects can name.
 func (x examiner) sourceOf(i *platform.Instance, placed evaluated) (source, []platform.Problem) {
-	components, problems := i.Components(placed.inputs)
+	components, problems := i.Components(placed.inputs, &expression.Tally{Most: placed.most})
 	if len(problems) > 0 {
 		return source{}, problems
 	}

@@ -46,8 +46,8 @@ func (b branchPlans) Plan(ctx context.Context, branch api.Branch, teams *[]strin
 }
 
 // PlanDraft is part of web.Plans.
-func (b branchPlans) PlanDraft(ctx context.Context, file, content string, teams *[]string) (api.Plan, error) {
-	made, err := b.Desk.PlanDraft(ctx, preview.Draft{File: file, Content: content}, readersOf(teams))
+func (b branchPlans) PlanDraft(ctx context.Context, d api.Draft, teams *[]string) (api.Plan, error) {
+	made, err := b.Desk.PlanDraft(ctx, preview.Draft(d), readersOf(teams))
 	return planOf(api.Branch{}, made, teams, err)
 }
 

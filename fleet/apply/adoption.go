@@ -113,6 +113,9 @@ func (a *Adoption) message(environment string) string {
 // readAdmitted reads lines of an object and the digest of the effect that a person approved. A line of another form admits
 // nothing.
 func readAdmitted(text string) map[Object]string {
+	if text == "" {
+		return nil
+	}
 	admitted := map[Object]string{}
 	for line := range strings.Lines(text) {
 		name, digest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")

@@ -24,8 +24,8 @@ type Options struct {
 	// Limits bound the answers of the cluster.
 	Limits Limits
 
-	// Manifests, if set, are shared with other Clusters.
-	Manifests *Manifests
+	// Shared, if set, is shared with other Clusters.
+	Shared *Shared
 
 	// OnEvent is called when a watch saw something about an object of that owner that a visit should look at. An
 	// owner is named only after its first Apply or Observe on this Cluster. It must not block.
@@ -51,7 +51,7 @@ type Cluster struct {
 	pods        *podWatch // with the labels of an instance
 	unlabelled  *podWatch // without
 	unmanaged   *unmanaged
-	manifests   *Manifests
+	shared      *Shared
 	health      healthCache
 	trials      trials
 	namespaces  locks    // per team's namespace, so that its instances do not all write it
@@ -102,13 +102,13 @@ func newCluster(uid string, c *client, opt Options) *Cluster {
 		uid:         uid,
 		client:      c,
 		subscribers: subscribers,
-		watches:     newWatches(c, subscribers, opt.OnReachable),
-		inventories: newInventoryWatch(c, subscribers),
+		watches:     newWatches(c, subscribers, opt.Shared, opt.OnReachable),
+		inventories: newInventoryWatch(c, subscribers, opt.Shared),
 		arrivals:    newArrivalWatch(c, subscribers),
 		pods:        newPodWatch(c, subscribers),
 		unlabelled:  newPods(),
 		unmanaged:   newUnmanaged(c),
-		manifests:   opt.Manifests,
+		shared:      opt.Shared,
 		health:      newHealthCache(),
 
 		unstartedFor: unstartedFor,

@@ -69,7 +69,7 @@ func TestFieldSetsAreComparedOnceForManyClusters(t *testing.T) {
 		"an empty list taken":  {", list: []", nil, [][]metav1.ManagedFieldsEntry{entries(whole), atomic}, []string{"", "list"}},
 		"an empty list, first": {", list: []", nil, [][]metav1.ManagedFieldsEntry{atomic, entries(whole)}, []string{"list", ""}},
 	} {
-		var shared apply.Manifests
+		var shared apply.Shared
 		text := []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {a: x, b: y}" + c.more + "}")
 		for i, set := range c.sets {
 			missing, err := shared.Missing(text, set, c.ignored...)

@@ -13,7 +13,7 @@ import (
 
 // Clusters that have the same instance at the same time decode its manifests once.
 func TestManifestsAreDecodedOnceForManyClusters(t *testing.T) {
-	var shared apply.Manifests
+	var shared apply.Shared
 	text := []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: web}}\n---\n{apiVersion: v1, kind: Secret, metadata: {name: key}}\n")
 	var all sync.WaitGroup
 	for range 8 {
@@ -30,7 +30,7 @@ func TestManifestsAreDecodedOnceForManyClusters(t *testing.T) {
 
 // Manifests that cannot be decoded are refused each time, and many texts are not remembered for ever.
 func TestDecodedManifestsAreBounded(t *testing.T) {
-	var shared apply.Manifests
+	var shared apply.Shared
 	for range 2 {
 		_, err := shared.Decode([]byte("{apiVersion: v1, kind: ConfigMap}"))
 		require.ErrorContains(t, err, "ConfigMap without a name")
@@ -54,7 +54,7 @@ func TestDecodedManifestsAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, shared.Remembered(huge))
 
-	var none *apply.Manifests
+	var none *apply.Shared
 	decoded, err := none.Decode(text(0))
 	require.NoError(t, err)
 	require.Len(t, decoded, 1)

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/yaml"
@@ -30,7 +33,7 @@ import (
 func Uncovered(set, object map[string]any) string { return uncovered(set, object).String() }
 
 // Unaltered says whether the manifests of a text, if they are remembered, are as they were decoded.
-func (m *Manifests) Unaltered(text []byte) bool {
+func (m *Shared) Unaltered(text []byte) bool {
 	fresh, _ := decode(text)
 	known := slices.Clone(m.Remembered(text))
 	for i := range known {
@@ -43,17 +46,17 @@ func (m *Manifests) Unaltered(text []byte) bool {
 }
 
 // Remembered are the manifests of a text if they are remembered.
-func (m *Manifests) Remembered(text []byte) []manifest {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if known := m.byText[sha256.Sum256(text)]; known != nil {
-		return known.all
+func (m *Shared) Remembered(text []byte) []manifest {
+	m.decoded.mu.Lock()
+	defer m.decoded.mu.Unlock()
+	if known := m.decoded.byText[sha256.Sum256(text)]; known != nil {
+		return known.value
 	}
 	return nil
 }
 
 // Decode decodes a text.
-func (m *Manifests) Decode(text []byte) ([]manifest, error) { return m.decode(text) }
+func (m *Shared) Decode(text []byte) ([]manifest, error) { return m.decode(text) }
 
 // quietWatch is the watch of a kind that tells nobody.
 func quietWatch(gvk schema.GroupVersionKind) *objectWatch {
@@ -113,7 +116,7 @@ func readAlike(u *unstructured.Unstructured) error {
 
 // Missing is the first field that an entry of ours does not own of the only manifest of a text, as it is remembered; empty if it owns all.
 // With a field, the version leaves that to others.
-func (m *Manifests) Missing(text []byte, entries []metav1.ManagedFieldsEntry, ignored ...string) (string, error) {
+func (m *Shared) Missing(text []byte, entries []metav1.ManagedFieldsEntry, ignored ...string) (string, error) {
 	all, err := m.decode(text)
 	if err != nil {
 		return "", err
@@ -152,6 +155,23 @@ func (c *Cluster) Impatient(wait time.Duration) { c.unstartedFor = wait }
 
 // NoteDeletion is noteDeletion.
 var NoteDeletion = noteDeletion
+
+// ListsThatHang starts so many streams of one fleet, each of them a list that is never answered, and counts the lists that are under way.
+// They end with ctx.
+func ListsThatHang(ctx context.Context, streams int) *atomic.Int64 {
+	var shared Shared
+	var under atomic.Int64
+	for range streams {
+		s := newStream("hung", source{watch: func(ctx context.Context, _ metav1.ListOptions) (watch.Interface, error) { // a list is asked for as events
+			under.Add(1)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}, quietWatch(schema.GroupVersionKind{}))
+		s.shared, s.reached, s.limits = &shared, func(*stream, error) {}, DefaultLimits
+		go s.run(ctx)
+	}
+	return &under
+}
 
 // Take has a watch of a kind take events, a JSON object each, as a stream hands them on. It names the fault: an object that
 // is known at an older version than was seen of it since it was last removed.

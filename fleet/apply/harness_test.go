@@ -39,7 +39,7 @@ type rig struct {
 	events  chan apply.Owner
 	bare    bool // pods have no labels of the instance
 
-	manifests *apply.Manifests // as a fleet's Clusters share them
+	shared *apply.Shared // as a fleet's Clusters share them
 }
 
 func newRig(t *testing.T, on *sandbox) *rig {
@@ -51,7 +51,7 @@ func newRig(t *testing.T, on *sandbox) *rig {
 // newLoneRig is newRig for a test beside which no other runs.
 func newLoneRig(t *testing.T, on *sandbox) *rig {
 	t.Helper()
-	r := &rig{T: t, config: on.config(t, "a"), team: teamOf(t.Name()), events: make(chan apply.Owner, 100_000), manifests: &apply.Manifests{}}
+	r := &rig{T: t, config: on.config(t, "a"), team: teamOf(t.Name()), events: make(chan apply.Owner, 100_000), shared: &apply.Shared{}}
 	var err error
 	r.kube, err = kubernetes.NewForConfig(r.config)
 	require.NoError(t, err)
@@ -68,7 +68,7 @@ func (r *rig) connect() {
 	config := rest.CopyConfig(r.config)
 	config.Wrap(r.calls.wrap)
 	c, err := apply.Connect(r.Context(), config, apply.Options{
-		Manifests: r.manifests, OnEvent: func(o apply.Owner) { r.events <- o },
+		Shared: r.shared, OnEvent: func(o apply.Owner) { r.events <- o },
 	})
 	require.NoError(r, err)
 	r.Cleanup(c.Close)
@@ -119,7 +119,7 @@ func (r *rig) label(o apply.Owner, namespace, manifests string) []byte {
 	}
 	text := []byte(strings.Join(out, "---\n"))
 	r.Cleanup(func() {
-		require.True(r, r.manifests.Unaltered(text), "manifests that others share were changed:\n%s", text)
+		require.True(r, r.shared.Unaltered(text), "manifests that others share were changed:\n%s", text)
 	})
 	return text
 }

@@ -19,6 +19,7 @@ type inventoryWatch struct {
 	*stream
 	client      *client
 	subscribers *subscribers
+	shared      *Shared
 
 	mu         sync.Mutex
 	byName     map[key]*inventory
@@ -30,9 +31,9 @@ type inventoryWatch struct {
 	recognized map[Owner]bool                  // whose inventories name no commit and listed the objects that the state has
 }
 
-func newInventoryWatch(c *client, s *subscribers) *inventoryWatch {
+func newInventoryWatch(c *client, s *subscribers, shared *Shared) *inventoryWatch {
 	w := &inventoryWatch{
-		client: c, subscribers: s, byName: map[key]*inventory{}, signed: map[string]map[signature]signed{}, turned: map[string]int{},
+		client: c, subscribers: s, shared: shared, byName: map[key]*inventory{}, signed: map[string]map[signature]signed{}, turned: map[string]int{},
 		verdicts: map[string]verdict{}, expected: map[string]signature{}, counts: map[string]int{}, recognized: map[Owner]bool{},
 	}
 	w.stream = newStream("inventories", source{
@@ -49,7 +50,10 @@ func newInventoryWatch(c *client, s *subscribers) *inventoryWatch {
 	return w
 }
 
-func (w *inventoryWatch) reduce(object any) any { return readInventory(object.(*v1.ConfigMap)) }
+func (w *inventoryWatch) reduce(object any) any { return w.read(object.(*v1.ConfigMap)) }
+
+// read reads an inventory whose lists may be those of other clusters too.
+func (w *inventoryWatch) read(m *v1.ConfigMap) *inventory { return readInventoryWith(m, w.shared.list) }
 
 // get returns nil if the owner has no inventory.
 func (w *inventoryWatch) get(o Owner) *inventory { return w.at(key{systemNamespace, inventoryName(o)}) }
@@ -130,7 +134,7 @@ func (w *inventoryWatch) expectSignature(environment string, s signature) {
 
 // putAnswer takes in the API server's answer to a write of ours, before the watch sees it.
 func (w *inventoryWatch) putAnswer(m *v1.ConfigMap) {
-	w.update(key{m.Namespace, m.Name}, readInventory(m))
+	w.update(key{m.Namespace, m.Name}, w.read(m))
 }
 
 // put is called by the watch: a fence that somebody else signed concerns all instances of its environment.

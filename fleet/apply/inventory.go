@@ -76,36 +76,47 @@ func newInventory() *inventory {
 	}
 }
 
-// parts are the objects of each kind that an inventory has, by the key of their data.
-func (inv *inventory) parts() map[string]map[Object]bool {
-	return map[string]map[Object]bool{inventoryData: inv.objects, adoptedData: inv.adopted, releasedData: inv.released}
+// parts are the lists of an inventory, by the key of their data.
+func (inv *inventory) parts() map[string]*map[Object]bool {
+	return map[string]*map[Object]bool{inventoryData: &inv.objects, adoptedData: &inv.adopted, releasedData: &inv.released}
 }
 
-func readInventory(m *v1.ConfigMap) *inventory {
-	inv := newInventory()
-	inv.uid, inv.version, inv.checkpoint = m.UID, m.ResourceVersion, readCheckpoint(m.Annotations)
+// readInventory reads an inventory whose lists may be changed.
+func readInventory(m *v1.ConfigMap) *inventory { return readInventoryWith(m, readObjects) }
+
+// readInventoryWith reads an inventory with a function that reads its lists.
+func readInventoryWith(m *v1.ConfigMap, list func(string) (map[Object]bool, error)) *inventory {
+	inv := &inventory{uid: m.UID, version: m.ResourceVersion, checkpoint: readCheckpoint(m.Annotations)}
 	inv.signature, inv.takeovers = readSignature(m.Annotations), strings.Fields(m.Annotations[takeoversAnnotation])
 	inv.scope = platform.Scope(m.Annotations[scopeAnnotation])
 	inv.admitted = readAdmitted(m.Data[admittedData])
-	for name, objects := range inv.parts() {
-		for line := range strings.Lines(m.Data[name]) {
-			o, ok := parseLine(strings.TrimSuffix(line, "\n"))
-			if !ok {
-				inv.fault = fmt.Sprintf("the inventory, ConfigMap %s/%s, has the line %q that is not of the form "+
-					"KIND.GROUP/NAMESPACE/NAME; mend it", m.Namespace, m.Name, strings.TrimSpace(line))
-				return inv
-			}
-			objects[o] = true
+	for name, to := range inv.parts() {
+		objects, err := list(m.Data[name])
+		if *to = objects; err != nil {
+			inv.fault = fmt.Sprintf("the inventory, ConfigMap %s/%s, %v; mend it", m.Namespace, m.Name, err)
 		}
 	}
 	return inv
+}
+
+// readObjects reads a list of objects, one a line.
+func readObjects(text string) (map[Object]bool, error) {
+	objects := map[Object]bool{}
+	for line := range strings.Lines(text) {
+		o, ok := parseLine(strings.TrimSuffix(line, "\n"))
+		if !ok {
+			return objects, fmt.Errorf("has the line %q that is not of the form KIND.GROUP/NAMESPACE/NAME", strings.TrimSpace(line))
+		}
+		objects[o] = true
+	}
+	return objects, nil
 }
 
 // write puts the lines of an inventory into its ConfigMap, and says whether that changes it.
 func (inv *inventory) write(m *v1.ConfigMap) (changed bool) {
 	data := map[string]string{}
 	for name, objects := range inv.parts() {
-		if text := writeObjects(objects); text != "" {
+		if text := writeObjects(*objects); text != "" {
 			data[name] = text
 		}
 	}

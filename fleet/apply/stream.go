@@ -45,8 +45,13 @@ type stream struct {
 	reached func(*stream, error) // told of every failure and of every end of one
 	unknown func(*stream)        // told that the cluster does not serve the kind, and the stream ended; nil: try on
 	limits  Limits
+	shared  *Shared
 	budget  *budget // of the list under way; only run uses it
 	page    int64   // how many objects of a list are asked for at a time; less where so many are too large
+
+	listed func() // ends the turn of the attempt under way; only run uses it
+	begin  sync.Once
+	begun  chan struct{} // closed when the first attempt has its turn, or there will be none
 
 	mu     sync.Mutex
 	synced bool
@@ -56,11 +61,18 @@ type stream struct {
 
 // newStream does not start anything; run does.
 func newStream(name string, from source, to sink) *stream {
-	return &stream{name: name, source: from, sink: to, turned: make(chan struct{})}
+	return &stream{name: name, source: from, sink: to, listed: func() {}, begun: make(chan struct{}), turned: make(chan struct{})}
 }
 
 // ready waits until the sink has the objects that the cluster has. It fails while the cluster cannot be watched.
 func (s *stream) ready(ctx context.Context) error {
+	if mayRequest(ctx) == nil { // the time of others is none of this cluster's
+		select {
+		case <-s.begun:
+		case <-ctx.Done():
+			return fmt.Errorf("watch %s: %w", s.name, ctx.Err())
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.limits.Timeout+time.Second) // the stream itself knows more of why
 	defer cancel()
 	for {
@@ -84,6 +96,9 @@ func (s *stream) ready(ctx context.Context) error {
 	}
 }
 
+// hasBegun lets those go on who wait for the first attempt.
+func (s *stream) hasBegun() { s.begin.Do(func() { close(s.begun) }) }
+
 // turn records that the sink is up to date, or why it cannot be, and wakes those who wait for either.
 func (s *stream) turn(err error) {
 	s.mu.Lock()
@@ -104,11 +119,15 @@ func (s *stream) run(ctx context.Context) {
 	})
 	s.page = s.limits.PageObjects
 	reflector.WatchListPageSize = s.page
+	defer s.hasBegun()
 	for pause := pauses(); ctx.Err() == nil; pauseFor(ctx, pause.Step()) {
+		s.listed = s.shared.turn(ctx)
+		s.hasBegun()
 		begun := time.Now()
 		s.budget = newBudget(s.limits.ListBytes, "--cluster-list-bytes")
 		s.budget.pages, s.budget.cut = true, s.turn
 		err := plain(reflector.ListAndWatchWithContext(spending(ctx, s.budget)))
+		s.listed()
 		if ctx.Err() != nil {
 			return
 		}
@@ -267,6 +286,7 @@ func (r reflected) Replace(objects []any, version string) error {
 		all[key{it.Namespace, it.Name}] = it.value
 	}
 	r.sink.replace(all, version)
+	r.listed()
 	r.budget.finish()
 	r.turn(nil)
 	return nil

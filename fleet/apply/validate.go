@@ -35,7 +35,7 @@ func (t *target) readManifests() bool {
 
 // decode reads the objects of one file. Where another agent applies them, their digest is the one that they carry.
 func (t *target) decode(file string, manifests []byte) []*desired {
-	decoded, err := t.cluster.manifests.decode(manifests)
+	decoded, err := t.cluster.shared.decode(manifests)
 	if err != nil {
 		t.refuse("the %s of the state repository cannot be read: %v", file, err)
 	}

@@ -18,6 +18,7 @@ import (
 type watches struct {
 	client      *client
 	subscribers *subscribers
+	shared      *Shared
 	onReachable func(error) // nil: nobody listens
 
 	mu      sync.Mutex
@@ -29,9 +30,9 @@ type watches struct {
 	running sync.WaitGroup
 }
 
-func newWatches(c *client, s *subscribers, onReachable func(error)) *watches {
+func newWatches(c *client, s *subscribers, shared *Shared, onReachable func(error)) *watches {
 	return &watches{
-		client: c, subscribers: s, onReachable: onReachable,
+		client: c, subscribers: s, shared: shared, onReachable: onReachable,
 		byKind: map[schema.GroupVersionKind]*objectWatch{}, broken: map[*stream]error{}, started: map[*stream]bool{},
 	}
 }
@@ -56,13 +57,16 @@ func (w *watches) begin(s *stream) {
 
 // start is begin for a caller that holds the lock.
 func (w *watches) start(s *stream) {
+	if w.closed {
+		s.hasBegun()
+	}
 	if w.started[s] || w.closed {
 		return
 	}
 	w.started[s] = true
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancels = append(w.cancels, cancel)
-	s.reached, s.limits = w.reached, w.client.limits
+	s.reached, s.limits, s.shared = w.reached, w.client.limits, w.shared
 	w.running.Go(func() { s.run(ctx) })
 }
 

@@ -23,7 +23,7 @@ const (
 	argument = "messenger-of-transom"
 	// notTaken is how a messenger exits whose target did not take the text.
 	notTaken = 3
-	// mostMessengers is how many there are at once. Each takes some 30 MiB.
+	// mostMessengers is how many there are at once. Each takes some 12 MiB of its own.
 	mostMessengers = 16
 	// mostMemory is how many bytes of data a messenger may have: the answer of a chat is read as a whole.
 	mostMemory = 256 << 20

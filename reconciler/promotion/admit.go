@@ -125,6 +125,10 @@ func (a *admitter) admitRelease(c *change, m *move) (out admitted) {
 		return out
 	}
 	a.proposed[c.key] = true
+	if m.same && len(c.moving) > 0 { // a provider moves in this very pass: the next one asks the gates
+		out.wake(a.Now.Wall)
+		return out
+	}
 	hasSlot := !m.queued || a.slots[m.group] > 0
 	joined, holds := a.people.free(c.joining, refOf(c.Next))
 	out.wait(holds...)

@@ -42,6 +42,7 @@ func (w *world) letGo(r *state.Release) *state.Release {
 			left := *r
 			left.Clusters = maps.Clone(r.Clusters)
 			maps.DeleteFunc(left.Clusters, func(c string, _ state.Placement) bool { return w.away[c] != nil })
+			left.KeepObserved(r)
 			return &left
 		}
 	}

@@ -17,6 +17,7 @@ type candidate struct {
 	cause  state.Cause
 	group  string
 	within bool // the instance is in the group already, and has not to wait for its turn
+	same   bool // it has the bytes that run, so that no gate was asked
 
 	answer // of its gates
 }
@@ -100,7 +101,9 @@ func (s picker) examine(content Content) *candidate {
 		}
 		c.instance, q.to, q.spec = q.instance, refOfInstance(q.instance), &q.instance.Request.Spec
 	}
-	if q.ask(rendering); len(q.closed) == 0 && !s.unchanged(q.keys) {
+	q.ask(rendering)
+	c.same = s.unchanged(q.keys)
+	if len(q.closed) == 0 && !c.same {
 		c.classify(s.base)
 		q.group, q.within = c.group, c.within
 		q.counts = s.apart(content.Commit, cmp.Or(content.File, s.key.File()), q.instance.Version.Dir)

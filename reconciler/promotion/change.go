@@ -96,6 +96,44 @@ func (c *change) compose(moving, leaving []string) *state.Release {
 	return to
 }
 
+// touches reports whether any cluster gets or loses bytes.
+func (c *change) touches() bool { return len(c.moving)+len(c.joining)+len(c.gone) > 0 }
+
+// annotate is the base with the value keys of bytes that stay. They say how these bytes came about, and change nothing on a cluster.
+func (c *change) annotate() *state.Release {
+	to := c.Base
+	for _, cluster := range c.same {
+		placed, next := c.Base.Clusters[cluster], c.Next.Clusters[cluster]
+		if placed.ValueKey == next.ValueKey && placed.UrgentKey == next.UrgentKey {
+			continue
+		}
+		if to == c.Base {
+			to = c.Base.Clone()
+		}
+		placed.ValueKey, placed.UrgentKey = next.ValueKey, next.UrgentKey
+		to.Place(cluster, placed)
+	}
+	return to
+}
+
+// onlyValues reports whether on these clusters nothing changes but the values of observed outputs.
+func (c *change) onlyValues(clusters []string) bool {
+	return c.each(clusters, func(is, was state.Placement) bool { return is.OnlyValues(was) })
+}
+
+// isUrgent reports whether on these clusters nothing changes but the values of observed outputs that are urgent.
+func (c *change) isUrgent(clusters []string) bool {
+	return c.each(clusters, func(is, was state.Placement) bool { return is.Hastens(was) })
+}
+
+// each reports whether something is so of all of these clusters, of which there is one at least.
+func (c *change) each(clusters []string, so func(is, was state.Placement) bool) bool {
+	if c.Base == nil || len(clusters) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(clusters, func(cluster string) bool { return !so(c.Next.Clusters[cluster], c.Base.Clusters[cluster]) })
+}
+
 // brought lists the clusters that keep bytes which an open rollout brought: they are of the rollout that replaces it, too.
 func (c *change) brought() []string { return intersect(c.same, moved(c.Base)) }
 

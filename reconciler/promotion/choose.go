@@ -31,6 +31,7 @@ type Choice struct {
 // decided is the part of a Choice that Admit goes on from, and does not change.
 type decided struct {
 	*facts
+	records   map[platform.RequestKey]*state.Release // as Choice.Records
 	standings *standings
 	moves     map[platform.RequestKey]*move
 	deletions *deletions
@@ -85,7 +86,7 @@ func (v *View) Choose() *Choice {
 	c.keepProviders(instances)
 	c.limitDeletions()
 	return c.choice(instances, decided{
-		facts: c.facts, standings: c.standings, moves: c.moves(), deletions: c.deletions, slots: slots, untried: untried,
+		facts: c.facts, records: c.records, standings: c.standings, moves: c.moves(), deletions: c.deletions, slots: slots, untried: untried,
 	})
 }
 

@@ -49,6 +49,7 @@ func (w *world) view(environment string) *promotion.View {
 		Observe: w.observe, Now: w.now(),
 		Failures: func(k platform.RequestKey) int { return s.tried[k] },
 		Check:    w.answer(environment),
+		Told:     w.tellers(s),
 	}
 }
 
@@ -117,6 +118,8 @@ func (o *oracle) same(what string, with, without any) {
 // render makes the proposals of the instances of a pass.
 func (w *world) render(s *stage, p *promotion.Choice) (list []state.Proposal) {
 	has := make(map[platform.RequestKey]bool, len(p.Instances))
+	w.claims.chosen = p.Records
+	defer func() { w.claims.chosen = nil }()
 	for _, i := range p.Instances {
 		k := i.Request.Key
 		has[k] = true
@@ -125,8 +128,9 @@ func (w *world) render(s *stage, p *promotion.Choice) (list []state.Proposal) {
 			base = s.releases[k]
 		}
 		base = w.letGo(base)
-		next := anew(joining(w.make(i).record, base), base)
-		if w.wrong[k.Name] && next.Version != "1.0.0" {
+		made := w.make(i)
+		next := keeping(anew(joining(made.record, base), base), base)
+		if w.wrong[k.Name] && next.Version != "1.0.0" || len(made.waits) > 0 {
 			continue
 		}
 		if base == nil || base.Absent || base.Digest != next.Digest || !sameKeys(base, next) {
@@ -193,7 +197,9 @@ func anew(next, base *state.Release) *state.Release {
 }
 
 func sameKeys(a, b *state.Release) bool {
-	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y state.Placement) bool { return x.RenderKey == y.RenderKey })
+	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y state.Placement) bool {
+		return x.RenderKey == y.RenderKey && x.ValueKey == y.ValueKey && x.UrgentKey == y.UrgentKey
+	})
 }
 
 // commit makes a state of the decisions of a pass, and has it applied.
@@ -353,7 +359,7 @@ func (w *world) faultOf(environment string, on *placed) fault {
 		return ""
 	}
 	words := strings.Fields(strings.TrimPrefix(on.revision, "r "))
-	for _, subject := range []string{on.version, words[1], words[2]} {
+	for _, subject := range append([]string{on.version, words[1], words[2]}, valuesIn(words)...) {
 		for _, name := range []string{subject, subject + "@" + environment, subject + "@" + on.cluster} {
 			if f := w.faults[name]; f != "" {
 				return f
@@ -431,6 +437,7 @@ func (w *world) observe(environment string, k platform.RequestKey, cluster strin
 	soaked, ailing := on.meter.Read(on.revision, w.clock-w.booted, grace)
 	_, held := on.held.Read(on.revision, w.clock-w.booted, 0)
 	said := promotion.Observation{
+		Told:     w.told(on),
 		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, SupersededFor: held, At: on.lookedAt,
 		Object: "Deployment/" + k.Name, Message: "it is " + string(health),
 	}

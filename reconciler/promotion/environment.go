@@ -14,17 +14,26 @@ func (a *admitter) admitChanges(changes []*change, out []*state.Release) {
 	a.plan = a.readPlan(changes)
 	var renewals []*change
 	for _, c := range changes {
+		if !c.touches() {
+			out[c.at] = a.record(c, admitted{record: c.annotate()})
+			continue
+		}
 		answer, mine := a.proceed(c)
 		if out[c.at] = a.record(c, answer); !mine {
 			renewals = append(renewals, c)
 		}
 	}
 	slices.SortFunc(renewals, func(a, b *change) int { return a.key.Compare(b.key) })
-	wanting := len(renewals)
+	wanting := map[string]int{}
 	for _, c := range renewals {
-		answer, grouped := a.renew(c, wanting)
+		_, group := a.renewedBy(c)
+		wanting[group]++
+	}
+	for _, c := range renewals {
+		_, group := a.renewedBy(c)
+		answer, grouped := a.renew(c, wanting[group])
 		if out[c.at] = a.record(c, answer); grouped {
-			wanting--
+			wanting[group]--
 		}
 	}
 }
@@ -38,7 +47,7 @@ func (a *admitter) question(c *change, clusters []string, approved bool) *questi
 	}
 	return &question{
 		subject: &subject{facts: a.facts, key: c.key, base: c.Base, head: a.headOf(c.key)},
-		to:      to, keys: c.keys(clusters), readmits: a.plan.readmits(a.people.running(to)), plan: plan,
+		to:      to, keys: c.keys(clusters), readmits: a.plan.readmits(a.people.running(to)), plan: plan, urgent: c.isUrgent(clusters),
 	}
 }
 
@@ -67,12 +76,13 @@ func (a *admitter) proceed(c *change) (out admitted, mine bool) {
 		out.wait(Gate{Name: gate.Rollout, Reason: fmt.Sprintf("%s@%s is withdrawn", c.Base.Offering, c.Base.Version), Opens: "a newer release"})
 		return a.departLast(c, out), true
 	}
-	if g := a.question(c, comes, a.plan.covers(c, comes)).first(progress); g != nil {
+	q := a.question(c, comes, a.plan.covers(c, comes))
+	if g := q.first(progress); g != nil {
 		out.wait(*g)
 		out.record = a.plan.onRecord(c)
 		return out, true
 	}
-	return a.advance(c, out, joined, next), true
+	return a.advance(c, q, out, joined, next), true
 }
 
 // beginsAnew reports whether an open rollout begins again with the bytes of a change of the environment: the change alters bytes
@@ -90,7 +100,7 @@ func (a *admitter) beginsAnew(c *change) bool {
 }
 
 // advance moves the clusters whose turn it is, and those that joined, to the release that runs.
-func (a *admitter) advance(c *change, out admitted, joined, next []string) admitted {
+func (a *admitter) advance(c *change, q *question, out admitted, joined, next []string) admitted {
 	var now []string
 	if phaseOf(c.Base).underWay() {
 		var gate *Gate
@@ -98,7 +108,7 @@ func (a *admitter) advance(c *change, out admitted, joined, next []string) admit
 		out.wait(one(gate)...)
 	}
 	now = slices.Concat(now, joined)
-	leaving, gates := a.mayLeave(c)
+	leaving, gates := a.mayLeaveWith(q, c)
 	out.wait(gates...)
 	if len(now)+len(leaving) == 0 {
 		out.record = a.plan.onRecord(c)
@@ -112,6 +122,14 @@ func (a *admitter) advance(c *change, out admitted, joined, next []string) admit
 	}
 	out.record = a.plan.recordSteps(to, c)
 	return out
+}
+
+// mayLeaveWith is mayLeave along with a change that passed its gates. An urgent one has not passed those of leaving clusters.
+func (a *admitter) mayLeaveWith(q *question, c *change) (due []string, gates []Gate) {
+	if q.urgent {
+		return nil, nil
+	}
+	return a.mayLeave(c)
 }
 
 // reached records the clusters that have a release now: the next ones of its rollout, and those that joined.
@@ -130,7 +148,7 @@ func (a *admitter) departLast(c *change, out admitted) admitted {
 	}
 	leaving, gates := a.mayLeave(c)
 	out.wait(gates...)
-	approved := a.plan.covers(c, c.gone) || a.isUrgent(c)
+	approved := a.plan.covers(c, c.gone) || a.leavesAtOnce(c)
 	if g := a.question(c, c.gone, approved).first(departing); g != nil {
 		out.wait(*g)
 		return out
@@ -144,8 +162,8 @@ func (a *admitter) departLast(c *change, out admitted) admitted {
 	return out
 }
 
-// isUrgent reports whether a person approved that an instance leaves exactly these clusters at once.
-func (a *admitter) isUrgent(c *change) bool {
+// leavesAtOnce reports whether a person approved that an instance leaves exactly these clusters at once.
+func (a *admitter) leavesAtOnce(c *change) bool {
 	return slices.Contains(c.Base.Promotion.Admitted, deletionsAdmitted) && !slices.ContainsFunc(c.gone, func(cluster string) bool {
 		return !a.leavesNow(cluster)
 	})
@@ -157,7 +175,8 @@ func (a *admitter) renew(c *change, wanting int) (out admitted, grouped bool) {
 	if len(c.moving) == 0 {
 		return a.departLast(c, out), false
 	}
-	gate := a.question(c, c.moving, a.plan.covers(c, c.moving)).first(renewal)
+	q := a.question(c, c.moving, a.plan.covers(c, c.moving))
+	gate := q.first(renewal)
 	var now []string
 	if gate == nil {
 		moving := c.moving
@@ -174,7 +193,7 @@ func (a *admitter) renew(c *change, wanting int) (out admitted, grouped bool) {
 			gate = a.groups.enter(group, wanting)
 		}
 		if gate == nil {
-			return a.renewed(c, cause, group, now), joins
+			return a.renewed(c, q, cause, group, now), joins
 		}
 	}
 	out.wait(one(gate)...)
@@ -186,19 +205,24 @@ func (a *admitter) renewedBy(c *change) (cause state.Cause, group string) {
 	switch {
 	case causeOf(c.Base) == state.CauseVersion: // it is the same rollout still, with other bytes
 		return state.CauseVersion, groupOf(c.Base)
+	case c.Instance != nil && c.onlyValues(c.moving):
+		return state.CauseEnvironment, a.valueGroup(c)
 	case a.rebound(c):
 		return state.CauseBinding, ""
 	}
 	return state.CauseEnvironment, a.ownGroup()
 }
 
-func (a *admitter) renewed(c *change, cause state.Cause, group string, now []string) (out admitted) {
-	leaving, gates := a.mayLeave(c)
+func (a *admitter) renewed(c *change, q *question, cause state.Cause, group string, now []string) (out admitted) {
+	leaving, gates := a.mayLeaveWith(q, c)
 	out.wait(gates...)
 	to := c.compose(now, leaving)
 	passed := groupsWith(c.Base, to, group)
 	if a.plan.approval != nil {
 		passed = append(passed, a.people.passed(gate.Approval, a.plan.approval))
+	}
+	if q.urgent {
+		passed = append(passed, q.passed...)
 	}
 	to.Readmit(c.enteringOn(c.moving))
 	to.Renew(a.history.ran(c.Base), passed, a.rollout(c, cause, group, now))

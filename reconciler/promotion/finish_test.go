@@ -17,6 +17,7 @@ func (w *world) finish() {
 	w.blocked, w.blind = map[string]time.Duration{}, map[string]time.Duration{}
 	w.broken = map[platform.RequestKey]bool{}
 	w.platform.Decisions, w.parties.mute = nil, nil
+	w.utter()
 	for name := range w.parties.denies {
 		w.check(name, true)
 	}

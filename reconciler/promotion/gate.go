@@ -133,6 +133,7 @@ type question struct {
 	within   bool  // it is in that group already
 	plan     *Gate // nil: the changes of the environment are approved, or need no approval
 	leaves   *departure
+	urgent   bool // nothing changes but values of observed outputs that are urgent
 
 	answer
 }

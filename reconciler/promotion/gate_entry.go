@@ -299,10 +299,25 @@ func held(q *question) []Gate {
 }
 
 // outsideWindows is closed while the environment may not change by the time of day.
-func outsideWindows(q *question) []Gate { return one(q.window()) }
+func outsideWindows(q *question) []Gate {
+	g := q.window()
+	if g != nil && q.urgent {
+		q.passed = append(q.passed, state.PassedGate{Gate: gate.Window, Figure: urgently})
+		return nil
+	}
+	return one(g)
+}
+
+// urgently is the figure of a gate that a change passed because nothing changes but values that are urgent.
+const urgently = "urgent"
 
 // frozen is closed for a change of the environment while a Pin names the release that runs.
 func frozen(q *question) []Gate { return one(q.people.freeze(q.base)) }
 
 // ofUnapprovedPlan is closed for changes of the environment that no person approved, where all that changes here is approved.
-func ofUnapprovedPlan(q *question) []Gate { return one(q.plan) }
+func ofUnapprovedPlan(q *question) []Gate {
+	if q.urgent && q.needsApproval() { // no plan has it
+		q.passed = append(q.passed, state.PassedGate{Gate: gate.Approval, Figure: urgently})
+	}
+	return one(q.plan)
+}

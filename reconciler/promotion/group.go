@@ -126,7 +126,10 @@ func (g *groups) queued(name string) Gate {
 
 // called is a group as people know it.
 func called(group string) string {
-	if isEnvironment(group) {
+	switch {
+	case strings.HasPrefix(group, ofValues):
+		return "the new value of an output"
+	case isEnvironment(group):
 		return "the change of the environment"
 	}
 	return strings.TrimPrefix(group, "version:")
@@ -134,6 +137,9 @@ func called(group string) string {
 
 // environmental is the prefix of groups of changes that an environment makes to the releases that it runs.
 const environmental = "environment:"
+
+// ofValues is the prefix of those that are for new values of observed outputs.
+const ofValues = environmental + "values:"
 
 func isEnvironment(group string) bool { return strings.HasPrefix(group, environmental) }
 
@@ -172,6 +178,27 @@ func environmentGroup(p *platform.Platform, e *platform.Environment) string {
 	}
 	puts["clusters"] = members
 	return environmental + platform.Digest(puts)
+}
+
+// valueGroup is the name of the group for the values of observed outputs that the providers of an instance have now. A later value is another
+// change: it neither waits for those that failed with one before, nor is it taken for good because of those that were well.
+func (d *decided) valueGroup(c *change) string {
+	told := map[string]any{"environment": d.ownGroup()}
+	for _, provider := range c.Instance.Bindings {
+		r := d.records[provider]
+		if r == nil {
+			r = d.Releases.Of(provider)
+		}
+		if r == nil {
+			continue
+		}
+		for _, cluster := range sortedKeys(r.Clusters) {
+			if values := r.OutputsOn(cluster); values != nil {
+				told[provider.String()+"@"+cluster] = values
+			}
+		}
+	}
+	return ofValues + platform.Digest(told)
 }
 
 func digests(overlays []platform.Overlay) []string {

@@ -28,6 +28,7 @@ type oracle struct {
 	stepped   map[string]map[string]bool // requests that took a version as a step, by environment and version
 	weak      map[string]bool            // releases that ask less of health than one that failed with their bytes, by environment and request
 	answered  map[string]bool            // releases that answered well on all clusters that count at once, by environment, request and digest
+	recorded  map[string]recording       // values, by environment, request and cluster
 	let       map[string]bool            // environments in which a person has approved deletions, ever
 	broken    []string                   // rules
 }
@@ -36,7 +37,7 @@ func newOracle(w *world) *oracle {
 	o := &oracle{
 		world: w, soaked: map[string]time.Duration{}, rendered: map[string]string{}, completed: map[string]map[string]bool{},
 		whole: map[string]string{}, rejected: map[string]int{}, entries: map[string]int{}, rollbacks: map[string]int{},
-		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, weak: map[string]bool{}, let: map[string]bool{}, answered: map[string]bool{}, clusters: map[string]map[string]state.Placement{},
+		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, weak: map[string]bool{}, let: map[string]bool{}, answered: map[string]bool{}, recorded: map[string]recording{}, clusters: map[string]map[string]state.Placement{},
 	}
 	w.judge = o
 	return o
@@ -166,10 +167,12 @@ func (o *oracle) judged(s *stage, p *pass, was, is *state.Release) {
 	}
 	pin := o.pin(s.name, is)
 	o.weakens(s, p, was, is, changed)
+	o.records(s, was, is)
 	if len(changed)+len(gone) > 0 {
 		o.entries[id]++
 		if _, back := p.Restore[k]; !back {
-			o.untouchable(s, is, changed, gone)
+			o.untouchable(s, was, is, changed, gone)
+			o.handsOn(s, was, is, changed)
 		}
 		o.again(s, is, changed)
 		o.waves(s, was, is, changed)

@@ -39,11 +39,19 @@ var kinds = strings.Fields(`
 	deny deny allow allow mute speak speak
 	put spoil pause activate activate drain join breaks mends mends sick well well late late late`)
 
+// utterances are those of a world with claims, beside the others.
+var utterances = strings.Fields(`say say say say say say say say say say say say hush hush utter wait wait wait wait wait wait wait wait wait wait wait wait`)
+
 func plan(seed uint64) schedule {
 	r := rand.New(rand.NewPCG(seed, 4))
 	s := schedule{seed: seed}
+	of := kinds
+	if seed%3 == 1 {
+		s.events = append(s.events, event{"claims", r.IntN(1 << 20), r.IntN(1 << 20), r.IntN(1 << 20)})
+		of = slices.Concat(kinds, utterances, utterances)
+	}
 	for range 10 + r.IntN(14) {
-		s.events = append(s.events, event{kinds[r.IntN(len(kinds))], r.IntN(1 << 20), r.IntN(1 << 20), r.IntN(1 << 20)})
+		s.events = append(s.events, event{of[r.IntN(len(of))], r.IntN(1 << 20), r.IntN(1 << 20), r.IntN(1 << 20)})
 	}
 	return s
 }
@@ -51,7 +59,11 @@ func plan(seed uint64) schedule {
 // setting is the world of a schedule: the ladder, with gates and limits that depend on its seed.
 func (s schedule) setting() *world {
 	r := rand.New(rand.NewPCG(s.seed, 7))
-	w := ladder()
+	w := newWorld()
+	if len(s.events) > 0 && s.events[0].kind == "claims" {
+		w.claimAll(s.events[0].a%2 == 0)
+	}
+	w.ladder()
 	prod, staging := w.platform.Environments["prod"], w.platform.Environments["staging"]
 	if s.seed%5 == 2 { // a diamond
 		w.environment("load", []string{"dev"}, func(e *platform.Environment) { e.Gates.Soak = 30 * time.Second }, "load-1")
@@ -94,6 +106,9 @@ func (s schedule) setting() *world {
 	}
 	for i := range []int{1, 1, 2, 2, 2, 5}[r.IntN(6)] {
 		w.requests[key(fmt.Sprintf("r%d", i))] = w.all(1)
+		if w.claims.observed != nil && i > 0 {
+			w.requests[key(fmt.Sprintf("r%d", i))].binds = fmt.Sprintf("r%d", s.events[0].b%i)
+		}
 	}
 	w.merge("the platform begins")
 	return w
@@ -106,9 +121,16 @@ func (s schedule) run(traced, finish bool) (broken, trace []string) {
 		w.trace = []string{}
 	}
 	o := newOracle(w)
-	for range 4 {
+	lead := 4
+	if w.claims.observed != nil {
+		lead = []int{20, 46}[s.seed%2] // until values have come to prod, or its windows are about to shut
+	}
+	for n := range lead {
 		w.run(50 * time.Second)
 		w.passes()
+		for _, name := range w.order {
+			_ = n > 4 && w.approveWaiting(w.stages[name])
+		}
 	}
 	for _, e := range s.events {
 		w.happen(e)
@@ -165,6 +187,20 @@ func (w *world) happen(e event) {
 	case "late":
 		w.blind[cluster] = w.clock + tick*time.Duration(1+e.b%60)
 		w.note("nobody looks at %s until %s", cluster, w.blind[cluster])
+	case "say", "hush":
+		if known {
+			w.say(k.Name, cluster, e.kind == "hush")
+			if e.b%2 == 0 { // on all clusters, as where a provider fails over
+				for _, other := range slices.Sorted(maps.Keys(w.platform.Clusters)) {
+					if other != cluster {
+						w.say(k.Name, other, e.kind == "hush")
+					}
+				}
+			}
+		}
+	case "utter":
+		w.utter()
+	case "claims": // it was said at the beginning
 	case "wake":
 		w.wake(cluster)
 	case "restart":

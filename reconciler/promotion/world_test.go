@@ -45,6 +45,7 @@ type world struct {
 	wrong     map[string]bool   // requests that cannot be rendered with a version but 1.0.0
 	only      map[string]string // requests that have one cluster of their environment dev alone
 	parties   parties           // that the checks of environments ask
+	claims    claims            // and what they tell
 	approvals int               // made, to tell one from another
 	files     map[string]string // the platform's, as of the head
 	changes   map[string][]int  // the platform commits that changed each
@@ -156,8 +157,9 @@ func newWorld() *world {
 
 // ladder is the world that most tests live in: dev, staging that asks for a minute of dev, and prod with a canary wave that
 // asks for three minutes of staging.
-func ladder() *world {
-	w := newWorld()
+func ladder() *world { return newWorld().ladder() }
+
+func (w *world) ladder() *world {
 	w.environment("dev", nil, func(*platform.Environment) {}, "dev-1")
 	w.environment("staging", []string{"dev"}, func(e *platform.Environment) { e.Gates.Soak = time.Minute }, "staging-1")
 	w.environment("prod", []string{"staging"}, func(e *platform.Environment) {
@@ -201,7 +203,9 @@ func (w *world) join(environment, cluster string) {
 
 func (w *world) publish(number string) *platform.Version {
 	o := w.platform.Offerings["web"]
-	v := &platform.Version{Offering: "web", Number: semver.MustParse(number), Dir: "offerings/web/" + number, Digest: "v" + number, Rendering: "b" + number, Lifecycle: platform.Active, Reversible: true}
+	v := w.claims.version()
+	v.Offering, v.Number, v.Dir, v.Digest = "web", semver.MustParse(number), "offerings/web/"+number, "v"+number
+	v.Rendering, v.Lifecycle, v.Reversible = "b"+number, platform.Active, true
 	v.Files = fstest.MapFS{smokeDir + "/kustomization.yaml": {}}
 	o.Versions = append(o.Versions, v)
 	return v
@@ -352,6 +356,7 @@ type made struct {
 	instance *platform.Instance
 	keys     map[string]string
 	record   *state.Release
+	waits    []platform.Problem // for values that it is bound to
 }
 
 func (w *world) make(i *platform.Instance) *made {
@@ -365,13 +370,16 @@ func (w *world) make(i *platform.Instance) *made {
 	m.record = &state.Release{
 		Key: i.Request.Key, Digest: i.Release, Request: &spec, Offering: "web", Version: number,
 		VersionDigest: i.Version.Digest, Health: w.rules[number], Commit: w.platform.Commit, Clusters: make(map[string]state.Placement, len(i.Clusters)),
+		Observes: i.Version.Observed,
 	}
 	for _, c := range i.Clusters {
-		key := fmt.Sprintf("%s p%v/%v e%d%s @%s %s", number, spec.Parameters["p"], spec.Environments[here].Parameters["own"], w.putIn[here], w.outputs(i), c.Name, i.Request.Key.Name)
+		value, waits := w.given(i, c.Name)
+		m.waits = append(m.waits, waits...)
+		key := fmt.Sprintf("%s p%v/%v e%d%s%s @%s %s", number, spec.Parameters["p"], spec.Environments[here].Parameters["own"], w.putIn[here], w.outputs(i), value, c.Name, i.Request.Key.Name)
 		m.keys[c.Name] = key
-		m.record.Clusters[c.Name] = state.Placement{
+		m.record.Clusters[c.Name] = w.claims.keyed(state.Placement{
 			Revision: "r " + cmp.Or(w.bytes[number], number) + strings.TrimPrefix(key, number), RenderKey: key,
-		}
+		})
 	}
 	w.made[id] = m
 	return m
@@ -418,7 +426,8 @@ func (p lookup) Resolve(k platform.RequestKey, c promotion.Content) (*platform.I
 }
 
 func (p lookup) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
-	return p.make(i).keys, nil
+	m := p.make(i)
+	return m.keys, m.waits
 }
 
 func (p lookup) Older(a, b string) bool { return a < b }

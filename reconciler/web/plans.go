@@ -30,7 +30,7 @@ type Plans interface {
 	// Plan is the plan of one of them, with the differences of these teams alone; nil: of all. It does not wait until the plan is made.
 	Plan(ctx context.Context, branch api.Branch, teams *[]string) (api.Plan, error)
 	// PlanDraft is that of a file that nobody committed yet, in the same way.
-	PlanDraft(ctx context.Context, file, content string, teams *[]string) (api.Plan, error)
+	PlanDraft(ctx context.Context, d api.Draft, teams *[]string) (api.Plan, error)
 }
 
 // ErrNotYet says that the answer is to be had a little later; it becomes status 503.
@@ -120,13 +120,16 @@ func (s planning) showPlan(r *http.Request, branch string) (page console.PlanOfB
 }
 
 // planDraft is the plan of a file that a form of the console made, for developers of the team that the file is of.
-func (s planning) planDraft(r *http.Request, team, file, content string) (page console.PlanOfDraft, err error) {
+func (s planning) planDraft(r *http.Request, team string, d api.Draft) (page console.PlanOfDraft, err error) {
 	who := access.Of(r.Context())
 	if !who.In(team) {
 		return page, refuse(http.StatusForbidden, "%s, and plans of its requests are for developers of team %.100q", who, team)
 	}
-	if page.Plan, err = s.Plans.PlanDraft(r.Context(), file, content, readersOf(who)); err == nil {
+	if page.Plan, err = s.Plans.PlanDraft(r.Context(), d, readersOf(who)); err == nil {
 		page.HTML, err = planHTML(page.Plan.Markdown)
+		key := strings.TrimSuffix(strings.TrimPrefix(d.File, "requests/"), ".yaml")
+		opened := strings.NewReplacer("<details><summary><b>", "<details open><summary><b>", "<details><summary>"+key+"</summary>", "<details open><summary>"+key+"</summary>")
+		page.HTML = template.HTML(opened.Replace(string(page.HTML))) //nolint:gosec // a name of letters, digits and hyphens
 	}
 	return page, err
 }

@@ -45,15 +45,15 @@ func (p *plans) Plan(_ context.Context, b resource.Branch, teams *[]string) (res
 }
 
 // PlanDraft is the plan of a file, made at the second look; one that asks for much finds no room.
-func (p *plans) PlanDraft(_ context.Context, file, content string, teams *[]string) (resource.Plan, error) {
+func (p *plans) PlanDraft(_ context.Context, d resource.Draft, teams *[]string) (resource.Plan, error) {
 	made := resource.Plan{DiffsOf: teams, Platform: "77de09f2c1ab"}
 	switch {
-	case strings.Contains(content, "image: full"):
+	case strings.Contains(d.Content, "image: full"):
 		return made, fmt.Errorf("%w: too many plans wait", web.ErrNotYet)
 	case p.asked.Add(1) == 1:
 		made.Making = true
 	default:
-		made.Made, made.Markdown = time.Now(), plan+"\n**"+file+"**\n\n```\n"+content+"```\n"
+		made.Made, made.Markdown = time.Now(), plan+"\n<details><summary>store/till</summary>\n\nits objects\n\n</details>\n"+"\n**"+d.File+"**\n\n```\n"+d.Content+"```\n"
 	}
 	return made, nil
 }
@@ -152,7 +152,9 @@ func TestPlanOfADraftComesToItsForm(t *testing.T) {
 	eventually(`document.querySelector("#draft-plan").textContent.includes("requests/store/till.yaml")`, "true")
 	eventually(`document.querySelector("#draft-plan").textContent.includes("image: shop:1")`, "true")
 	eventually(`document.querySelectorAll(".plan script, .plan img, .plan [onclick], .plan [href^=javascript]").length`, "0")
-	eventually(`new URLSearchParams(location.search).get("plan")`, "yes")
+	eventually(`new URLSearchParams(location.search).get("plan").length`, "12")
+	eventually(`document.querySelector("#draft-plan .plan > details").open`, "true")
+	eventually(`[...document.querySelectorAll("#draft-plan .plan details")].find((d) => d.textContent.startsWith("store/till")).open`, "true")
 	asked := made.asked.Load()
 	eventually(`(() => { const f = document.querySelector("#f-image"); f.value = "shop:2"; f.dispatchEvent(new Event("input", { bubbles: true })); return f.value; })()`, "shop:2")
 	eventually(`document.querySelector("#make-plan").textContent + document.querySelectorAll(".plan").length`, "Show what it changes0")

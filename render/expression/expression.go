@@ -21,7 +21,7 @@ type Expression struct {
 	Name   string
 	Source string
 
-	program cel.Program
+	program *program
 	names   *Scope
 	result  *cel.Type // of a plain value
 	reads   []BindingRead
@@ -70,13 +70,12 @@ func Compile(source string, names *Scope, want *cel.Type) (*Expression, error) {
 	if err := names.checkFiles(checked.NativeRep()); err != nil {
 		return nil, err
 	}
-	known := patterns{}
-	program, err := env.Program(checked, cel.CostTracking(&costs{known: known}), cel.CustomDecoratorV2(bounded), cel.CustomDecoratorV2(known.bound), cel.CustomDecoratorV2(sortRanges(checked.NativeRep())))
+	made, err := newProgram(env, checked)
 	if err != nil {
 		return nil, err
 	}
 	return &Expression{
-		Source: source, program: program, names: names, result: result, reads: bindingReads(checked.NativeRep()),
+		Source: source, program: made, names: names, result: result, reads: bindingReads(checked.NativeRep()),
 		guards: guardsOf(checked.NativeRep().Expr()),
 	}, nil
 }
@@ -98,13 +97,28 @@ func (e *Expression) Eval(vars map[string]any) (any, error) {
 	return value, err
 }
 
-// A Spending is the cost of an evaluation: the steps that CEL counts, and the bytes of the result as JSON.
-type Spending struct{ Cost, Bytes int64 }
-
 // Evaluate is Eval that says the cost, too.
 func (e *Expression) Evaluate(vars map[string]any) (any, Spending, error) {
-	value, details, err := e.program.Eval(activation{e.names, vars, &budget{work: maxWork}})
-	spent := Spending{Cost: costOf(details, err)}
+	return e.evaluate(vars, celconfig.PerCallLimit)
+}
+
+// evaluate is Evaluate that is ended soon after so many steps.
+func (e *Expression) evaluate(vars map[string]any, steps int64) (any, Spending, error) {
+	run, most, err := e.program.within(steps)
+	if err != nil {
+		return nil, Spending{}, err
+	}
+	value, details, err := run.Eval(activation{e.names, vars, &budget{work: maxWork}})
+	if ended := (interpreter.EvalCancelledError{}); errors.As(err, &ended) {
+		if steps < celconfig.PerCallLimit {
+			most = max(most, steps+1)
+		}
+		return nil, Spending{Cost: most}, err // all that it may
+	}
+	var spent Spending
+	if details != nil && details.ActualCost() != nil {
+		spent.Cost = int64(min(*details.ActualCost(), 1<<62))
+	}
 	if err != nil {
 		return nil, spent, err
 	}
@@ -112,20 +126,9 @@ func (e *Expression) Evaluate(vars map[string]any) (any, Spending, error) {
 	if !m.value(value) {
 		return nil, spent, fmt.Errorf("results in more than %d bytes", MaxValue)
 	}
-	spent.Bytes = MaxValue - m.bytes
+	spent.Bytes, spent.Nodes = MaxValue-m.bytes, MaxItems-m.nodes
 	out, err := native(value)
 	return out, spent, err
-}
-
-// costOf is the cost of an evaluation. One that CEL ended over its cost has cost all that it may.
-func costOf(details *cel.EvalDetails, err error) int64 {
-	if ended := (interpreter.EvalCancelledError{}); errors.As(err, &ended) {
-		return celconfig.PerCallLimit
-	}
-	if details == nil || details.ActualCost() == nil {
-		return 0
-	}
-	return int64(min(*details.ActualCost(), 1<<62))
 }
 
 // activation makes a program's variables of a generic object.
@@ -208,18 +211,6 @@ func nativeList(l traits.Lister) (any, error) {
 		out = append(out, v)
 	}
 	return out, nil
-}
-
-// Add adds up the cost of expressions, and fails where that is too much for all of them together.
-func (s *Spending) Add(one Spending) error {
-	s.Cost, s.Bytes = s.Cost+one.Cost, s.Bytes+one.Bytes
-	switch {
-	case s.Bytes > MaxTogether:
-		return fmt.Errorf("results in %d bytes together with the ones before it; all may come to %d", s.Bytes, MaxTogether)
-	case s.Cost > celconfig.RuntimeCELCostBudget:
-		return fmt.Errorf("takes %d steps together with the ones before it; all may take %d", s.Cost, celconfig.RuntimeCELCostBudget)
-	}
-	return nil
 }
 
 // guardsOf lists the fields that have a value wherever an expression is true.

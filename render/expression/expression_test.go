@@ -1,6 +1,8 @@
 package expression_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,4 +51,25 @@ func TestHealthMustBeBoolean(t *testing.T) {
 	require.ErrorContains(t, err, `did you mean "status"?`)
 	_, err = expression.Compile(`parameters.ready`, expression.ObjectScope(), expression.Bool)
 	require.ErrorContains(t, err, `there is no "parameters" here`)
+}
+
+// TestATallyEndsSoon: an expression of some 500,000 steps that may take a few is ended after a few, and nothing is evaluated after it.
+func TestATallyEndsSoon(t *testing.T) {
+	e, err := expression.Compile(strings.Repeat("[0,1,2,3,4,5,6,7,8,9].all(i, ", 5)+`kind != ""`+strings.Repeat(")", 5), expression.ObjectScope(), expression.Bool)
+	require.NoError(t, err)
+	object := map[string]any{"kind": "Thing"}
+	for most, spent := range map[int64]int64{700: 1_000, 1_000: 1_000, 1_001: 2_000, 50_000: 64_000} {
+		tally := expression.Tally{Most: expression.Allowance{Steps: most, Size: 1000}}
+		for range 2 {
+			_, err = tally.Evaluate(e, object)
+			require.ErrorContains(t, err, fmt.Sprintf("more than %d steps of CEL", most))
+			require.LessOrEqual(t, tally.Spent.Cost, spent+1)
+		}
+		require.True(t, tally.Over())
+	}
+	tally := expression.Tally{Most: expression.All}
+	value, err := tally.Evaluate(e, object)
+	require.NoError(t, err)
+	require.Equal(t, true, value)
+	require.Greater(t, tally.Spent.Cost, int64(300_000))
 }

@@ -85,15 +85,15 @@ func (t *Template) Head() string {
 // Plain reports whether there is no expression in the template.
 func (t *Template) Plain() bool { return t.Head() == t.Source }
 
-// Fill puts the values of the expressions in, each as quote writes it.
-func (t *Template) Fill(vars map[string]any, quote func(string) string) (string, error) {
+// Fill puts the values of the expressions in, each as quote writes it, as far as a tally goes.
+func (t *Template) Fill(vars map[string]any, quote func(string) string, spent *Tally) (string, error) {
 	var b strings.Builder
 	for _, p := range t.parts {
 		if p.value == nil {
 			b.WriteString(p.text)
 			continue
 		}
-		value, err := p.value.Eval(vars)
+		value, err := spent.Evaluate(p.value, vars)
 		if err != nil {
 			return "", fmt.Errorf("${%s}: %w", p.value.Source, err)
 		}

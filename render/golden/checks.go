@@ -45,7 +45,7 @@ func (t *tester) checks(c *Case) (built int, well bool) {
 			continue
 		}
 		job := render.CheckJob{Check: "check", Dir: dir, Prefix: c.key.Name + "-0123456789-"} // as long as the prefix that a daemon gives it
-		_, err := t.renderer.CheckJob(c.loaded, c.environment, instances, nil, c.key, instances[at].Clusters[0].Name, job)
+		_, err := t.renderer.CheckJob(c.loaded, c.environment, instances, c.records, c.key, instances[at].Clusters[0].Name, job)
 		if built++; err != nil {
 			c.Problems = append(c.Problems, platform.Problem{File: c.Dir, Rule: "check-job", Message: "the Job of the check " + dir + " cannot be built: " + err.Error()})
 			well = false

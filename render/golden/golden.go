@@ -18,6 +18,7 @@ import (
 	"transom.dev/render"
 	"transom.dev/render/edits"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Case is a golden test of a version, the directory offerings/<offering>/<version>/tests/<case>:
@@ -27,6 +28,7 @@ import (
 //	environment.yaml  optional: an Environment instead of the platform's, of which state and clusters may be omitted
 //	cluster.yaml      optional: a Cluster instead of the platform's
 //	<name>.yaml       optional: further Requests of the team, for it to be bound to
+//	observed.yaml     optional: values of observed outputs that those have told, by request and output, instead of the examples
 //
 // It is rendered in the first environment that the request names, on its first cluster, and checked against the policies that
 // judge there. The Jobs of checks that environments of the platform run are built with its inputs, up to the first that cannot be; those of a
@@ -45,12 +47,19 @@ type Case struct {
 	loaded      *platform.Platform // in which the request is the only one
 	environment string
 	key         platform.RequestKey
-	content     string // a digest of its files but want.yaml
-	before      string // it wants the bytes of a renderer before, which did this; empty: it does not
+	records     map[platform.RequestKey]*state.Release // with the values that the requests beside it have told
+	content     string                                 // a digest of its files but want.yaml
+	before      string                                 // it wants the bytes of a renderer before, which did this; empty: it does not
 }
 
 // WantFile is the path of the bytes that a case wants.
 func (c *Case) WantFile() string { return path.Join(c.Dir, "want.yaml") }
+
+// show renders the case's request, without the values that it gives in secret.
+func (c *Case) show(r *render.Renderer, as render.Manner) (render.Rendered, []platform.Problem) {
+	as.Unsealed, as.Records = true, c.records
+	return r.Show(c.loaded, c.environment, c.key, as)
+}
 
 func (c *Case) broken() bool {
 	return slices.ContainsFunc(c.Problems, func(p platform.Problem) bool { return !p.Warning })

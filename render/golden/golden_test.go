@@ -428,6 +428,95 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: "sm
 		`spec.template.spec.restartPolice: Job smoke: unknown field; did you mean "restartPolicy"?`}, failures(asked+broken))
 }
 
+// reading is an offering whose cases are bound to a bucket that tells where it is.
+const reading = `
+-- offerings/bucket/offering.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Offering
+metadata: {name: bucket}
+spec: {title: T}
+-- offerings/bucket/1.0.0/version.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: bucket}
+spec:
+  kinds: [{group: example.com, kind: Bucket, scope: Namespaced}]
+  outputs:
+  - {name: endpoint, type: string, pattern: '^https:', example: 'https://example', from: {group: example.com, kind: Bucket, path: status.endpoint}}
+  - {name: port, type: integer, example: 1, from: {group: example.com, kind: Bucket, path: status.port}}
+-- offerings/bucket/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [a.yaml]
+-- offerings/bucket/1.0.0/a.yaml --
+apiVersion: example.com/v1
+kind: Bucket
+metadata: {name: bucket}
+-- offerings/reader/offering.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Offering
+metadata: {name: reader}
+spec: {title: T}
+-- offerings/reader/1.0.0/version.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: reader}
+spec:
+  bindings: {from: {offerings: [bucket], required: true}}
+  computed: {at: 'bindings.from.endpoint + ":" + string(bindings.from.port)'}
+-- offerings/reader/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [a.yaml]
+replacements:
+- source: {kind: Inputs, fieldPath: computed.at}
+  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.at]}]
+-- offerings/reader/1.0.0/a.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: reader}
+data: {at: at}
+-- offerings/reader/1.0.0/tests/told/request.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: mine}
+spec: {offering: reader, version: "1", bindings: {from: files}, environments: {lab: {}}}
+-- offerings/reader/1.0.0/tests/told/files.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: files}
+spec: {offering: bucket, version: "1", environments: {lab: {}}}
+`
+
+func TestACaseSaysWhichValuesWereObserved(t *testing.T) {
+	const file = "-- offerings/reader/1.0.0/tests/told/observed.yaml --\n"
+	require.Contains(t, string(casesOf(t, reading)["1.0.0/told"].Got), "at: https://example:1\n", "those of the examples")
+	require.Contains(t, string(casesOf(t, reading+file+"files: {endpoint: 'https://there'}\n")["1.0.0/told"].Got), "at: https://there:1\n")
+	require.Contains(t, string(casesOf(t, reading+file+"files: {endpoint: 'https://there', port: 5}\n")["1.0.0/told"].Got), "at: https://there:5\n")
+
+	const request = "apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: observed}\nspec: {offering: bucket, version: \"1\", environments: {lab: {}}}\n"
+	require.Empty(t, casesOf(t, reading+file+request)["1.0.0/told"].Problems[1:], "a request may be called so: only want.yaml is missing")
+}
+
+func TestACaseSaysWhichValuesNobodyObserves(t *testing.T) {
+	for text, problem := range map[string]string{
+		"files: {endpoint: 'ftp://there'}":            ":1:9: files.endpoint: is no value that would be recorded: it does not match ^https:",
+		"files: {port: many}":                         ":1:9: files.port: is no value that would be recorded: it is a string, not of type integer",
+		"files: {endpoint: ''}":                       ":1:9: files.endpoint: is no value that would be recorded: it is empty",
+		"files: {endpoint: null}":                     ":1:9: files.endpoint: is no value that would be recorded: it is null",
+		"files: {address: there}":                     ":1:9: files.address: bucket@1.0.0 observes no output of that name",
+		"file: {endpoint: 'https://there'}":           ":1:1: file: there is no such request beside the case's own; did you mean \"files\"?",
+		"mine: {endpoint: 'https://there'}":           ":1:1: mine: there is no such request beside the case's own",
+		"files: https://there":                        ":1:1: files: must be an object, not the string \"https://there\"",
+		"files: {endpoint: 'https://a', endpoint: b}": `:1:32: duplicate key "endpoint"; it is already on line 1`,
+		"": ": is empty; delete the file or write an object",
+	} {
+		c := casesOf(t, reading+"-- offerings/reader/1.0.0/tests/told/observed.yaml --\n"+text+"\n")["1.0.0/told"]
+		require.Equal(t, []string{"offerings/reader/1.0.0/tests/told/observed.yaml" + problem}, problemsOf(c.Problems), text)
+		require.Nil(t, c.Got)
+	}
+}
+
 // A version without cases has its Jobs of checks built with the inputs of a request of the platform, or of one that says nothing.
 func TestJobsOfChecksAreBuiltWithoutCases(t *testing.T) {
 	const version = `

@@ -54,6 +54,9 @@ func (s *setting) prepare() bool {
 	s.environment = environments[0]
 	s.add(s.key.File(), "request.yaml", data)
 	for _, file := range slices.Sorted(maps.Keys(s.files)) {
+		if file == observedFile && !isRequest(s.files[file]) {
+			continue
+		}
 		if !slices.Contains([]string{"request.yaml", "want.yaml", "environment.yaml", "cluster.yaml"}, file) {
 			s.add("requests/"+testTeam+"/"+file, file, s.files[file])
 		}
@@ -174,6 +177,11 @@ func (s *setting) complete(data []byte) []byte {
 	return completed
 }
 
+// show renders the case's request in a manner.
+func (s *setting) show(as render.Manner) (render.Rendered, []platform.Problem) {
+	return s.Case.show(&s.renderer, as)
+}
+
 // render renders the case's request and keeps the Problems of its own files and of rendering.
 func (s *setting) render() {
 	for _, problem := range s.loaded.Problems {
@@ -182,10 +190,11 @@ func (s *setting) render() {
 			s.Problems = append(s.Problems, problem)
 		}
 	}
+	s.records = s.told()
 	if len(s.Problems) > 0 {
 		return
 	}
-	rendered, problems := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{Unsigned: true, Unsealed: true})
+	rendered, problems := s.show(render.Manner{Unsigned: true})
 	for _, problem := range problems {
 		if problem.Warning && problem.Rule != "policy" {
 			continue // of the version; that is told where it is requested
@@ -201,14 +210,14 @@ func (s *setting) render() {
 		return
 	}
 	if s.loaded.Environments[s.environment].External {
-		if signed, _ := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{Unsealed: true}); bytes.Equal(signed.Manifest, s.Want) {
+		if signed, _ := s.show(render.Manner{}); bytes.Equal(signed.Manifest, s.Want) {
 			s.Got = s.Want // it was written where another agent applies
 			return
 		}
 	}
 	for _, earlier := range render.EarlierRenderers() {
 		made := &state.Placement{Renderer: earlier.Number}
-		before, _ := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{Made: made, Unsigned: true, Unsealed: true})
+		before, _ := s.show(render.Manner{Made: made, Unsigned: true})
 		if bytes.Equal(before.Manifest, s.Want) {
 			s.before = earlier.Did
 		}

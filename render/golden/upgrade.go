@@ -126,7 +126,7 @@ func (c *Case) as(r *render.Renderer, v *platform.Version) []byte {
 	if c.loaded == nil {
 		return nil // it was not run
 	}
-	rendered, problems := r.Show(c.loaded, c.environment, c.key, render.Manner{Version: v, Unsigned: true, Unsealed: true})
+	rendered, problems := c.show(r, render.Manner{Version: v, Unsigned: true})
 	if slices.ContainsFunc(problems, func(p platform.Problem) bool { return !p.Warning }) {
 		return nil
 	}

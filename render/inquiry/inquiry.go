@@ -95,9 +95,9 @@ func (c *Check) Fill(vars map[string]any) (q Text, err error) {
 	}
 	if p := c.Prometheus; p != nil {
 		q.URL = p.URL
-		q.Query, err = p.Query.Fill(vars, quoteQuery)
+		q.Query, err = p.Query.Fill(vars, quoteQuery, &expression.Tally{Most: expression.All})
 	} else {
-		q.URL, err = c.URL.Fill(vars, EscapeURL)
+		q.URL, err = c.URL.Fill(vars, EscapeURL, &expression.Tally{Most: expression.All})
 	}
 	if length := len(q.URL) + len(q.Query); err == nil && length > 2*MaxBytes {
 		err = fmt.Errorf("comes to %d bytes; at most %d", length, 2*MaxBytes)

@@ -247,8 +247,8 @@ func (v chartValues) mismatch(at []string, t *expression.Type) string {
 
 // ChartValues evaluates the values that the instance gives to its chart. One that comes to null is omitted, so that the
 // chart's own default stays.
-func (i *Instance) ChartValues(in Inputs) (map[string]any, []Problem) {
-	e := chartEvaluation{instance: i, vars: in.Map()}
+func (i *Instance) ChartValues(in Inputs, t *expression.Tally) (map[string]any, []Problem) {
+	e := chartEvaluation{instance: i, vars: in.Map(), tally: t}
 	values, _ := e.evaluate(i.Version.Chart.values)
 	out, _ := values.(map[string]any)
 	return out, e.problems
@@ -257,7 +257,7 @@ func (i *Instance) ChartValues(in Inputs) (map[string]any, []Problem) {
 type chartEvaluation struct {
 	instance *Instance
 	vars     map[string]any
-	total    expression.Spending
+	tally    *expression.Tally
 	problems []Problem
 }
 
@@ -265,11 +265,14 @@ type chartEvaluation struct {
 func (e *chartEvaluation) evaluate(value any) (any, bool) {
 	switch value := value.(type) {
 	case *expression.Expression:
-		result, spent, err := value.Evaluate(e.vars)
-		if err == nil {
-			err = e.total.Add(spent)
+		if e.tally.Over() {
+			return nil, false // which was told
 		}
-		if err != nil {
+		result, err := e.tally.Evaluate(value, e.vars)
+		switch {
+		case e.tally.Over():
+			e.problems = append(e.problems, e.instance.overspent(value, err, e.tally))
+		case err != nil:
 			e.problems = append(e.problems, e.instance.evaluation(*value, err))
 		}
 		return result, result != nil

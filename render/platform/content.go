@@ -63,7 +63,7 @@ func (p *Platform) InstanceOf(environment string, k RequestKey, spec *RequestSpe
 	known.mutex.Lock()
 	defer known.mutex.Unlock()
 	c := known.find(k, spec, version, versionDigest, file)
-	if c.stages != p.stages || c.offering != p.Offerings[spec.Offering] || c.offering == nil || !maps.Equal(c.sealed, sealedOf(p, k)) {
+	if !p.stages.comesTo(c.stages, c.merged) || c.offering != p.Offerings[spec.Offering] || c.offering == nil || !maps.Equal(c.sealed, sealedOf(p, k)) {
 		c.resolve(p, environment, k)
 	}
 	return c.instance, c.problems

@@ -6,54 +6,55 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/Masterminds/semver/v3"
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
 )
 
-// misled is a platform of so many offerings, and of so many requests that all name one that there is not.
-func misled(t testing.TB, offerings, requests int) fstest.MapFS {
-	fsys := large(t, 1)
-	for n := range offerings {
-		name := fmt.Sprintf("nothinx%03d", n)
-		fsys["offerings/"+name+"/offering.yaml"] = &fstest.MapFile{Data: []byte(
-			"apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: " + name + "}\nspec: {title: Some, description: Some., owner: platform}\n")}
+// TestSchemasHaveAnAllowanceForAllRequests: defaults and rules that take little of one request, and very much of all, are refused by number
+// where there are that many requests, before they are filled in. A version that runs may take more, so that this is known with the rest of
+// an instance.
+func TestSchemasHaveAnAllowanceForAllRequests(t *testing.T) {
+	schemas := map[string]string{
+		"fills in more than %d fields and items by its defaults": "{type: object, properties: {text: {type: string}, list: {type: array, items: {type: integer}, default: [" + strings.Repeat("1,", 5000) + "]}}}",
+		"has rules that take more than %d steps of CEL": "{type: object, properties: {text: {type: string, default: x}}, x-kubernetes-validations: [{message: never, rule: '" +
+			strings.Repeat("[0,1,2,3,4,5,6,7,8,9].all(i, ", 4) + `self.text != ""` + strings.Repeat(")", 4) + "'}]}",
 	}
-	for n := range requests {
-		name := fmt.Sprintf("r%03d", n)
-		fsys["requests/payments/"+name+".yaml"] = &fstest.MapFile{Data: []byte(
-			"apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: " + name + "}\nspec: {offering: nothing000, version: \"1\", environments: {dev: {}}}\n")}
+	numbers := map[string][3]int{
+		"fills in more than %d fields and items by its defaults": {0, 4006, 4 * 1076},
+		"has rules that take more than %d steps of CEL":          {0, 39362, 0},
 	}
-	return fsys
-}
-
-// To find what a name was probably meant to be takes as long as there are names. Very many requests that make one mistake do so once.
-func TestAMistakeOfManyRequestsIsComparedWithAllNamesOnce(t *testing.T) {
-	of := func(offerings, requests int) float64 {
-		fsys := misled(t, offerings, requests)
-		return testing.AllocsPerRun(3, func() {
-			p, err := platform.Load(fsys)
+	for says, schema := range schemas {
+		for n, count := range []int{1, 200, 600} {
+			if n == 2 && strings.Contains(says, "rules") {
+				continue // it takes as long as all of them may
+			}
+			files := fstest.MapFS{}
+			put := func(name, text string) { files[name] = &fstest.MapFile{Data: []byte(text)} }
+			put("environments/dev.yaml", "apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: dev}\nspec:\n  state: {url: https://git.example.com/dev.git, branch: main}\n  clusters: {matchLabels: {a: b}}\n")
+			put("clusters/one.yaml", "apiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: one, labels: {a: b}}\nspec: {}\n")
+			put("offerings/note/offering.yaml", "apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: note}\nspec: {title: A, description: B., owner: c}\n")
+			put("offerings/note/1.0.0/version.yaml", "apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: note}\nspec:\n  parameters: "+schema+"\n")
+			put("offerings/note/1.0.0/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [map.yaml]\n")
+			put("offerings/note/1.0.0/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {a: b}\n")
+			for i := range count {
+				put(fmt.Sprintf("requests/payments/r%d.yaml", i), fmt.Sprintf("apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: r%d}\nspec: {offering: note, version: \"1\", environments: {dev: {}}}\n", i))
+			}
+			p, err := platform.Load(files)
 			require.NoError(t, err)
-			require.Contains(t, lines(p.Problems), `no offering "nothing000"; did you mean "nothinx000"?`)
-		})
-	}
-	each := func(offerings int) float64 { return (of(offerings, 80) - of(offerings, 40)) / 40 }
-	few, many := each(2), each(200)
-	require.Less(t, many, few+100, "allocations of one more request")
-}
-
-func TestConstraintsAreTakenAsTheParserTakesThem(t *testing.T) {
-	for _, constraint := range []string{
-		"0", "1", "10", "1.2", "1.2.3", "0.0.0", "1.2.3.4", "01", "1.02", "1.2.03", "1.", ".1", "1..2", "1a", "x", "1.x", "~1.2", ">=1, <2", " 1", "-1",
-		"999999999", "1234567890", "99999999999999999999", "1.99999999999999999999",
-	} {
-		_, wrong := semver.NewConstraint(constraint)
-		p, err := platform.Load(with(t, map[string]string{
-			"requests/payments/orders-db.yaml": strings.Replace(request("{storage: 10Gi}"), `"1.5"`, fmt.Sprintf("%q", constraint), 1),
-		}))
-		require.NoError(t, err)
-		said := strings.Contains(lines(p.Problems), "is no version constraint")
-		require.Equal(t, wrong != nil, said, "%q: %s", constraint, lines(p.Problems))
+			want := fmt.Sprintf("offerings/note/1.0.0/version.yaml: spec.parameters: "+says, numbers[says][n])
+			switch n {
+			case 0:
+				require.Empty(t, p.Problems)
+				require.Empty(t, p.Instances("dev")[0].Long)
+			case 1:
+				require.Empty(t, p.Problems)
+				require.Contains(t, p.Instances("dev")[0].Long[0].String(), want+", as much as each request may take by how many there are; let it do less")
+			case 2:
+				require.Empty(t, p.Instances("dev"))
+				require.Len(t, p.Problems, count)
+				require.Contains(t, p.Problems[0].String(), want)
+			}
+		}
 	}
 }

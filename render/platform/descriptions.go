@@ -42,6 +42,7 @@ var descriptions = map[string]string{
 	"Version.spec.outputs[].type":       "The type that an observed value has; one of another type is not recorded.",
 	"Version.spec.outputs[].pattern":    "A regular expression that an observed string matches.",
 	"Version.spec.outputs[].example":    "A value that an observed output could have, with which plans and golden cases are rendered.",
+	"Version.spec.outputs[].urgent":     "true: a new observed value waits for no window and no Approval of an environment; Holds, waves and limits are kept.",
 	"Version.spec.outputs[].from":       "The one object of the version whose status has the value: observed, and recorded in the Release file.",
 	"Version.spec.outputs[].from.path":  "Where the value is, such as status.endpoint or status.addresses[0].value.",
 	"Version.spec.reversible":           "false: a failure stops and never rolls back by itself.",

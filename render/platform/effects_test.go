@@ -229,6 +229,7 @@ var effects = map[string]string{
 	"Version: spec.outputs[].from.path":  "render/platform.TestAnObservedValueIsReadAtItsPath",
 	"Version: spec.outputs[].pattern":    "render/platform.TestAnObservedValueIsReadAtItsPath",
 	"Version: spec.outputs[].type":       "render/platform.TestAnObservedValueIsReadAtItsPath",
+	"Version: spec.outputs[].urgent":     "reconciler/promotion.TestAnUrgentValuePassesWindowsAndApproval",
 	"Version: spec.outputs[].name":       "render/testdata/golden/output.txtar",
 	"Version: spec.outputs[].value":      "render/testdata/golden/output.txtar",
 	"Version: spec.parameters":           "render/platform/testdata/version-schema.txtar",

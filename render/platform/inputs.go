@@ -4,12 +4,18 @@ import (
 	"fmt"
 
 	"transom.dev/render/expression"
+	"transom.dev/render/schema"
 	"transom.dev/render/wording"
 )
 
 // Inputs evaluates the values that rendering this instance for one cluster may read: its namespace and the version's
 // computed values. The outputs of the instances that it is bound to come by the name of the binding.
 func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Inputs, []Problem) {
+	return i.InputsWithin(c, bindings, &expression.Tally{Most: expression.All})
+}
+
+// InputsWithin is Inputs that ends where the expressions cost more than a tally has.
+func (i *Instance) InputsWithin(c *Cluster, bindings map[string]map[string]any, t *expression.Tally) (Inputs, []Problem) {
 	in := Inputs{
 		Request:     inputsRequest{Name: i.Request.Key.Name, Team: i.Request.Key.Team},
 		Parameters:  i.Parameters,
@@ -20,30 +26,38 @@ func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Input
 	}
 	var problems []Problem
 	if i.Version.Scope == Namespaced {
-		in.Namespace, problems = i.namespace(in)
+		in.Namespace, problems = i.namespace(in, t)
 	}
-	vars, total := in.Map(), expression.Spending{}
-	for _, e := range i.Version.Computed {
-		value, spent, err := e.Evaluate(vars)
-		if err == nil {
-			err = total.Add(spent)
-		}
-		if err != nil {
-			problems = append(problems, i.evaluation(e, err))
-			continue
-		}
-		in.Computed[e.Name] = value
-	}
-	return in, problems
+	var wrong []Problem
+	in.Computed, wrong = i.evaluateAll(i.Version.Computed, in.Map(), t)
+	return in, append(problems, wrong...)
 }
 
-func (i *Instance) namespace(in Inputs) (string, []Problem) {
+// evaluateAll evaluates expressions, as far as a tally goes.
+func (i *Instance) evaluateAll(all []expression.Expression, vars map[string]any, t *expression.Tally) (values map[string]any, problems []Problem) {
+	values = map[string]any{}
+	for n := range all {
+		e := &all[n]
+		value, err := t.Evaluate(e, vars)
+		switch {
+		case t.Over():
+			return values, append(problems, i.overspent(e, err, t))
+		case err != nil:
+			problems = append(problems, i.evaluation(*e, err))
+		default:
+			values[e.Name] = value
+		}
+	}
+	return values, problems
+}
+
+func (i *Instance) namespace(in Inputs, t *expression.Tally) (string, []Problem) {
 	e := i.Environment.Namespace.Name
 	if e == nil {
 		return in.Request.Team, nil
 	}
 	vars := in.Map()
-	value, err := e.Eval(map[string]any{
+	value, err := t.Evaluate(e, map[string]any{
 		"request": map[string]any{"team": in.Request.Team}, "environment": vars["environment"], "cluster": vars["cluster"],
 	})
 	name, isString := value.(string)
@@ -62,24 +76,27 @@ func (i *Instance) namespace(in Inputs) (string, []Problem) {
 }
 
 // Components returns the paths of the version's optional Components that are chosen, in order.
-func (i *Instance) Components(in Inputs) (paths []string, problems []Problem) {
+func (i *Instance) Components(in Inputs, t *expression.Tally) (paths []string, problems []Problem) {
 	vars := in.Map()
 	for _, c := range i.Version.Components {
-		chosen, err := c.chosen(vars)
-		if err != nil {
+		chosen, err := c.chosen(vars, t)
+		switch {
+		case err != nil && t.Over():
+			return nil, append(problems, i.overspent(c.When, err, t))
+		case err != nil:
 			problems = append(problems, i.evaluation(*c.When, err))
-		} else if chosen {
+		case chosen:
 			paths = append(paths, c.Path)
 		}
 	}
 	return paths, problems
 }
 
-func (c Component) chosen(vars map[string]any) (bool, error) {
+func (c Component) chosen(vars map[string]any, t *expression.Tally) (bool, error) {
 	if c.When == nil {
 		return true, nil
 	}
-	value, err := c.When.Eval(vars)
+	value, err := t.Evaluate(c.When, vars)
 	if err != nil {
 		return false, err
 	}
@@ -91,24 +108,11 @@ func (c Component) chosen(vars map[string]any) (bool, error) {
 }
 
 // Outputs evaluates the values that the instance gives to those that are bound to it.
-func (i *Instance) Outputs(in Inputs) (map[string]any, []Problem) {
+func (i *Instance) Outputs(in Inputs, t *expression.Tally) (map[string]any, []Problem) {
 	if len(i.Version.Outputs) == 0 {
 		return nil, nil
 	}
-	var problems []Problem
-	vars, out, total := in.Map(), map[string]any{}, expression.Spending{}
-	for _, e := range i.Version.Outputs {
-		value, spent, err := e.Evaluate(vars)
-		if err == nil {
-			err = total.Add(spent)
-		}
-		if err != nil {
-			problems = append(problems, i.evaluation(e, err))
-			continue
-		}
-		out[e.Name] = value
-	}
-	return out, problems
+	return i.evaluateAll(i.Version.Outputs, in.Map(), t)
 }
 
 // evaluation reports an expression that failed for this instance, where it is written.
@@ -116,6 +120,27 @@ func (i *Instance) evaluation(e expression.Expression, err error) Problem {
 	p := problemAt(&e, "expression", err.Error())
 	p.Environment, p.Request = i.Environment.Name, &i.Request.Key
 	return p
+}
+
+// overspent reports that the expressions of a placement cost more than they may, at the one that brought them there.
+func (i *Instance) overspent(e *expression.Expression, err error, t *expression.Tally) Problem {
+	p := i.evaluation(*e, err)
+	if p.Rule = schema.RuleTooMuchWork; expression.All.Exceeded(t.Spent) == "" && t.Spent.Bytes <= expression.MaxTogether {
+		p.Message += fmt.Sprintf(", as much as each placement of %s may cost by how many %s has; let the expressions do less", i.Offering.Name, i.Environment.Name)
+	}
+	return p
+}
+
+// Costly warns of expressions that cost more than those of a placement may that is new, as their allowance says; nil: they do not.
+func (i *Instance) Costly(t *expression.Tally, most expression.Allowance) *Problem {
+	exceeded := most.Exceeded(t.Spent)
+	if exceeded == "" {
+		return nil
+	}
+	p := i.overspent(t.Heaviest, fmt.Errorf("costs %s together with the ones beside it", exceeded), t)
+	p.Message += "; the version runs already, so it may cost ten times as much"
+	p.Warning = true
+	return &p
 }
 
 // Map returns the inputs as the generic object that CEL and the Inputs object of a rendering show.

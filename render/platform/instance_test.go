@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/platform"
 )
 
@@ -211,16 +212,16 @@ func TestInputsAreWhatRenderingMayRead(t *testing.T) {
 		"environment": map[string]any{"name": "prod", "values": map[string]any{"domain": "prod.example.com"}},
 		"cluster":     map[string]any{"name": "prod-eu-1", "labels": map[string]any{"environment": "prod", "region": "eu", "data": "true"}},
 	}, in.Map())
-	components, problems := i.Components(in)
+	components, problems := i.Components(in, &expression.Tally{Most: expression.All})
 	require.Empty(t, problems)
 	require.Equal(t, []string{"components/backup"}, components)
-	outputs, problems := i.Outputs(in)
+	outputs, problems := i.Outputs(in, &expression.Tally{Most: expression.All})
 	require.Empty(t, problems)
 	require.Equal(t, map[string]any{"host": "orders-db-postgres.payments.svc", "secret": "orders-db-postgres"}, outputs)
 
 	dev := instance(t, p, "dev", "payments/orders-db")
 	in, _ = dev.Inputs(dev.Clusters[0], nil)
-	components, _ = dev.Components(in)
+	components, _ = dev.Components(in, &expression.Tally{Most: expression.All})
 	require.Empty(t, components)
 }
 

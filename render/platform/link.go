@@ -9,6 +9,7 @@ import (
 	"transom.dev/render/expression"
 	"transom.dev/render/inquiry"
 	"transom.dev/render/internal/fieldpath"
+	"transom.dev/render/schema"
 	"transom.dev/render/wording"
 )
 
@@ -18,6 +19,10 @@ const (
 	longestLink  = 2048 // bytes of an address with its values
 	longestTitle = 60   // bytes
 )
+
+// mostOfLinks is what the expressions of the links of one request may cost together. Nothing waits for links, and there may be very many
+// requests.
+var mostOfLinks = expression.Allowance{Steps: 2_000, Size: 64 << 10}
 
 // hostOfLink matches an address after its scheme: a host's name or address and, maybe, its port and the rest.
 var hostOfLink = regexp.MustCompile(`^([a-zA-Z0-9]([-a-zA-Z0-9._]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(:[0-9]+)?([/?#]|$)`)
@@ -105,8 +110,26 @@ func linkScope() *expression.Scope {
 // LinksOf fills in the links of an offering for a request in an environment that runs a version with some outputs. One that needs a
 // value which is not there is omitted.
 func (o *Offering) LinksOf(k RequestKey, e *Environment, version string, spec *RequestSpec, outputs map[string]any) (links []Link) {
-	if o == nil || len(o.links) == 0 || e == nil || spec == nil {
+	links, _ = o.fillLinks(k, e, version, spec, outputs)
+	return links
+}
+
+// CostlyLink warns of a link of an instance that costs more than it may, so that nobody sees it; nil: none does.
+func (i *Instance) CostlyLink(outputs map[string]any) *Problem {
+	_, why := i.Offering.fillLinks(i.Request.Key, i.Environment, i.Version.Number.String(), &i.Request.Spec, outputs)
+	if why == "" {
 		return nil
+	}
+	return &Problem{
+		File: i.Offering.File, Field: "spec.links", Rule: schema.RuleTooMuchWork, Environment: i.Environment.Name, Request: &i.Request.Key, Warning: true,
+		Message: why + ", as much as the links of one request may cost; it and those after it are omitted; let it read less",
+	}
+}
+
+// fillLinks fills in the links of an offering, and says which costs too much, if one does.
+func (o *Offering) fillLinks(k RequestKey, e *Environment, version string, spec *RequestSpec, outputs map[string]any) (links []Link, costly string) {
+	if o == nil || len(o.links) == 0 || e == nil || spec == nil {
+		return nil, ""
 	}
 	parameters := mergePatch(spec.Parameters, spec.Environments[e.Name].Parameters)
 	if v := o.Version(version); v != nil && v.Parameters != nil {
@@ -117,17 +140,22 @@ func (o *Offering) LinksOf(k RequestKey, e *Environment, version string, spec *R
 		"environment": map[string]any{"name": e.Name, "values": orEmpty(e.Values)},
 		"version":     version, "parameters": orEmpty(parameters), "outputs": orEmpty(outputs),
 	}
+	spent := &expression.Tally{Most: mostOfLinks}
 	for _, one := range o.links {
-		if address, err := one.fill(vars); err == nil {
+		address, err := one.fill(vars, spent)
+		if err == nil {
 			links = append(links, Link{one.Name, address})
 		}
+		if spent.Over() {
+			return links, fmt.Sprintf("link %s costs %s together with the ones before it", wording.Shorten(one.Name), spent.Most.Exceeded(spent.Spent))
+		}
 	}
-	return links
+	return links, ""
 }
 
 // fill fills a link in. Each value is one segment of a path, or one value of a query.
-func (l link) fill(vars map[string]any) (string, error) {
-	address, err := l.URL.Fill(vars, inquiry.EscapeURL)
+func (l link) fill(vars map[string]any, spent *expression.Tally) (string, error) {
+	address, err := l.URL.Fill(vars, inquiry.EscapeURL, spent)
 	if err != nil {
 		return "", err
 	}

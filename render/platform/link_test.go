@@ -54,3 +54,17 @@ func TestLinksLeadToTheHostThatIsWrittenOut(t *testing.T) {
 		require.Contains(t, p.Problems[0].String(), want)
 	}
 }
+
+// TestLinksHaveAnAllowance: nothing waits for links, and there may be very many requests.
+func TestLinksHaveAnAllowance(t *testing.T) {
+	p := linked(t, `  - {name: Dashboard, url: 'https://grafana.example.com/${request.name}'}
+  - {name: Costly, url: 'https://grafana.example.com/${[0,1,2,3,4,5,6,7,8,9].all(i, [0,1,2,3,4,5,6,7,8,9].all(j, [0,1,2,3,4,5,6,7,8,9].all(k, request.name != "")))}'}
+  - {name: After, url: 'https://grafana.example.com/${request.team}'}
+`)
+	e := &platform.Environment{Name: "prod"}
+	r := &platform.Request{Key: platform.RequestKey{Team: "store", Name: "shop"}, Spec: platform.RequestSpec{Offering: "db", Version: "1", Environments: map[string]platform.RequestEnvironment{"prod": {}}}}
+	require.Equal(t, []platform.Link{{Name: "Dashboard", URL: "https://grafana.example.com/shop"}}, p.Offerings["db"].LinksOf(r.Key, e, "1.0.0", &r.Spec, nil))
+	i := &platform.Instance{Request: r, Environment: e, Offering: p.Offerings["db"], Version: p.Offerings["db"].Versions[0]}
+	require.Equal(t, "offerings/db/offering.yaml: spec.links: warning: link Costly costs more than 2000 steps of CEL together with the ones before it, "+
+		"as much as the links of one request may cost; it and those after it are omitted; let it read less", i.CostlyLink(nil).String())
+}

@@ -21,6 +21,9 @@ type ObservedOutput struct {
 	Group   string `json:"group"`
 	Kind    string `json:"kind"`
 	Path    string `json:"path"` // such as status.endpoints[0].host
+
+	// Urgent says that those who are bound to it get a new value although windows are shut, and without an Approval.
+	Urgent bool `json:"urgent,omitempty"`
 }
 
 // outputSpec is an output as it is written: a computed one with a value, an observed one with the rest.
@@ -30,6 +33,7 @@ type outputSpec struct {
 	Type    string `oneof:"string|integer|boolean"`
 	Pattern string
 	Example any
+	Urgent  bool
 	From    *struct {
 		Group string
 		Kind  string `decode:"required"`
@@ -67,12 +71,12 @@ func decodeObserved(d *document, field string, s outputSpec) *ObservedOutput {
 	if len(d.problems) > before {
 		return nil
 	}
-	o := &ObservedOutput{s.Name, s.Type, s.Pattern, s.From.Group, s.From.Kind, s.From.Path}
+	o := &ObservedOutput{s.Name, s.Type, s.Pattern, s.From.Group, s.From.Kind, s.From.Path, s.Urgent}
 	if s.Example == nil {
 		d.problem(field+".example", "required", "must give a value that the output could have: plans and golden cases are rendered with it")
 		return nil
 	}
-	if _, fault := o.accept(s.Example); fault != "" {
+	if _, fault := o.Accept(s.Example); fault != "" {
 		d.problem(field+".example", "value", "is no value that would be recorded: it%s", strings.TrimPrefix(fault, o.Path))
 		return nil
 	}
@@ -118,6 +122,8 @@ func (s outputSpec) misplaced(d *document, field string) bool {
 		d.problem(field+".pattern", "value", "is for an output with from; a computed value is as its expression says")
 	case s.Example != nil:
 		d.problem(field+".example", "value", "is for an output with from; a computed value is as its expression says")
+	case s.Urgent:
+		d.problem(field+".urgent", "value", "is for an output with from; a computed value changes with a release alone, which passes the gates")
 	default:
 		return false
 	}
@@ -138,8 +144,13 @@ func (o ObservedOutput) typed() *expression.Type {
 // Of names the kind that the value is read of.
 func (o ObservedOutput) Of() string { return o.Kind + "." + o.Group }
 
-// String says where the value comes from.
-func (o ObservedOutput) String() string { return o.Path + " of the " + o.Of() }
+// String says where the value comes from, and that it is urgent.
+func (o ObservedOutput) String() string {
+	if o.Urgent {
+		return o.Path + " of the " + o.Of() + ", urgent"
+	}
+	return o.Path + " of the " + o.Of()
+}
 
 // Read returns the value that an object has, or why it has none that may be recorded.
 func (o ObservedOutput) Read(object map[string]any) (value any, fault string) {
@@ -168,11 +179,11 @@ func (o ObservedOutput) Read(object map[string]any) (value any, fault string) {
 		}
 		rest = more
 	}
-	return o.accept(value)
+	return o.Accept(value)
 }
 
-// accept returns a value as records have it, or why none may have it.
-func (o ObservedOutput) accept(value any) (accepted any, fault string) {
+// Accept returns a value as records have it, or why none may have it.
+func (o ObservedOutput) Accept(value any) (accepted any, fault string) {
 	if value == nil {
 		return nil, o.Path + " is null"
 	}
@@ -198,7 +209,7 @@ func (o ObservedOutput) accept(value any) (accepted any, fault string) {
 
 // Accepts reports whether a value that was recorded may be one of the output.
 func (o ObservedOutput) Accepts(value any) bool {
-	_, fault := o.accept(value)
+	_, fault := o.Accept(value)
 	return fault == ""
 }
 

@@ -1,6 +1,11 @@
 package platform
 
-import "transom.dev/render/internal/fieldpath"
+import (
+	"path"
+
+	"transom.dev/render/internal/fieldpath"
+	"transom.dev/render/schema"
+)
 
 // merged is a request's parameters in one environment, which depend on nothing but its file and the version.
 type merged struct {
@@ -8,6 +13,7 @@ type merged struct {
 	version string // its digest
 
 	parameters map[string]any
+	most, done schema.Work
 	release    string
 	problems   []Problem
 	long       []Problem // texts that are longer than a new request may have them
@@ -15,13 +21,23 @@ type merged struct {
 
 // mergeParameters merges, defaults and validates a request's parameters in one environment.
 func mergeParameters(f *requestFile, env string, v *Version) *merged {
+	return mergeWithin(f, env, v, schema.AllWork)
+}
+
+// mergeWithin is mergeParameters where each of very many requests may take so much work. Of a version that runs a request may take some
+// times as much, which nobody knows before it is rendered.
+func mergeWithin(f *requestFile, env string, v *Version, most schema.Work) *merged {
 	spec := f.request.Spec
-	m := &merged{file: f, version: v.Digest}
+	m := &merged{file: f, version: v.Digest, most: most}
 	given := mergePatch(spec.Parameters, spec.Environments[env].Parameters)
-	parameters, wrong := v.Parameters.Complete(given)
-	m.parameters = parameters
+	parameters, done, wrong := v.Parameters.CompleteWithin(given, most.Times(takenTimes))
+	m.parameters, m.done = parameters, done
 	d := f.document(env)
 	for _, w := range wrong {
+		if w.Rule == schema.RuleTooMuchWork {
+			d.add(f.costly(env, v, w.Message))
+			continue
+		}
 		field := f.parameter(env, w.Field)
 		if w.Rule == "too-large" {
 			field = "spec.parameters" // and those of the environment
@@ -33,11 +49,27 @@ func mergeParameters(f *requestFile, env string, v *Version) *merged {
 	for _, w := range v.Parameters.LongTexts(m.parameters) {
 		long.problem(f.parameter(env, w.Field), w.Rule, "%s", w.Message)
 	}
-	m.long = long.problems
+	if m.long = long.problems; len(m.problems) == 0 && most.Exceeded(done) != "" {
+		m.long = append(m.long, f.costly(env, v, most.Exceeded(done)))
+	}
 	if !broken(m.problems) {
 		m.release = release(f.request, v)
 	}
 	return m
+}
+
+// fits reports whether the parameters come to the same where each request may take so much work.
+func (m *merged) fits(most schema.Work) bool {
+	light := m.most.Exceeded(m.done) == "" && most.Exceeded(m.done) == ""
+	return light || m.most == most
+}
+
+// costly is the Problem of a version whose schema takes too much work for each of its requests.
+func (f *requestFile) costly(env string, v *Version, exceeded string) Problem {
+	return Problem{
+		File: path.Join(v.Dir, "version.yaml"), Field: "spec.parameters", Rule: schema.RuleTooMuchWork, Environment: env, Request: &f.request.Key,
+		Message: exceeded + ", as much as each request may take by how many there are; let it do less",
+	}
 }
 
 // parameter says where a file sets a merged parameter: in the environment's override, or in the request's own where

@@ -112,8 +112,8 @@ func (q *Quota) Group(team, offering, environment string) string {
 	return "environment " + environment
 }
 
-// Of is the amount of an instance.
-func (q *Quota) Of(i *Instance) (amount resource.Quantity, err error) {
+// Of is the amount of an instance, whose expression may cost so much.
+func (q *Quota) Of(i *Instance, most expression.Allowance) (amount resource.Quantity, err error) {
 	if q.Amount == nil {
 		return *resource.NewQuantity(1, resource.DecimalSI), nil
 	}
@@ -121,7 +121,11 @@ func (q *Quota) Of(i *Instance) (amount resource.Quantity, err error) {
 		Request: inputsRequest{Name: i.Request.Key.Name, Team: i.Request.Key.Team}, Parameters: i.Parameters,
 		Environment: inputsEnvironment{Name: i.Environment.Name, Values: i.Environment.Values},
 	}
-	value, err := q.Amount.Eval(in.Map())
+	t := expression.Tally{Most: most}
+	value, err := t.Evaluate(q.Amount, in.Map())
+	if t.Over() {
+		err = fmt.Errorf("%w, as much as the amount of each request in %s may cost by how many there are; let it do less", err, i.Environment.Name)
+	}
 	if err == nil {
 		amount, err = amountOf(value)
 	}

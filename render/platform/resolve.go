@@ -27,6 +27,16 @@ type resolution struct {
 	problems []Problem
 }
 
+// fits reports whether a request comes to the same at these stages.
+func (r *resolved) fits(s *stages) bool {
+	for _, in := range r.in {
+		if !s.comesTo(r.stages, in.merged) {
+			return false
+		}
+	}
+	return s.comesTo(r.stages, nil)
+}
+
 // resolve resolves one request. Results that did not change since the last time are taken over.
 func resolve(p *Platform, f *requestFile, s *stages, last *resolved) *resolved {
 	r := &resolved{file: f, offering: p.Offerings[f.request.Spec.Offering], stages: s, request: f.request}
@@ -126,8 +136,8 @@ func resolveAs(d *document, f *requestFile, env string, v *Version, o *Offering,
 	var values *sealed.File
 	if v != nil {
 		r.merged = known
-		if known == nil || known.file != f || known.version != v.Digest {
-			r.merged = mergeParameters(f, env, v)
+		if known == nil || known.file != f || known.version != v.Digest || !known.fits(s.share) {
+			r.merged = mergeWithin(f, env, v, s.share)
 		}
 		d.problems = append(d.problems, r.merged.problems...)
 		checkBindings(d, f.request, env, v)

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"transom.dev/render/internal/fieldpath"
+	"transom.dev/render/schema"
 	"transom.dev/render/wording"
 )
 
@@ -20,12 +21,30 @@ type stages struct {
 	draining     map[string][]*Cluster // that they would be placed on otherwise, by environment
 	unread       bool                  // there is a cluster of which nobody knows whether it belongs to an environment
 	opaque       []string
+
+	share schema.Work // of each request; the rest stays the same where it changes
+	rest  *stages     // the stages with this rest that were the first
 }
 
 func (s *stages) equal(o *stages) bool {
 	return o != nil && slices.Equal(s.opaque, o.opaque) && maps.Equal(s.environments, o.environments) &&
 		maps.EqualFunc(s.clusters, o.clusters, slices.Equal) && maps.EqualFunc(s.draining, o.draining, slices.Equal) &&
 		s.unread == o.unread
+}
+
+// sharing are the same stages with another share.
+func (s *stages) sharing(share schema.Work) *stages {
+	if s.share == share {
+		return s
+	}
+	other := *s
+	other.share = share
+	return &other
+}
+
+// comesTo reports whether parameters that were merged at other stages are the same at these.
+func (s *stages) comesTo(other *stages, m *merged) bool {
+	return other != nil && s.rest == other.rest && (m == nil || m.fits(s.share))
 }
 
 func (l *Loader) loadEnvironments(p *Platform) {
@@ -147,7 +166,7 @@ func (l *Loader) assignClusters(p *Platform) {
 		}
 	}
 	next.warnOfShared(p)
-	if !next.equal(l.stages) {
+	if next.rest = next; !next.equal(l.stages) {
 		l.stages = next
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"transom.dev/render/expression"
 )
 
 // A team is its requests, resolved and bound to each other; none is bound to another team's. As long as its files and
@@ -21,13 +23,15 @@ type team struct {
 // loadRequests resolves the requests of the teams that changed, or of all where something changed that they may all
 // depend on.
 func (l *Loader) loadRequests(p *Platform) {
-	p.teams, p.instances, p.stages = make(map[string]*team, len(p.tree.teams)), map[string][]*Instance{}, l.stages
+	p.teams, p.instances = make(map[string]*team, len(p.tree.teams)), map[string][]*Instance{}
 	if l.last != nil { // there will be about as many
 		p.Requests = make([]*Request, 0, len(l.last.Requests)+1)
 		for environment, before := range l.last.instances {
 			p.instances[environment] = make([]*Instance, 0, len(before)+1)
 		}
 	}
+	l.stages = l.stages.sharing(shareOf(expression.RoundUp(countRequests(p.tree))))
+	p.stages = l.stages
 	kept := l.last != nil && l.last.stages == l.stages && maps.Equal(l.last.Offerings, p.Offerings)
 	for _, name := range sortedKeys(p.tree.teams) {
 		var made *team
@@ -58,7 +62,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 		if last != nil {
 			all[i] = last.resolved[key]
 		}
-		if r := all[i]; r == nil || r.file != f || r.stages != l.stages || r.offering != p.Offerings[f.request.Spec.Offering] || r.offering == nil {
+		if r := all[i]; r == nil || r.file != f || !r.fits(l.stages) || r.offering != p.Offerings[f.request.Spec.Offering] || r.offering == nil {
 			all[i] = resolve(p, f, l.stages, r)
 		}
 	})

@@ -18,19 +18,37 @@ import (
 	"transom.dev/render/wording"
 )
 
-// check returns every mistake in a defaulted value.
-func (s *Schema) check(value map[string]any) []Mistake {
+// check returns every mistake in a defaulted value, and the steps of CEL that the rules took. Where these are more than they may be the
+// rules that remain are not looked at.
+func (s *Schema) check(value map[string]any, most int64) (found []Mistake, steps int64) {
 	wrong := unknownFields("", value, s.structural)
 	errs := validation.ValidateCustomResource(nil, value, s.validator)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.structural, value)...)
 	if len(errs) == 0 && len(wrong) == 0 && s.rules != nil {
 		// Rules are compiled for the types of the schema and only mean something for a value that has them.
-		errs, _ = s.rules.Validate(context.Background(), nil, s.structural, value, nil, celconfig.RuntimeCELCostBudget)
+		if errs, steps = s.validate(value, nil, most); steps > most && most < AllWork.Steps {
+			return nil, steps
+		}
 	}
 	for _, err := range errs {
 		wrong = append(wrong, s.mistake(err, value))
 	}
-	return wrong
+	return wrong, steps
+}
+
+// validate holds a value, and the one before it, against the rules, and returns the steps of CEL that this took: one more than it may where
+// it was ended.
+func (s *Schema) validate(value, before map[string]any, most int64) (field.ErrorList, int64) {
+	rules := s.rules
+	if most < celconfig.PerCallLimit {
+		rules = s.brief.within(most)
+	}
+	var old any
+	if before != nil {
+		old = before
+	}
+	errs, remaining := rules.Validate(context.Background(), nil, s.structural, value, old, most)
+	return errs, most - max(remaining, -1)
 }
 
 // mistake says a validation error in the words of the rest.

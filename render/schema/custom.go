@@ -56,7 +56,8 @@ func (s *Schema) Mistakes(object map[string]any) (mistakes []Mistake) {
 			"comes to more than %d bytes with the defaults of its CustomResourceDefinition; shorten it", expression.MaxTogether)}}
 	}
 	delete(object, "status")
-	for _, m := range s.check(object) {
+	found, _ := s.check(object, AllWork.Steps)
+	for _, m := range found {
 		switch {
 		case m.Field == "status" || strings.HasPrefix(m.Message, "rule compile error"):
 			continue // the definition itself is refused for such a rule

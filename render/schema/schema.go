@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -27,6 +28,33 @@ type Schema struct {
 	structural *structural.Structural
 	validator  validation.SchemaValidator
 	rules      *schemacel.Validator // nil: none
+
+	brief *briefRules
+}
+
+// briefRules are the same rules with fewer steps of CEL that each may take, by that number. They are made once somebody asks.
+type briefRules struct {
+	structural *structural.Structural
+
+	mu   sync.Mutex
+	made map[int64]*schemacel.Validator
+}
+
+// within returns rules that each may take at least so many steps.
+func (b *briefRules) within(steps int64) *schemacel.Validator {
+	level := int64(500)
+	for level < steps {
+		level *= 2
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.made[level] == nil {
+		if b.made == nil {
+			b.made = map[int64]*schemacel.Validator{}
+		}
+		b.made[level] = schemacel.NewValidator(b.structural, false, uint64(level))
+	}
+	return b.made[level]
 }
 
 // A Mistake is one thing in a value, or in a schema, that is not allowed. Its field is a path from the root, such as storage or
@@ -68,7 +96,7 @@ func newSchema(props *apiextensions.JSONSchemaProps) (*Schema, error) {
 		return nil, err
 	}
 	rules := schemacel.NewValidator(compiled, false, celconfig.PerCallLimit)
-	return &Schema{structural: compiled, validator: validator, rules: rules}, nil
+	return &Schema{structural: compiled, validator: validator, rules: rules, brief: &briefRules{structural: compiled}}, nil
 }
 
 // schemaRoot is where the schema stands in the definition that checkSchema makes around it.

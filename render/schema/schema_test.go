@@ -100,7 +100,7 @@ func TestNarrowedNamesFieldsOfTheLaterSchema(t *testing.T) {
 func TestTransitionAsksForTheValueBefore(t *testing.T) {
 	s := compile(t, `{type: object, properties: {size: {type: integer, default: 1, x-kubernetes-validations: [{rule: self >= oldSelf, message: cannot shrink}]}}}`)
 	require.Equal(t, []schema.Mistake{{Field: "size", Rule: "parameter", Message: "cannot shrink"}},
-		s.Transition(map[string]any{"size": int64(5)}, map[string]any{"size": int64(3)}))
-	require.Empty(t, s.Transition(nil, map[string]any{"size": int64(3)}))
-	require.Empty(t, s.Transition(map[string]any{"size": "large"}, map[string]any{"size": int64(3)}), "no step before this one")
+		s.Transition(map[string]any{"size": int64(5)}, map[string]any{"size": int64(3)}, schema.AllWork))
+	require.Empty(t, s.Transition(nil, map[string]any{"size": int64(3)}, schema.AllWork))
+	require.Empty(t, s.Transition(map[string]any{"size": "large"}, map[string]any{"size": int64(3)}, schema.AllWork), "no step before this one")
 }

@@ -14,20 +14,31 @@ import (
 // maxParameter is how many bytes a text of a parameter may have whose schema has no maxLength.
 const maxParameter = 64 << 10
 
-// outgrows says that a value comes to too much once the schema's defaults are filled in, each as often as there is room for it. It
-// fills in none.
-func (s *Schema) outgrows(value map[string]any) bool {
-	m := room{bytes: expression.MaxTogether, nodes: expression.MaxItems}
-	return !m.defaulted(value, s.structural)
+// measure looks how much a value comes to once the schema's defaults are filled in, each as often as there is room for it, and ends once
+// that is too much, or more defaults than most. It fills in none.
+func (s *Schema) measure(value map[string]any, most int64) room {
+	m := room{bytes: expression.MaxTogether, nodes: expression.MaxItems, most: most}
+	m.defaulted(value, s.structural)
+	return m
 }
 
-// room is how many bytes, and fields and items, there may still be.
-type room struct{ bytes, nodes int64 }
+// room is how many bytes, and fields and items, there may still be, and how many of them defaults filled in.
+type room struct {
+	bytes, nodes   int64
+	defaults, most int64
+	inDefault      bool
+}
+
+// spent reports whether a value comes to too much.
+func (m *room) spent() bool { return m.bytes < 0 || m.nodes < 0 }
 
 func (m *room) take(bytes, nodes int64) bool {
 	m.bytes -= bytes
 	m.nodes -= nodes
-	return m.bytes >= 0 && m.nodes >= 0
+	if m.inDefault {
+		m.defaults += nodes
+	}
+	return !m.spent() && m.defaults <= m.most
 }
 
 // defaulted takes a value with the defaults that it lacks.
@@ -60,7 +71,10 @@ func (m *room) fields(v map[string]any, of *structural.Structural) bool {
 		if _, set := v[name]; set || property.Default.Object == nil {
 			continue
 		}
-		if !m.take(int64(len(name))+4, 1) || !m.defaulted(property.Default.Object, &property) {
+		outer := m.inDefault
+		m.inDefault = true
+		enough := m.take(int64(len(name))+4, 1) && m.defaulted(property.Default.Object, &property)
+		if m.inDefault = outer; !enough {
 			return false
 		}
 	}

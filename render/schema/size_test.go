@@ -44,7 +44,7 @@ func TestDefaultsThatComeToTooMuchAreNotFilledIn(t *testing.T) {
 	s := compile(t, growing+"x-kubernetes-validations: [{rule: 'size(self.items) > size(oldSelf.items)'}]\n")
 	requireFrugal(t, func() {
 		require.Empty(t, s.Default(many(1100))["items"].([]any)[0])
-		require.Empty(t, s.Transition(many(1100), many(1)), "no step before this one")
+		require.Empty(t, s.Transition(many(1100), many(1), schema.AllWork), "no step before this one")
 	})
 	custom := compileCustom(t, growing)
 	requireFrugal(t, func() {

@@ -17,14 +17,17 @@ type PlanStep struct {
 	After   string `json:"after"`  // render key; empty: it is removed
 }
 
-// PlanSteps are the changes that proposals make to every placement whose render key differs, sorted.
+// PlanSteps are the changes that proposals make to every placement whose render key differs, sorted, but for those that only urgent values
+// make: these need nobody's Approval.
 func PlanSteps(proposals ...Proposal) (steps []PlanStep) {
 	for _, proposal := range proposals {
 		k, was, is := proposal.key(), placementsOf(proposal.Base), placementsOf(proposal.Next)
-		clusters := maps.Clone(was)
+		clusters := map[string]Placement{}
+		maps.Copy(clusters, was)
 		maps.Copy(clusters, is)
 		for cluster := range clusters {
-			if s := (PlanStep{cluster, k.Team, k.Name, was[cluster], is[cluster]}); s.Before != s.After {
+			s := PlanStep{cluster, k.Team, k.Name, was[cluster].RenderKey, is[cluster].RenderKey}
+			if s.Before != s.After && !is[cluster].Hastens(was[cluster]) {
 				steps = append(steps, s)
 			}
 		}
@@ -63,13 +66,10 @@ func (p Proposal) key() platform.RequestKey {
 	return p.Base.Key
 }
 
-// placementsOf is a release's render key on each cluster.
-func placementsOf(r *Release) map[string]string {
-	keys := map[string]string{}
-	if r != nil {
-		for cluster, placed := range r.Clusters {
-			keys[cluster] = placed.RenderKey
-		}
+// placementsOf are a release's placements.
+func placementsOf(r *Release) map[string]Placement {
+	if r == nil {
+		return nil
 	}
-	return keys
+	return r.Clusters
 }

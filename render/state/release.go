@@ -76,8 +76,24 @@ type Placement struct {
 	// them before that say nothing of this version: its deadline and its soak begin at zero.
 	Anew string `json:"anew,omitempty"`
 
+	// ValueKey is the render key without the values of observed outputs, and without all that is computed: while it stays the same, the
+	// bytes change for the sake of these values alone. UrgentKey is the same without the values that are urgent alone. They are empty
+	// where the request is bound to no such output, and in records of before there were any.
+	ValueKey  string `json:"valueKey,omitempty"`
+	UrgentKey string `json:"urgentKey,omitempty"`
+
 	// Joining says that the cluster joined later than the others and was never healthy yet: it counts nowhere.
 	Joining bool `json:"joining,omitempty"`
+}
+
+// OnlyValues reports whether the placement differs from the one before it in nothing but the values of observed outputs.
+func (p Placement) OnlyValues(before Placement) bool {
+	return p.RenderKey != before.RenderKey && p.ValueKey != "" && p.ValueKey == before.ValueKey
+}
+
+// Hastens reports whether the placement differs from the one before it in nothing but the values of observed outputs that are urgent.
+func (p Placement) Hastens(before Placement) bool {
+	return p.RenderKey != before.RenderKey && p.UrgentKey != "" && p.UrgentKey == before.UrgentKey
 }
 
 // Observed names the subject of observations on the cluster: a revision, and the version that it was taken for anew.

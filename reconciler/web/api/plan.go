@@ -19,6 +19,10 @@ type Plan struct {
 	DiffsOf  *[]string `json:"diffsOf,omitempty"` // the teams whose differences it has, sorted; absent: all
 }
 
+// Draft is the content of a file of the platform repository that nobody committed yet. Its plan is made once, and again where it is asked for
+// with another text.
+type Draft struct{ File, Content, Asked string }
+
 // State is the state commit of an environment.
 type State struct {
 	Environment string `json:"environment"`

@@ -81,6 +81,7 @@ type offeringPage struct {
 	Rules    []string // over several parameters
 	Bindings []named
 	Parts    []named
+	Outputs  []named
 	Users    []user
 	New      string // the form
 
@@ -182,6 +183,7 @@ func (c *Console) offering(r *http.Request, m *model) (*view, error) {
 		page.New = link + "/new?version=" + url.QueryEscape(v.Number.String())
 		page.Fields, page.Rules = fieldsOf(v, c.Sample), rulesOf(v)
 		page.Bindings, page.Parts = contractOf(v)
+		page.Outputs = outputsOf(v)
 	}
 	return &view{template: "offering", title: o.Name, section: "catalog", main: page}, nil
 }
@@ -196,7 +198,7 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	}
 	q := r.URL.Query()
 	page := &formPage{
-		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v, c.Sample), Rules: rulesOf(v),
+		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v, c.Sample),
 		Action: "/catalog/" + url.PathEscape(o.Name) + "/new", Begun: q.Has("name"),
 	}
 	if len(page.Teams) == 0 {
@@ -205,9 +207,10 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	for _, e := range platform.NewGraph(m.Platform.Offers().Environments).Order() {
 		page.Environments = append(page.Environments, choice{e, slices.Contains(q["environment"], e)})
 	}
+	page.Rules = rulesBeside(page.Fields, v)
 	page.fill(q, m)
 	page.Create = forgeOf(m.Platform.URL, m.Platform.Branch).create("requests/"+page.Team, page.Name+".yaml", page.YAML)
-	ofRequests{c}.plan(r, page, page.Team)
+	ofRequests{c}.plan(r, m, page, page.Team)
 	return &view{template: "form", title: "New " + o.Name, section: "catalog", main: page}, nil
 }
 
@@ -222,6 +225,17 @@ func contractOf(v *platform.Version) (bindings, parts []named) {
 		}
 	}
 	return bindings, parts
+}
+
+// outputsOf lists the outputs of a version, those that are computed first.
+func outputsOf(v *platform.Version) (all []named) {
+	for _, o := range v.Outputs {
+		all = append(all, named{o.Name, o.Source})
+	}
+	for _, o := range v.Observed {
+		all = append(all, named{o.Name, o.String()})
+	}
+	return all
 }
 
 // taken says whether an environment has a request of that name.

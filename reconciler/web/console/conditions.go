@@ -1,12 +1,16 @@
 package console
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 
+	"transom.dev/reconciler/web/api"
 	"transom.dev/render/platform"
 )
 
@@ -28,10 +32,10 @@ func exampleOf(property map[string]any, sample func(schema map[string]any) any) 
 		return ""
 	}
 	value := sample(property)
-	if value == nil || value == "" {
-		return ""
+	if said := text(value); value != nil && !strings.EqualFold(said, "example") { // which says nothing
+		return said
 	}
-	return text(value)
+	return ""
 }
 
 // A rule is one over the values of an object: the text for people, and the parameters that it is about.
@@ -49,6 +53,13 @@ func rulesOf(v *platform.Version) (all []string) {
 		all = append(all, one.text)
 	}
 	return all
+}
+
+// rulesBeside are those that no field tells.
+func rulesBeside(fields []field, v *platform.Version) []string {
+	return slices.DeleteFunc(rulesOf(v), func(said string) bool {
+		return slices.ContainsFunc(fields, func(f field) bool { return slices.Contains(f.Conditions, said) })
+	})
 }
 
 // reads finds the fields that an expression reads of a variable: %s.a.b, and has(%s.a).
@@ -116,17 +127,30 @@ func isAround(a, b string) bool {
 }
 
 // plan adds the plan of a form's file where a person asked for it, and may see it.
-func (c ofRequests) plan(r *http.Request, f *formPage, team string) {
+func (c ofRequests) plan(r *http.Request, m *model, f *formPage, team string) {
 	who := c.Person(r)
 	if c.PlanDraft == nil || !f.Fine() || who.In == nil || !who.In(team) {
 		return
 	}
-	if f.plan(true, nil); !r.URL.Query().Has("plan") {
+	now, asked := moment(m), r.URL.Query().Get("plan")
+	if f.plan(now, nil); asked == "" {
 		return
 	}
-	made, err := c.PlanDraft(r, team, f.File, f.YAML)
+	made, err := c.PlanDraft(r, team, api.Draft{File: f.File, Content: f.YAML, Asked: asked})
+	made.Old = asked != now
 	if err != nil {
 		made.Why = err.Error()
 	}
-	f.plan(true, &made)
+	f.plan(now, &made)
+}
+
+// moment is a text that is another one once the platform or a state moved: a plan that is looked at stays until a person asks for a newer
+// one, or each change of a state would have it made again.
+func moment(m *model) string {
+	sum := sha256.New()
+	fmt.Fprintln(sum, m.Platform.Commit)
+	for _, e := range m.Environments {
+		fmt.Fprintln(sum, e.Name, e.StateCommit)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12]
 }

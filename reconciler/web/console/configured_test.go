@@ -72,7 +72,7 @@ spec:
 	}, nil)
 	get := serve(console.Options{Board: b, Now: func() time.Time { return now }})
 	_, body := get(t, "/environments/prod")
-	require.Contains(t, body, `Gates, as <a href="https://github.com/acme/platform/blob/main/environments/prod.yaml"`)
+	require.Contains(t, body, `As <a href="https://github.com/acme/platform/blob/main/environments/prod.yaml"`)
 	require.Contains(t, body, `href="https://github.com/acme/platform/blob/main/decisions/prod/sale.yaml"`)
 	text := section(t, body, "gates")
 	for _, want := range []string{

@@ -93,7 +93,7 @@ type Options struct {
 	Plan func(r *http.Request, branch string) (PlanOfBranch, error)
 
 	// PlanDraft is the plan of a file of a team that nobody committed yet, like See. Omitted, forms show none.
-	PlanDraft func(r *http.Request, team, file, content string) (PlanOfDraft, error)
+	PlanDraft func(r *http.Request, team string, d api.Draft) (PlanOfDraft, error)
 
 	// Sample is a value that the schema of a parameter takes; nil: none comes to mind. Omitted, forms show those that schemas have themselves.
 	Sample func(schema map[string]any) any

@@ -121,10 +121,10 @@ type formPage struct {
 	YAML         string
 	Create       string // the page of the forge that makes the file
 	Action       string
-	Rules        []string // over several parameters
+	Rules        []string // that are told at no field
 
-	MayPlan bool         // whoever looks may have it planned
-	Draft   *PlanOfDraft // nil: nobody asked for a plan
+	Now   string       // by which a plan is asked for; empty: whoever looks may not
+	Draft *PlanOfDraft // nil: nobody asked for a plan
 }
 
 // isUnfinished says whether the plan is being made.
@@ -221,9 +221,9 @@ func put(values map[string]any, path []string, value any) {
 }
 
 // begin says that something was filled in, show what the file comes to, and plan what it would change.
-func (f *formPage) begin()                                { f.Begun = true }
-func (f *formPage) show(yaml string)                      { f.YAML = yaml }
-func (f *formPage) plan(mayPlan bool, draft *PlanOfDraft) { f.MayPlan, f.Draft = mayPlan, draft }
+func (f *formPage) begin()                              { f.Begun = true }
+func (f *formPage) show(yaml string)                    { f.YAML = yaml }
+func (f *formPage) plan(now string, draft *PlanOfDraft) { f.Now, f.Draft = now, draft }
 
 // checkNames finds mistakes in the names that a request has.
 func (f *formPage) checkNames(m *model) {

@@ -4,6 +4,7 @@ import (
 	"html"
 	"io/fs"
 	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -17,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/api"
 	"transom.dev/reconciler/web/console"
 	"transom.dev/render/platform"
 )
@@ -158,8 +160,9 @@ spec:
 			require.Equal(t, slices.Contains(conditions, text), strings.Contains(fields[name], `<span class="condition">`+text+`</span>`), "%s: %s", name, text)
 		}
 	}
-	require.Contains(t, fields["image"], `placeholder="such as shop:1.0"`)
-	require.Contains(t, fields["tls"], `placeholder="such as xxx"`)
+	require.Contains(t, fields["image"], `such as <code>shop:1.0</code>`)
+	require.NotContains(t, body, `<ul class="rules`, "each is told at a field")
+	require.Contains(t, fields["tls"], `such as <code>xxx</code>`)
 	require.Contains(t, fields["size"], `placeholder="default: s"`)
 	require.NotContains(t, fields["cache.ttl"], "such as")
 	_, body = get(t, "/catalog/web?version=2.0.0")
@@ -167,4 +170,39 @@ spec:
 	for _, want := range []string{"<li>" + cache + "</li>", "<li>" + rule + "</li>", "such as <code>xxx</code>"} {
 		require.Contains(t, body, want)
 	}
+}
+
+// TestAPlanOfADraftStaysWhileStatesMove: a page that is open has no plan made again, but says that it is old, and offers a newer one.
+func TestAPlanOfADraftStaysWhileStatesMove(t *testing.T) {
+	b := status.NewBoard(time.Now)
+	b.Loaded("https://github.com/acme/platform.git", offering(t))
+	var asked []string
+	get := serve(console.Options{
+		Board: b, Person: func(*http.Request) console.Person {
+			return console.Person{In: func(team string) bool { return team == "store" }}
+		},
+		PlanDraft: func(_ *http.Request, team string, d api.Draft) (console.PlanOfDraft, error) {
+			require.Equal(t, "store", team)
+			require.Equal(t, "requests/store/till.yaml", d.File)
+			require.Contains(t, d.Content, "image: a:1")
+			asked = append(asked, d.Asked)
+			return console.PlanOfDraft{Plan: api.Plan{Platform: "77de09f2c1ab", Markdown: "x"}, HTML: "<p>made</p>"}, nil
+		},
+	})
+	const form = "/catalog/web/new?team=store&name=till&environment=dev&p.image=a:1"
+	button := regexp.MustCompile(`id="make-plan" form="ask" name="plan" value="([0-9a-f]{12})"`)
+	_, body := get(t, form)
+	require.Empty(t, asked)
+	first := button.FindStringSubmatch(body)[1]
+	_, body = get(t, form+"&plan="+first)
+	require.Contains(t, body, "<p>made</p>")
+	require.NotContains(t, body, "moved since")
+	b.Reconciled(status.Environment{Name: "dev", StateCommit: "s2"}, nil)
+	_, body = get(t, form+"&plan="+first)
+	require.Contains(t, body, "the platform or a state moved since")
+	next := button.FindStringSubmatch(body)[1]
+	require.NotEqual(t, first, next)
+	require.Equal(t, []string{first, first}, asked, "the same question")
+	_, body = get(t, form+"&plan="+next)
+	require.NotContains(t, body, "moved since")
 }

@@ -152,9 +152,12 @@ func reachOf(c status.Cluster) *flag {
 func passedText(g state.PassedGate) string {
 	figure := g.Figure
 	if g.Gate == gate.Rollout { // the record has the name of the group
-		if strings.HasPrefix(figure, "environment:") {
+		switch {
+		case strings.HasPrefix(figure, "environment:values:"):
+			figure = "of new values that it is bound to"
+		case strings.HasPrefix(figure, "environment:"):
 			figure = "of what the environment changed"
-		} else {
+		default:
 			figure = "of " + strings.TrimPrefix(figure, "version:")
 		}
 	}

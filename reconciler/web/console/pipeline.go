@@ -173,7 +173,9 @@ func (m *model) arrowTo(s *stage) arrow {
 		return a
 	}
 	a.Verdict, a.Text, a.At, a.Title = waitingVerdict(s.In), gateNames(s.In.Waiting), opensAt(s.In.Waiting), ""
-	a.File = m.deciding(s.In, s.In.Waiting[0])
+	if file := m.deciding(s.In, s.In.Waiting[0]); file != "" {
+		a.File = file
+	}
 	for _, g := range s.In.Waiting {
 		a.Title += string(g.Name) + ": " + g.Reason + "\n"
 	}
@@ -233,6 +235,9 @@ func (m *model) deciding(in *status.Instance, g status.Gate) string {
 				return d.File
 			}
 		}
+	}
+	if g.Name == gate.Rejected { // the release alone
+		return ""
 	}
 	ofRequest := g.Name == gate.Problem || g.Name == gate.Binding || in.File != "" && strings.Contains(g.Reason, in.File)
 	if ofRequest {

@@ -20,6 +20,7 @@ type PlanOfDraft struct {
 	Plan api.Plan
 	HTML template.HTML // its text, made safe
 	Why  string        // there is none; empty: there is, or it is being made
+	Old  bool          // the platform or a state moved since
 }
 
 // ofBranches serves the page about plans of branches.

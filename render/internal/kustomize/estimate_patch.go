@@ -139,6 +139,7 @@ func (e *estimate) operation(o *yaml.Node, i *item, acc *accumulation, copied *i
 		nodes, bytes := countNodes(value)
 		acc.grow(i, nodes, bytes)
 		i.counts.add(countFields(value))
+		i.counts.add(named(at.steps, bytes))
 		i.wrote(writing{route: at, bytes: bytes})
 	case "copy":
 		e.copies = plus(e.copies, 1)
@@ -147,9 +148,11 @@ func (e *estimate) operation(o *yaml.Node, i *item, acc *accumulation, copied *i
 		*copied += bytes
 		acc.grow(i, bytes/2, bytes)
 		i.counts.add(i.counts)
+		i.counts.add(named(at.steps, bytes))
 		i.wrote(writing{route: at, bytes: bytes, reads: i.readsAt(from)})
 	case "move":
 		from := route{steps: steps(Lookup(o, "from"))}
+		i.counts.add(named(at.steps, i.sizeAt(from)))
 		i.wrote(writing{route: at, bytes: i.sizeAt(from), reads: i.readsAt(from)})
 	}
 }

@@ -206,6 +206,19 @@ func (c *fieldCounts) add(o fieldCounts) {
 	c.images, c.selectors, c.imageBytes = plus(c.images, o.images), plus(c.selectors, o.selectors), plus(c.imageBytes, o.imageBytes)
 }
 
+// times are the fields of so many copies.
+func (c fieldCounts) times(n int64) fieldCounts {
+	return fieldCounts{times(n, c.images), times(n, c.imageBytes), times(n, c.selectors)}
+}
+
+// named are the fields that come to be by writing a value of so many bytes to a path, each time that it is written.
+func named(at []string, bytes int64) fieldCounts {
+	if len(at) == 0 || at[len(at)-1] != "image" {
+		return fieldCounts{}
+	}
+	return fieldCounts{images: 1, imageBytes: bytes}
+}
+
 func countFields(n *yaml.Node) (found fieldCounts) {
 	n = resolved(n)
 	if n == nil {

@@ -14,6 +14,7 @@ import (
 // there.
 func (e *estimate) replacement(dir string, r types.Replacement, acc *accumulation) {
 	bytes, reads := e.value(r, acc)
+	counts := e.countsOf(r, acc)
 	for _, target := range r.Targets {
 		if target == nil || target.Select == nil {
 			continue
@@ -38,7 +39,7 @@ func (e *estimate) replacement(dir string, r types.Replacement, acc *accumulatio
 				if e.parts(i, acc, at, target.Options) {
 					value = times(escaped, bytes)
 				}
-				e.write(i, acc, at, value, reads)
+				e.write(i, acc, at, value, reads, counts)
 				e.walks = plus(e.walks, plus(i.looked-before, int64(len(i.writes))))
 			}
 		}
@@ -79,9 +80,38 @@ func (e *estimate) value(r types.Replacement, acc *accumulation) (bytes int64, r
 	return bytes, reads
 }
 
-// write writes a value to all fields at a path of an object.
-func (e *estimate) write(i *item, acc *accumulation, at route, bytes int64, reads map[reading]int64) {
+// countsOf bounds the fields that images and labels may be written to in the value of a replacement, but for one of the inputs.
+func (e *estimate) countsOf(r types.Replacement, acc *accumulation) (counts fieldCounts) {
+	if r.Source == nil || r.Source.FieldPath == "" {
+		return counts // a text or a name
+	}
+	if _, ok := InputsPath(r.Source); ok {
+		return counts
+	}
+	at := utils.SmarterPathSplitter(r.Source.FieldPath, ".")
+	for _, i := range acc.items {
+		isKind := r.Source.Kind == "" || r.Source.Kind == i.kind
+		isNamed := r.Source.Name == "" || i.named(r.Source.Name)
+		if !isKind || !isNamed {
+			continue
+		}
+		found, from := fieldCounts{}, i.routeOf(at)
+		for _, n := range i.nodesAt(i.root, from) {
+			found.add(countFields(n))
+		}
+		if slices.ContainsFunc(i.writes, func(w writing) bool { return w.patch != nil || w.meets(from) }) {
+			found = i.counts // it may have any of them by now
+		}
+		counts = fieldCounts{max(counts.images, found.images), max(counts.imageBytes, found.imageBytes), max(counts.selectors, found.selectors)}
+	}
+	return counts
+}
+
+// write writes a value, which has some fields, to all fields at a path of an object.
+func (e *estimate) write(i *item, acc *accumulation, at route, bytes int64, reads map[reading]int64, counts fieldCounts) {
 	fields, over := i.fieldsAt(at)
+	counts.add(named(at.steps, bytes))
+	i.counts.add(counts.times(fields))
 	written := times(fields, bytes)
 	e.replaced = plus(e.replaced, written)
 	e.walks = plus(e.walks, plus(int64(len(at.steps)), fields))

@@ -143,6 +143,33 @@ var bombs = []struct {
 			strings.Repeat("{name: a, image: b},", 1000) + "]}}}\n"
 		return files
 	}, "1.0.0/kustomization.yaml: holds images against images 1,200,000 times; at most 1,000,000; leave out images that are the same everywhere, or split the version"},
+	{"images that a replacement brings", func() map[string]string {
+		files := objects(1)
+		files["kustomization.yaml"] += "components: [c]\nimages: [" + strings.Repeat("{name: a, newTag: b},", 300) + "]\n"
+		files["c/kustomization.yaml"] = component + "replacements:\n- source: {kind: Deployment, name: d, fieldPath: spec}\n  targets: [{select: {kind: Thing}, fieldPaths: [spec], options: {create: true}}]\n"
+		files["o.yaml"] += "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [" + strings.Repeat("{name: a, image: b},", 1000) + "]}}}\n"
+		for n := range 5 {
+			files["o.yaml"] += fmt.Sprintf("---\napiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t%d}\n", n)
+		}
+		return files
+	}, "1.0.0/kustomization.yaml: holds images against images 1,800,000 times; at most 1,000,000"},
+	{"images that a replacement writes to many items", func() map[string]string {
+		files := objects(1)
+		files["kustomization.yaml"] += "components: [c]\nimages: [" + strings.Repeat("{name: a, newTag: b},", 1200) + "]\n"
+		files["c/kustomization.yaml"] = component + "replacements:\n- source: {kind: Thing, name: t, fieldPath: from}\n  targets: [{select: {kind: Thing}, fieldPaths: [spec.list.*.image], options: {create: true}}]\n"
+		files["o.yaml"] += "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\nfrom: b\nspec: {list: [" + strings.Repeat("{name: a},", 1000) + "]}\n"
+		return files
+	}, "1.0.0/kustomization.yaml: holds images against images 1,200,000 times; at most 1,000,000"},
+	{"images that a patch writes", func() map[string]string {
+		files := objects(1)
+		files["kustomization.yaml"] += "components: [c]\nimages: [" + strings.Repeat("{name: a, newTag: b},", 1200) + "]\n"
+		files["c/kustomization.yaml"] = component + "patches: [{target: {kind: Thing}, path: p.yaml}]\n"
+		for n := range 1000 {
+			files["c/p.yaml"] += fmt.Sprintf("- {op: add, path: /spec/list/%d/image, value: b}\n", n)
+		}
+		files["o.yaml"] += "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\nspec: {list: [" + strings.Repeat("{name: a},", 1000) + "]}\n"
+		return files
+	}, "1.0.0/kustomization.yaml: holds images against images 1,200,000 times; at most 1,000,000"},
 	{"labels of list items", func() map[string]string {
 		return labelled("labels: [" + strings.Repeat("{pairs: {l: v}, fields: [{path: 'spec/items/metadata/labels', create: true}]},", 600) + "]\n")
 	}, "1.0.0/kustomization.yaml: walks over 100,"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/internal/kustomize/compiler"
 	"transom.dev/render/platform"
@@ -59,7 +60,7 @@ func examples(t testing.TB, example string) []family {
 
 // wrapped wraps an instance as rendering does.
 func wrapped(t testing.TB, i *platform.Instance, inputs platform.Inputs) kustomize.Wrapper {
-	components, problems := i.Components(inputs)
+	components, problems := i.Components(inputs, &expression.Tally{Most: expression.All})
 	require.Empty(t, problems)
 	k, v := i.Request.Key, i.Version
 	w := kustomize.Wrapper{

@@ -27,8 +27,8 @@ const (
 // ErrBusy says that as many plans wait already as may.
 var ErrBusy = errors.New("too many plans wait for their turn")
 
-// A Desk makes plans of branches and drafts for people who look at them, one at a time, and remembers them: a plan is made again only once the
-// branch or the draft, the platform or a state moved. Fill in the fields, then call Run. It is safe for concurrent use.
+// A Desk makes plans of branches and drafts for people who look at them, one at a time, and remembers them: a plan of a branch is made
+// again only once the branch, the platform or a state moved. Fill in the fields, then call Run. It is safe for concurrent use.
 type Desk struct {
 	Maker  *Maker
 	List   func(ctx context.Context) (map[string]string, error) // the commits of the branches, by name
@@ -128,16 +128,7 @@ func (d *Desk) ask(ctx context.Context, asked Plan) (_ Plan, err error) {
 
 // take returns the outcome of a plan, which begins to wait for its turn if nobody asked for it before.
 func (d *Desk) take(p Plan) (*outcome, error) {
-	key := fmt.Sprintf("%s %s %s", p.Branch, p.Commit, p.Head)
-	if p.Draft != nil {
-		key += fmt.Sprintf(" %q %x", p.Draft.File, sha256.Sum256([]byte(p.Draft.Content)))
-	}
-	if p.Readers != nil {
-		key += fmt.Sprintf(" %q", p.Readers.Teams)
-	}
-	for _, s := range p.States {
-		key += " " + s.Environment + "=" + s.Commit
-	}
+	key := keyOf(p)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o := d.kept[key]; o != nil {
@@ -157,6 +148,25 @@ func (d *Desk) take(p Plan) (*outcome, error) {
 	d.kept[key] = o
 	d.forget()
 	return o, nil
+}
+
+// keyOf tells plans apart. That of a draft stays while platform and states move: whoever looks at it asks again.
+func keyOf(p Plan) string {
+	key := fmt.Sprintf("%s %s", p.Branch, p.Commit)
+	if p.Draft != nil {
+		key = fmt.Sprintf("%q %q %x", p.Draft.File, p.Draft.Asked, sha256.Sum256([]byte(p.Draft.Content)))
+	}
+	if p.Readers != nil {
+		key += fmt.Sprintf(" %q", p.Readers.Teams)
+	}
+	if p.Draft != nil {
+		return key
+	}
+	key += " " + p.Head
+	for _, s := range p.States {
+		key += " " + s.Environment + "=" + s.Commit
+	}
+	return key
 }
 
 // drafts counts those that wait or are being made; the caller holds the lock.

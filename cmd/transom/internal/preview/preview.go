@@ -55,7 +55,10 @@ type State struct {
 type Readers struct{ Teams []string }
 
 // A Draft is the content of a file of the platform repository that nobody committed yet.
-type Draft struct{ File, Content string }
+type Draft struct {
+	File, Content string
+	Asked         string // any text: the plan is made again for another one
+}
 
 // A Maker makes plans, one at a time.
 type Maker struct {

@@ -264,6 +264,9 @@ func figure(g state.PassedGate) string {
 	if g.Gate != gate.Rollout {
 		return g.Figure
 	}
+	if strings.HasPrefix(g.Figure, "environment:values:") {
+		return "of new values that it is bound to"
+	}
 	if strings.HasPrefix(g.Figure, "environment:") {
 		return "of what the environment changed"
 	}
