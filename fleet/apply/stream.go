@@ -65,7 +65,9 @@ func newStream(name string, from source, to sink) *stream {
 }
 
 // attach prepares a stream for its cluster.
-func (s *stream) attach(w *watches) { s.reached, s.limits, s.shared = w.reached, w.client.limits, w.shared }
+func (s *stream) attach(w *watches) {
+	s.reached, s.limits, s.shared = w.reached, w.client.limits, w.shared
+}
 
 // whenUnknown sets the function that is called once the cluster does not serve the kind and the stream ended.
 func (s *stream) whenUnknown(do func()) { s.unknown = do }
