@@ -10,7 +10,7 @@ var (
 )
 
 // takenTimes is how many times as much a request may take whose version runs.
-const takenTimes = 4
+const takenTimes = 2
 
 // shareOf is the work that each of so many requests may take.
 func shareOf(requests int) schema.Work {
