@@ -33,9 +33,9 @@ func countShares(p *platform.Platform, environment string) shares {
 		s.byOffering[i.Offering.Name] += len(i.Clusters)
 		s.placements += len(i.Clusters)
 	}
-	s.placements = platform.RoundUp(s.placements)
+	s.placements = expression.RoundUp(s.placements)
 	for name, n := range s.byOffering {
-		s.byOffering[name] = platform.RoundUp(n)
+		s.byOffering[name] = expression.RoundUp(n)
 	}
 	return s
 }
@@ -88,11 +88,11 @@ func (s shares) ofQuota(policies []*platform.Policy) expression.Allowance {
 	for _, policy := range policies {
 		quotas += len(policy.Quotas)
 	}
-	parts := int64(platform.RoundUp(quotas)) * int64(max(1, s.placements))
+	parts := int64(expression.RoundUp(quotas)) * int64(max(1, s.placements))
 	return expression.Allowance{Steps: countEach + countTogether/parts, Size: expression.All.Size}.Times(1)
 }
 
 // partsOf is into how many parts that which all have together is divided for each of the n of an offering.
 func partsOf(offerings, n, all int) int {
-	return max(1, min(platform.RoundUp(offerings)*max(1, n), all))
+	return max(1, min(expression.RoundUp(offerings)*max(1, n), all))
 }

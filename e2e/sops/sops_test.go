@@ -96,6 +96,29 @@ func TestTransomLoadsWhatSOPSSealed(t *testing.T) {
 	require.NoError(t, err, "the form of a state repository is SOPS's too")
 }
 
+// TestSOPSOpensAnImagePullSecretThatWasRekeyed in the form of a state repository, with the type and the annotation that Transom adds.
+func TestSOPSOpensAnImagePullSecretThatWasRekeyed(t *testing.T) {
+	registry := sealed.Subject{Environment: "prod", PullSecret: "registry"}
+	old, keys := identity(t)
+	next, _ := identity(t)
+	data, err := sealed.Seal(registry, []string{old.Recipient().String()}, map[string]string{sealed.PullKey: `{"auths":{"a":{"auth":"b"}}}`}, time.Now())
+	require.NoError(t, err)
+	data, problems, err := keys.Rekey(data, registry, []string{next.Recipient().String()})
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	file, problems := sealed.Read(data, registry, []string{next.Recipient().String()})
+	require.Empty(t, problems)
+	state := "apiVersion: v1\nkind: Secret\nmetadata:\n  annotations:\n    transom.dev/sealed-for: " + file.For + "\n    transom.dev/pull-secret: registry\n  name: shop-registry\n" +
+		file.BlockText() + file.ValuesText() + "type: " + sealed.PullType + "\n"
+	t.Setenv("SOPS_AGE_KEY", old.String())
+	_, err = decrypt.Data([]byte(state), "yaml")
+	require.Error(t, err, "the old key opens it no more")
+	t.Setenv("SOPS_AGE_KEY", next.String())
+	plain, err := decrypt.Data([]byte(state), "yaml")
+	require.NoError(t, err)
+	require.Contains(t, string(plain), `.dockerconfigjson: '{"auths":{"a":{"auth":"b"}}}'`)
+}
+
 // encrypt seals a file as "sops encrypt" does.
 func encrypt(t *testing.T, id *age.X25519Identity, only bool, plain string) []byte {
 	t.Helper()

@@ -43,7 +43,7 @@ type stream struct {
 	source  source
 	sink    sink
 	reached func(*stream, error) // told of every failure and of every end of one
-	unknown func(*stream)        // told that the cluster does not serve the kind, and the stream ended; nil: try on
+	unknown func()               // told that the cluster does not serve the kind, and the stream ended; nil: try on
 	limits  Limits
 	shared  *Shared
 	budget  *budget // of the list under way; only run uses it
@@ -63,6 +63,14 @@ type stream struct {
 func newStream(name string, from source, to sink) *stream {
 	return &stream{name: name, source: from, sink: to, listed: func() {}, begun: make(chan struct{}), turned: make(chan struct{})}
 }
+
+// attach prepares a stream for its cluster.
+func (s *stream) attach(w *watches) {
+	s.reached, s.limits, s.shared = w.reached, w.client.limits, w.shared
+}
+
+// whenUnknown sets the function that is called once the cluster does not serve the kind and the stream ended.
+func (s *stream) whenUnknown(do func()) { s.unknown = do }
 
 // ready waits until the sink has the objects that the cluster has. It fails while the cluster cannot be watched.
 func (s *stream) ready(ctx context.Context) error {
@@ -132,7 +140,7 @@ func (s *stream) run(ctx context.Context) {
 			return
 		}
 		if apierrors.IsNotFound(err) && s.unknown != nil {
-			s.unknown(s)
+			s.unknown()
 			return
 		}
 		if err != nil && !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) {

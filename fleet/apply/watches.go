@@ -66,7 +66,7 @@ func (w *watches) start(s *stream) {
 	w.started[s] = true
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancels = append(w.cancels, cancel)
-	s.reached, s.limits, s.shared = w.reached, w.client.limits, w.shared
+	s.attach(w)
 	w.running.Go(func() { s.run(ctx) })
 }
 
@@ -99,7 +99,7 @@ func (w *watches) of(k *kind) *objectWatch {
 	assessed := func(o Owner) bool { return w.subscribers.assesses(o, k.gvk.GroupKind()) }
 	objects := newObjectWatch(k, w.subscribers.notify, assessed)
 	objects.stream = newStream(k.resource.String(), w.labelled(k), objects)
-	objects.unknown = func(*stream) { w.drop(objects) }
+	objects.whenUnknown(func() { w.drop(objects) })
 	w.byKind[k.gvk] = objects
 	w.start(objects.stream)
 	return objects

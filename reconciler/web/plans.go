@@ -127,7 +127,9 @@ func (s planning) planDraft(r *http.Request, team string, d api.Draft) (page con
 	}
 	if page.Plan, err = s.Plans.PlanDraft(r.Context(), d, readersOf(who)); err == nil {
 		page.HTML, err = planHTML(page.Plan.Markdown)
-		page.HTML = template.HTML(strings.ReplaceAll(string(page.HTML), "<details><summary><b>", "<details open><summary><b>")) //nolint:gosec // its environments are open
+		key := strings.TrimSuffix(strings.TrimPrefix(d.File, "requests/"), ".yaml")
+		opened := strings.NewReplacer("<details><summary><b>", "<details open><summary><b>", "<details><summary>"+key+"</summary>", "<details open><summary>"+key+"</summary>")
+		page.HTML = template.HTML(opened.Replace(string(page.HTML))) //nolint:gosec // a name of letters, digits and hyphens
 	}
 	return page, err
 }

@@ -53,7 +53,7 @@ func (p *plans) PlanDraft(_ context.Context, d resource.Draft, teams *[]string) 
 	case p.asked.Add(1) == 1:
 		made.Making = true
 	default:
-		made.Made, made.Markdown = time.Now(), plan+"\n**"+d.File+"**\n\n```\n"+d.Content+"```\n"
+		made.Made, made.Markdown = time.Now(), plan+"\n<details><summary>store/till</summary>\n\nits objects\n\n</details>\n"+"\n**"+d.File+"**\n\n```\n"+d.Content+"```\n"
 	}
 	return made, nil
 }
@@ -154,6 +154,7 @@ func TestPlanOfADraftComesToItsForm(t *testing.T) {
 	eventually(`document.querySelectorAll(".plan script, .plan img, .plan [onclick], .plan [href^=javascript]").length`, "0")
 	eventually(`new URLSearchParams(location.search).get("plan").length`, "12")
 	eventually(`document.querySelector("#draft-plan .plan > details").open`, "true")
+	eventually(`[...document.querySelectorAll("#draft-plan .plan details")].find((d) => d.textContent.startsWith("store/till")).open`, "true")
 	asked := made.asked.Load()
 	eventually(`(() => { const f = document.querySelector("#f-image"); f.value = "shop:2"; f.dispatchEvent(new Event("input", { bubbles: true })); return f.value; })()`, "shop:2")
 	eventually(`document.querySelector("#make-plan").textContent + document.querySelectorAll(".plan").length`, "Show what it changes0")

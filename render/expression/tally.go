@@ -2,6 +2,7 @@ package expression
 
 import (
 	"fmt"
+	"math/bits"
 
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
@@ -75,3 +76,12 @@ func (t *Tally) Evaluate(e *Expression, vars map[string]any) (any, error) {
 
 // Over reports whether the expressions cost more than they may.
 func (t *Tally) Over() bool { return t.Spent.Bytes > MaxTogether || t.Most.Exceeded(t.Spent) != "" }
+
+// RoundUp is the power of two that is not less than a number. Allowances by the number of requests go by it, so that one request more changes
+// nothing.
+func RoundUp(n int) int {
+	if n <= 1 {
+		return 1
+	}
+	return 1 << bits.Len(uint(n-1))
+}

@@ -1,10 +1,6 @@
 package platform
 
-import (
-	"math/bits"
-
-	"transom.dev/render/schema"
-)
+import "transom.dev/render/schema"
 
 // The work that the schemas of versions may take for all requests together in one environment, and for each besides. One request alone may
 // take schema.AllWork, and so may few.
@@ -14,20 +10,12 @@ var (
 )
 
 // takenTimes is how many times as much a request may take whose version runs.
-const takenTimes = 4
+const takenTimes = 2
 
 // shareOf is the work that each of so many requests may take.
 func shareOf(requests int) schema.Work {
 	parts := int64(max(1, requests))
 	return schema.Work{Defaults: workEach.Defaults + workTogether.Defaults/parts, Steps: workEach.Steps + workTogether.Steps/parts}.Times(1)
-}
-
-// RoundUp is the power of two that is not less than a number. Shares go by such numbers, so that one request more changes nothing.
-func RoundUp(n int) int {
-	if n <= 1 {
-		return 1
-	}
-	return 1 << bits.Len(uint(n-1))
 }
 
 // countRequests counts the files of requests.

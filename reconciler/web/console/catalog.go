@@ -198,7 +198,7 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	}
 	q := r.URL.Query()
 	page := &formPage{
-		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v, c.Sample), Rules: rulesOf(v),
+		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v, c.Sample),
 		Action: "/catalog/" + url.PathEscape(o.Name) + "/new", Begun: q.Has("name"),
 	}
 	if len(page.Teams) == 0 {
@@ -207,6 +207,7 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	for _, e := range platform.NewGraph(m.Platform.Offers().Environments).Order() {
 		page.Environments = append(page.Environments, choice{e, slices.Contains(q["environment"], e)})
 	}
+	page.Rules = rulesBeside(page.Fields, v)
 	page.fill(q, m)
 	page.Create = forgeOf(m.Platform.URL, m.Platform.Branch).create("requests/"+page.Team, page.Name+".yaml", page.YAML)
 	ofRequests{c}.plan(r, m, page, page.Team)

@@ -55,6 +55,13 @@ func rulesOf(v *platform.Version) (all []string) {
 	return all
 }
 
+// rulesBeside are those that no field tells.
+func rulesBeside(fields []field, v *platform.Version) []string {
+	return slices.DeleteFunc(rulesOf(v), func(said string) bool {
+		return slices.ContainsFunc(fields, func(f field) bool { return slices.Contains(f.Conditions, said) })
+	})
+}
+
 // reads finds the fields that an expression reads of a variable: %s.a.b, and has(%s.a).
 var reads = map[string]*regexp.Regexp{
 	"self":       regexp.MustCompile(`\bself\.([A-Za-z_][A-Za-z0-9_.]*)`),

@@ -49,7 +49,8 @@ func (c ofRequests) edit(r *http.Request, m *model) (*view, error) {
 		return nil, missing("The version that " + key.String() + " asks for is not offered: edit its file, " + request.File + ".")
 	}
 	v := o.Match(request.Spec.Version)
-	page := &editPage{Key: key, formPage: formPage{Offering: o, Version: v, File: request.File, Fields: fieldsOf(v, c.Sample), Rules: rulesOf(v), Action: editLink(key)}}
+	page := &editPage{Key: key, formPage: formPage{Offering: o, Version: v, File: request.File, Fields: fieldsOf(v, c.Sample), Action: editLink(key)}}
+	page.Rules = rulesBeside(page.Fields, v)
 	page.change(r.Context(), r.URL.Query(), request, c.Edit)
 	if page.Constant == "" {
 		c.plan(r, m, &page.formPage, key.Team)

@@ -121,7 +121,7 @@ type formPage struct {
 	YAML         string
 	Create       string // the page of the forge that makes the file
 	Action       string
-	Rules        []string // over several parameters
+	Rules        []string // that are told at no field
 
 	Now   string       // by which a plan is asked for; empty: whoever looks may not
 	Draft *PlanOfDraft // nil: nobody asked for a plan

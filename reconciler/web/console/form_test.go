@@ -161,6 +161,7 @@ spec:
 		}
 	}
 	require.Contains(t, fields["image"], `such as <code>shop:1.0</code>`)
+	require.NotContains(t, body, `<ul class="rules`, "each is told at a field")
 	require.Contains(t, fields["tls"], `such as <code>xxx</code>`)
 	require.Contains(t, fields["size"], `placeholder="default: s"`)
 	require.NotContains(t, fields["cache.ttl"], "such as")
