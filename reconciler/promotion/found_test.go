@@ -11,11 +11,16 @@ import (
 func TestFoundSchedules(t *testing.T) {
 	for name, s := range map[string]schedule{
 		"a cluster is left outside the windows beside an urgent value": {1315, []event{
-			{"claims", 194440, 374331, 628209}, {"rush", 19097, 491425, 457645}, {"say", 984596, 22008, 307814},
-			{"select", 533945, 215857, 115038}, {"wait", 673149, 165343, 392191},
+			{"claims", 194440, 374331, 628209},
+			{"rush", 19097, 491425, 457645},
+			{"say", 984596, 22008, 307814},
+			{"select", 533945, 215857, 115038},
+			{"wait", 673149, 165343, 392191},
 		}},
 		"a release of the same bytes brings a value along that no gate was asked about": {76, []event{
-			{"claims", 419056, 712634, 847555}, {"say", 1018937, 929306, 972710}, {"choose", 737488, 445099, 801969},
+			{"claims", 419056, 712634, 847555},
+			{"say", 1018937, 929306, 972710},
+			{"choose", 737488, 445099, 801969},
 			{"wait", 188843, 602803, 140298},
 		}},
 		"a cluster that stays after all has the release whose bytes it has": {19650, []event{
