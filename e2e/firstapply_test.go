@@ -65,7 +65,7 @@ func arrivals(b *testing.B, client dynamic.Interface, objects int) (first, last 
 	for _, kind := range pageKinds {
 		events, err := client.Resource(kind).Namespace("shop").Watch(b.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=transom"})
 		require.NoError(b, err)
-		defer events.Stop()
+		b.Cleanup(events.Stop)
 		go func() {
 			for e := range events.ResultChan() {
 				if e.Type == "ADDED" {

@@ -24,7 +24,7 @@ func plainBlocks(t testing.TB, page string) map[string]string {
 	blocks := map[string]string{}
 	for _, section := range strings.Split(string(text), "\n## ")[1:] {
 		heading, content, _ := strings.Cut(section, "\n")
-		for _, b := range regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```").FindAllStringSubmatch(content, -1) {
+		for _, b := range regexp.MustCompile("(?m)^```(\\w*)\n((?:[^`].*\n|\n)*)```").FindAllStringSubmatch(content, -1) {
 			if b[1] == "" {
 				blocks[heading] += b[2]
 			}

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -69,7 +70,8 @@ func (r *runner) runs(script string, env ...string) (string, int) {
 	cmd.Dir = r.checkout
 	cmd.Env = append([]string{"HOME=" + r.home, "PATH=" + r.bin + ":" + os.Getenv("PATH"), "NO_COLOR=1", "TRANSOM_URL=file://" + filepath.Join(r.world.bin, "transom")}, env...)
 	out, err := cmd.CombinedOutput()
-	if exit, ended := err.(*exec.ExitError); ended {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
 		return string(out), exit.ExitCode()
 	}
 	require.NoError(r.t, err)

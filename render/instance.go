@@ -202,7 +202,8 @@ func (b *builder) render(c *candidate, placed *placement) error {
 	if !b.checkRendered(c, placed, w, sources, nodes) {
 		return nil
 	}
-	if sound := true; !b.unsealed {
+	if !b.unsealed {
+		var sound bool
 		if manifest, objects, sound = c.fill(placed, w.Labels, manifest, objects); !sound {
 			return nil
 		}

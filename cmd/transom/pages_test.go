@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	block       = regexp.MustCompile("(?ms)^```(?:sh)?\n(.*?)^```")
+	block       = regexp.MustCompile("(?m)^```(?:sh)?\n((?:[^`].*\n|\n)*)```")
 	inline      = regexp.MustCompile("`((?:transom |--)[^`]+)`")
 	continued   = regexp.MustCompile(`\\\n\s*`)
 	quotation   = regexp.MustCompile(`'[^']*'|"[^"]*"`)

@@ -33,9 +33,9 @@ import (
 func Uncovered(set, object map[string]any) string { return uncovered(set, object).String() }
 
 // Unaltered says whether the manifests of a text, if they are remembered, are as they were decoded.
-func (m *Shared) Unaltered(text []byte) bool {
+func (s *Shared) Unaltered(text []byte) bool {
 	fresh, _ := decode(text)
-	known := slices.Clone(m.Remembered(text))
+	known := slices.Clone(s.Remembered(text))
 	for i := range known {
 		known[i].whole = nil // which is remembered
 	}
@@ -46,17 +46,17 @@ func (m *Shared) Unaltered(text []byte) bool {
 }
 
 // Remembered are the manifests of a text if they are remembered.
-func (m *Shared) Remembered(text []byte) []manifest {
-	m.decoded.mu.Lock()
-	defer m.decoded.mu.Unlock()
-	if known := m.decoded.byText[sha256.Sum256(text)]; known != nil {
+func (s *Shared) Remembered(text []byte) []manifest {
+	s.decoded.mu.Lock()
+	defer s.decoded.mu.Unlock()
+	if known := s.decoded.byText[sha256.Sum256(text)]; known != nil {
 		return known.value
 	}
 	return nil
 }
 
 // Decode decodes a text.
-func (m *Shared) Decode(text []byte) ([]manifest, error) { return m.decode(text) }
+func (s *Shared) Decode(text []byte) ([]manifest, error) { return s.decode(text) }
 
 // quietWatch is the watch of a kind that tells nobody.
 func quietWatch(gvk schema.GroupVersionKind) *objectWatch {
@@ -116,8 +116,8 @@ func readAlike(u *unstructured.Unstructured) error {
 
 // Missing is the first field that an entry of ours does not own of the only manifest of a text, as it is remembered; empty if it owns all.
 // With a field, the version leaves that to others.
-func (m *Shared) Missing(text []byte, entries []metav1.ManagedFieldsEntry, ignored ...string) (string, error) {
-	all, err := m.decode(text)
+func (s *Shared) Missing(text []byte, entries []metav1.ManagedFieldsEntry, ignored ...string) (string, error) {
+	all, err := s.decode(text)
 	if err != nil {
 		return "", err
 	}

@@ -23,9 +23,11 @@ const (
 	// Sealing is the encrypted_regex of every file: the fields that are sealed.
 	Sealing = `^(stringData|transom\.dev/sealed-for)$`
 
-	// PullType is the type of every image pull secret, and PullKey its one key.
+	// PullType is the type of every image pull secret.
 	PullType = "kubernetes.io/dockerconfigjson"
-	PullKey  = ".dockerconfigjson"
+
+	// PullKey is the one key of every image pull secret.
+	PullKey = ".dockerconfigjson"
 
 	// rekeying is the command that seals files for other recipients.
 	rekeying = "transom secret rekey"
