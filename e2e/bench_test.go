@@ -261,6 +261,7 @@ func (w *world) flood(ctx context.Context, calls *sync.WaitGroup) {
 			defer tick.Stop()
 			conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(w.api, "http://"))
 			if err != nil {
+				w.t.Errorf("no connection: %v", err)
 				return
 			}
 			defer func() { _ = conn.Close() }()

@@ -41,8 +41,9 @@ func BenchmarkFirstApplyInDaemon(b *testing.B) {
 		files["requests/shop/"+name+".yaml"] = farmRequest(name, "green")
 	}
 	w.push("everything", files)
+	came := watchPages(b, client, len(pageKinds)*requests)
 	w.start()
-	first, last := arrivals(b, client, len(pageKinds)*requests)
+	first, last := arrivals(b, came, len(pageKinds)*requests)
 	daemon := float64(len(pageKinds)*requests) / last.Sub(first).Seconds()
 	w.stop()
 
@@ -59,8 +60,8 @@ func BenchmarkFirstApplyInDaemon(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// arrivals are the times at which the first and the last of so many objects came to the namespace of the team.
-func arrivals(b *testing.B, client dynamic.Interface, objects int) (first, last time.Time) {
+// watchPages tells of each object that comes to the namespace of the team, of so many.
+func watchPages(b *testing.B, client dynamic.Interface, objects int) <-chan struct{} {
 	came := make(chan struct{}, objects)
 	for _, kind := range pageKinds {
 		events, err := client.Resource(kind).Namespace("shop").Watch(b.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=transom"})
@@ -74,6 +75,11 @@ func arrivals(b *testing.B, client dynamic.Interface, objects int) (first, last 
 			}
 		}()
 	}
+	return came
+}
+
+// arrivals are the times at which the first and the last of so many objects came.
+func arrivals(b *testing.B, came <-chan struct{}, objects int) (first, last time.Time) {
 	for i := range objects {
 		select {
 		case <-came:

@@ -65,7 +65,8 @@ A file has one MAC over all of its values, so those that it has already must be 
 that opens them by --age-identities. Nothing is committed.
 
 A name without a team is that of an image pull secret, which spec.imagePullSecrets of the environment lists: its value is the JSON that
-"docker login" keeps in config.json, with the logins under "auths", and every pod of the environment's instances gets it.`,
+"docker login" keeps in config.json. All logins under "auths" are sealed, and nothing else of it, and every pod of the environment's
+instances gets them: give a file with those alone that the pods need, such as one that "docker --config DIR login" makes.`,
 		Example: `  transom secret set payments/shop stripe-key -e prod
   transom secret set payments/shop stripe-key smtp-password -e dev
   transom secret set payments/shop tls.key -e prod --age-identities key.txt <tls.key
@@ -98,7 +99,7 @@ func (r *sealing) text(w io.Writer) {
 func (o *secretOptions) run(cmd *cobra.Command, args []string) (*sealing, error) {
 	if !strings.Contains(args[0], "/") {
 		if len(args) > 1 {
-			return nil, misuse("%s is an image pull secret, for it names no team: it has one value and no KEY", args[0])
+			return nil, misuse("%s names no team, so that it would be an image pull secret, which has one value and no KEY; write TEAM/REQUEST for the values of a request", args[0])
 		}
 		return o.setPullSecret(cmd, args[0])
 	}

@@ -39,31 +39,38 @@ func (o *secretOptions) setPullSecret(cmd *cobra.Command, name string) (*sealing
 	if err := readValues(cmd, result.Set, values); err != nil {
 		return nil, err
 	}
-	if err := checkLogins(values[sealed.PullKey]); err != nil {
+	logins, err := readLogins(values[sealed.PullKey])
+	if err != nil {
 		return nil, err
 	}
+	values[sealed.PullKey] = logins
 	return result, o.write(result, subject, values)
 }
 
-// checkLogins says why a text is not the logins of registries. It repeats nothing of it.
-func checkLogins(text string) error {
+// readLogins returns the logins of registries that a config.json has, without anything else, or says why it has none. It repeats nothing of
+// the text.
+func readLogins(text string) (logins string, err error) {
 	const remedy = "; nothing was written: give the config.json that \"docker login\" keeps, with auths in it"
 	var config struct {
 		Auths map[string]struct{ Auth, Username, Password string }
 	}
-	if json.Unmarshal([]byte(text), &config) != nil {
-		return errors.New("the value is not the JSON of an image pull secret" + remedy)
+	var whole struct {
+		Auths json.RawMessage `json:"auths"`
+	}
+	if json.Unmarshal([]byte(text), &config) != nil || json.Unmarshal([]byte(text), &whole) != nil {
+		return "", errors.New("the value is not the JSON of an image pull secret" + remedy)
 	}
 	if len(config.Auths) == 0 {
-		return errors.New("the value has no logins under auths" + remedy)
+		return "", errors.New("the value has no logins under auths" + remedy)
 	}
 	for _, registry := range slices.Sorted(maps.Keys(config.Auths)) {
 		login := config.Auths[registry]
 		if login.Auth == "" && (login.Username == "" || login.Password == "") {
-			return fmt.Errorf("the login at %s has neither auth nor username and password; a credential helper of this machine may have them%s", wording.Shorten(registry), remedy)
+			return "", fmt.Errorf("the login at %s has neither auth nor username and password; a credential helper of this machine may have them%s", wording.Shorten(registry), remedy)
 		}
 	}
-	return nil
+	auths, err := json.Marshal(whole) // which leaves out proxies, headers and helpers: each instance's namespace gets what is sealed
+	return string(auths), err
 }
 
 // pullSecrets are the image pull secrets of an environment that have a file in order.

@@ -85,7 +85,7 @@ Whoever had a value has it still: where an identity got into wrong hands, change
 
 func tellRekeyed(w io.Writer, all []rekeyed) {
 	if len(all) == 0 {
-		fmt.Fprintln(w, "there are no files of sealed values")
+		fmt.Fprintln(w, "there are no such files of sealed values")
 	}
 	counts := map[string]int{}
 	for _, r := range all {

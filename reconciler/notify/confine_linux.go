@@ -8,7 +8,8 @@ import (
 // executable is the binary of this process, even when another has taken its place on disk.
 const executable = "/proc/self/exe"
 
-// confine bounds the memory and the processor time of this process. If memory runs out, the kernel ends it before the daemon.
+// confine bounds the memory and the processor time of this process. If memory runs out, the kernel ends it before the
+// daemon, unless it ends all processes of a container at once.
 func confine() {
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) // where the kernel lets us
 	for resource, most := range map[int]uint64{syscall.RLIMIT_DATA: mostMemory, syscall.RLIMIT_CPU: processorTime, syscall.RLIMIT_CORE: 0} {

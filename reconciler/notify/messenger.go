@@ -25,6 +25,8 @@ const (
 	notTaken = 3
 	// mostMessengers is how many there are at once. Each takes some 12 MiB of its own.
 	mostMessengers = 16
+	// mostOfService is how many there are at once for one service, such as slack or smtp, so that one that hangs leaves turns to others.
+	mostOfService = 4
 	// mostMemory is how many bytes of data a messenger may have: the answer of a chat is read as a whole.
 	mostMemory = 256 << 20
 	// processorTime is how many seconds of it a messenger may use.
@@ -55,7 +57,7 @@ type errand struct {
 // messenger does an errand, and writes why its target did not take the text.
 func messenger(in io.Reader, out io.Writer) (code int) {
 	confine()
-	if transport, ok := http.DefaultTransport.(*http.Transport); ok { // services ask by it, nearly all
+	if transport, ok := http.DefaultTransport.(*http.Transport); ok { // mattermost, ntfy and gotify have transports of their own
 		transport.Proxy = notRedirected(transport.Proxy)
 	}
 	time.AfterFunc(sendTime, func() { os.Exit(1) }) // whoever started it may be gone
@@ -101,7 +103,7 @@ func (e errand) send(ctx context.Context) error {
 	}
 	said := &head{}
 	cmd := exec.CommandContext(ctx, executable, argument)
-	cmd.Stdin, cmd.Stdout = bytes.NewReader(in), said
+	cmd.Stdin, cmd.Stdout, cmd.Env = bytes.NewReader(in), said, environment()
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
 	var exit *exec.ExitError
@@ -112,9 +114,21 @@ func (e errand) send(ctx context.Context) error {
 		return context.Cause(ctx)
 	case errors.As(err, &exit) && exit.ExitCode() == notTaken:
 		return errors.New(shortened(plain(said.String()), mostReason))
-	default:
+	case exit != nil:
 		return fmt.Errorf("the process that sends it ended (%w): the target may answer more than fits", err)
+	default:
+		return fmt.Errorf("no process could be started to send it: %w", err)
 	}
+}
+
+// environment is that of messengers: the way to the network, and nothing of the daemon's own.
+func environment() (kept []string) {
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		if value, set := os.LookupEnv(name); set {
+			kept = append(kept, name+"="+value)
+		}
+	}
+	return kept
 }
 
 // A head keeps the beginning of the bytes that are written to it.

@@ -11,6 +11,8 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"transom.dev/render/event"
@@ -27,10 +29,11 @@ func (r *refusal) Error() string { return r.said }
 
 // A sender makes attempts. It is safe for concurrent use.
 type sender struct {
-	turns chan struct{} // has a token for each messenger
+	turns    chan struct{} // has a token for each messenger
+	services *sync.Map     // the same for each service, by its name
 }
 
-func newSender() sender { return sender{make(chan struct{}, mostMessengers)} }
+func newSender() sender { return sender{make(chan struct{}, mostMessengers), &sync.Map{}} }
 
 // Test sends one message to a target, as the daemon would, without trying again.
 func Test(ctx context.Context, t Target) error {
@@ -45,13 +48,22 @@ func (s sender) send(ctx context.Context, t Target, m *Message) error {
 	if t.Webhook != "" {
 		return post(ctx, t, m)
 	}
+	name, _, _ := strings.Cut(t.URL, ":")
+	service, _ := s.services.LoadOrStore(name, make(chan struct{}, mostOfService))
+	return within(ctx, service.(chan struct{}), func() error {
+		return within(ctx, s.turns, func() error { return errand{t, m.Text()}.send(ctx) })
+	})
+}
+
+// within does something once it has a turn.
+func within(ctx context.Context, turns chan struct{}, do func() error) error {
 	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
+	case turns <- struct{}{}:
+		defer func() { <-turns }()
+		return do()
 	case <-ctx.Done():
 		return errors.New("too many other targets do not answer")
 	}
-	return errand{t, m.Text()}.send(ctx)
 }
 
 // hooks is the client of web hooks. A redirect is not followed: the message is for the address that the operator wrote.
