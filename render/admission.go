@@ -172,18 +172,12 @@ type outcome struct {
 // conclude returns the outcome of every request that was visited, with the records that the direction has of others.
 func (a *admission) conclude() *outcome {
 	o := &outcome{releases: map[platform.RequestKey]*state.Release{}, pending: map[platform.RequestKey]bool{}}
-	kept := 0
 	for _, c := range a.candidates {
 		o.problems = append(o.problems, c.problems...)
 		if !c.broken() && c.next != nil {
 			a.take(o, c.key(), c.next)
 			if c.evaluation.built = nil; o.pending[c.key()] {
-				if c.evaluation.recorded = nil; kept < builtBytes {
-					c.evaluation.built = c.placements
-				}
-				for _, placed := range c.placements {
-					kept += len(placed.manifest)
-				}
+				c.evaluation.recorded, c.evaluation.built = nil, c.placements
 			} else if len(c.kept) == 0 && o.releases[c.key()] != nil {
 				c.evaluation.recorded = o.releases[c.key()]
 			}

@@ -18,7 +18,6 @@ type builder struct {
 	written     writtenObjects                    // of the base; it is told of every manifest that is made
 	namespaces  *cache[string, renderedNamespace] // by digest of a namespace's inputs and components
 	shared      *sharedBudget
-	room        *room
 	checking    bool             // somebody looks at Problems only, and at those that no environment waits for, too
 	made        *state.Placement // everything is made as this record says; nil: anew
 	unsealed    bool             // values that are given in secret are omitted, and image pull secrets with all that names them
@@ -27,7 +26,7 @@ type builder struct {
 
 func newBuilder(r *Renderer, s *snapshot) *builder {
 	return &builder{
-		snapshot: s, examiner: r.examiner(), definitions: r.definitions.of(s.platform), written: r.written(s), namespaces: &r.namespaces, shared: newSharedBudget(s), room: newRoom(r.Ready), checking: r.Unwritten,
+		snapshot: s, examiner: r.examiner(), definitions: r.definitions.of(s.platform), written: r.written(s), namespaces: &r.namespaces, shared: newSharedBudget(s), checking: r.Unwritten,
 		examined: sync.OnceValue(func() time.Time { return time.Now().Add(examiningTime) }),
 	}
 }
@@ -68,14 +67,9 @@ func (b *builder) build(c *candidate, bound given) error {
 		if placed.carried {
 			continue
 		}
-		if b.room.spent() {
-			c.report("", RuleUnfinished, "waits for the next pass: the manifests of this one come to %d MiB already", passBytes>>20)
-			return nil
-		}
 		if err := b.render(c, placed); err != nil {
 			return err
 		}
-		b.room.take(len(placed.manifest))
 	}
 	if b.checking {
 		if p := c.instance.CostlyLink(c.evaluation.outputs); p != nil {

@@ -99,7 +99,7 @@ func (e *evaluation) warn(p *platform.Problem) {
 	}
 }
 
-// sharing is the evaluation where each placement may cost so much; it costs less.
+// sharing returns the evaluation with another allowance for each placement, which its expressions stay within.
 func (e *evaluation) sharing(most expression.Allowance) *evaluation {
 	if e.cost.most == most {
 		return e

@@ -46,7 +46,6 @@ func (p *pass) build() error {
 // caches and the outputs of lower levels alone.
 func (p *pass) buildLevels() error {
 	for _, level := range p.levels {
-		level = runningFirst(level)
 		failures := make([]error, len(level))
 		parallel(len(level), func(i int) {
 			defer level[i].recovered()

@@ -106,9 +106,29 @@ func (p pulling) name(manifest []byte) (named []byte, pods bool, err error) {
 		}
 		if spec := podSpecOf(node.Content[0]); spec != nil {
 			documents[n], pods = namePullSecrets(document, spec, names), true
+			if !namesAll(documents[n], names) {
+				return nil, false, fmt.Errorf("object %d of the manifest has a text that image pull secrets cannot be written beside, as of a line separator "+
+					"such as U+2028; write the text without it", n+1)
+			}
 		}
 	}
 	return manifests.Join(documents), pods, nil
+}
+
+// namesAll reports whether the pods of an object name all of these Secrets.
+func namesAll(document []byte, names []string) bool {
+	var node yaml.Node
+	if yaml.Unmarshal(document, &node) != nil || len(node.Content) == 0 {
+		return false
+	}
+	spec := podSpecOf(node.Content[0])
+	if spec == nil {
+		return false
+	}
+	list := mappingOf(spec, "imagePullSecrets")
+	return list != nil && !slices.ContainsFunc(names, func(name string) bool {
+		return !slices.ContainsFunc(list.Content, func(item *yaml.Node) bool { return valueOf(item, "name") == name })
+	})
 }
 
 // podSpecOf is the spec of the pods that an object of any kind makes, or is; nil: it has none where Kubernetes' own kinds have it.

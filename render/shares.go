@@ -63,7 +63,7 @@ func (s shares) of(i *platform.Instance, base *state.Release) expression.Allowan
 type cost struct {
 	most  expression.Allowance
 	spent expression.Spending // most of each
-	told  bool                // they cost more than they may, or than those of a new version may
+	told  bool                // a Problem or a Warning came of the cost
 }
 
 func (c *cost) add(t *expression.Tally) {

@@ -120,35 +120,3 @@ func TestAShareIsTheSameInEveryPass(t *testing.T) {
 	_, warned, _ := costlyOf(next.Problems)
 	require.Equal(t, 8, warned)
 }
-
-// TestManyLargeManifestsTakeSeveralPasses: a pass of the daemon makes so many bytes of manifests and no more, those of requests that run first,
-// and asks for the next one.
-func TestManyLargeManifestsTakeSeveralPasses(t *testing.T) {
-	files := crowded(300, "")
-	put(files, "offerings/note/2.0.0/map.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {a: "+strings.Repeat("x", 1<<20)+"}\n"))
-	asked := make(chan struct{}, 1000)
-	r := render.Renderer{Ready: func() { asked <- struct{}{} }}
-	base, p := &render.Base{}, load(t, files)
-	tree, all, said := fstest.MapFS(nil), map[string][]byte{}, ""
-	for passes := 1; ; passes++ {
-		state, err := r.Render(p, "dev", base)
-		require.NoError(t, err)
-		size := 0
-		for name, content := range state.Changes {
-			size += len(content)
-			all[name] = content
-		}
-		require.Less(t, size, 260<<20)
-		tree = commit(tree, state.Changes)
-		base.Advance(state, tree)
-		said += fmt.Sprint(problemsOf(state.Problems))
-		if len(state.Problems) == 0 {
-			require.Greater(t, passes, 1)
-			break
-		}
-		<-asked
-	}
-	require.Contains(t, said, "requests/payments/r299.yaml: waits for the next pass: the manifests of this one come to 256 MiB already")
-	require.Contains(t, all, "clusters/dev/payments/r000.yaml")
-	require.Contains(t, all, "clusters/dev/payments/r299.yaml")
-}

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"crypto/sha256"
+	"errors"
 	"sync"
 )
 
@@ -11,6 +12,7 @@ type Shared struct {
 	decoded memo[[]manifest]
 	listed  memo[map[Object]bool]
 	turns   turns
+	retries turns
 }
 
 // decode is decode, of a text that it may have decoded before.
@@ -56,7 +58,10 @@ func (m *memo[V]) read(text []byte, with func([]byte) (V, error)) (V, error) {
 		return with(text)
 	}
 	known := m.of(text)
-	known.once.Do(func() { known.value, known.err = with(text) })
+	known.once.Do(func() {
+		known.err = errors.New("it could not be read") // as long as with does not return, and if it panics
+		known.value, known.err = with(text)
+	})
 	return known.value, known.err
 }
 

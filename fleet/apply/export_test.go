@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -156,18 +157,25 @@ func (c *Cluster) Impatient(wait time.Duration) { c.unstartedFor = wait }
 // NoteDeletion is noteDeletion.
 var NoteDeletion = noteDeletion
 
-// ListsThatHang starts so many streams of one fleet, each of them a list that is never answered, and counts the lists that are under way.
-// They end with ctx.
-func ListsThatHang(ctx context.Context, streams int) *atomic.Int64 {
-	var shared Shared
+// ListsThatHang starts so many streams that share something, each of them a list that is not answered before ctx ends, or, failed: that fails
+// first and is not answered after that. It counts the lists that are under way.
+func ListsThatHang(ctx context.Context, shared *Shared, streams int, failed bool) *atomic.Int64 {
 	var under atomic.Int64
 	for range streams {
-		s := newStream("hung", source{watch: func(ctx context.Context, _ metav1.ListOptions) (watch.Interface, error) { // a list is asked for as events
+		var asked atomic.Int32
+		ask := func(ctx context.Context) error {
+			if failed && asked.Add(1) <= 2 { // as events, and, as that failed, as a list
+				return errors.New("refused")
+			}
 			under.Add(1)
 			<-ctx.Done()
-			return nil, ctx.Err()
-		}}, quietWatch(schema.GroupVersionKind{}))
-		s.shared, s.reached, s.limits = &shared, func(*stream, error) {}, DefaultLimits
+			return ctx.Err()
+		}
+		s := newStream("hung", source{
+			list:  func(ctx context.Context, _ metav1.ListOptions) (runtime.Object, error) { return nil, ask(ctx) },
+			watch: func(ctx context.Context, _ metav1.ListOptions) (watch.Interface, error) { return nil, ask(ctx) },
+		}, quietWatch(schema.GroupVersionKind{}))
+		s.shared, s.reached, s.limits = shared, func(*stream, error) {}, DefaultLimits
 		go s.run(ctx)
 	}
 	return &under

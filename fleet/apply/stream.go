@@ -74,7 +74,7 @@ func (s *stream) whenUnknown(do func()) { s.unknown = do }
 
 // ready waits until the sink has the objects that the cluster has. It fails while the cluster cannot be watched.
 func (s *stream) ready(ctx context.Context) error {
-	if mayRequest(ctx) == nil { // the time of others is none of this cluster's
+	if mayRequest(ctx) == nil { // waiting for a turn does not count against the cluster's timeout
 		select {
 		case <-s.begun:
 		case <-ctx.Done():
@@ -107,6 +107,12 @@ func (s *stream) ready(ctx context.Context) error {
 // hasBegun lets those go on who wait for the first attempt.
 func (s *stream) hasBegun() { s.begin.Do(func() { close(s.begun) }) }
 
+func (s *stream) hasSynced() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.synced
+}
+
 // turn records that the sink is up to date, or why it cannot be, and wakes those who wait for either.
 func (s *stream) turn(err error) {
 	s.mu.Lock()
@@ -128,14 +134,16 @@ func (s *stream) run(ctx context.Context) {
 	s.page = s.limits.PageObjects
 	reflector.WatchListPageSize = s.page
 	defer s.hasBegun()
+	failed := false
 	for pause := pauses(); ctx.Err() == nil; pauseFor(ctx, pause.Step()) {
-		s.listed = s.shared.turn(ctx)
+		s.listed = s.shared.turn(ctx, failed, s.hasSynced())
 		s.hasBegun()
 		begun := time.Now()
 		s.budget = newBudget(s.limits.ListBytes, "--cluster-list-bytes")
 		s.budget.pages, s.budget.cut = true, s.turn
 		err := plain(reflector.ListAndWatchWithContext(spending(ctx, s.budget)))
 		s.listed()
+		failed = err != nil
 		if ctx.Err() != nil {
 			return
 		}

@@ -49,7 +49,7 @@ func (f *requestFile) besideIn(env string, o *Offering, s *stages) *resolution {
 		return &resolution{problems: append(d.problems, f.byNewest(env, o)...)}
 	}
 	if !f.doubtful("spec.parameters") && !f.doubtful(own+".parameters") {
-		d.problems = append(d.problems, mergeWithin(f, env, v, s.share).problems...)
+		d.problems = append(d.problems, mergeWithin(f, env, v, s.shareOf(f)).problems...)
 	}
 	if !f.doubtful("spec.bindings") && !f.doubtful(own+".bindings") {
 		checkBindings(d, f.request, env, v)

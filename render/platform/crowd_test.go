@@ -58,3 +58,38 @@ func TestSchemasHaveAnAllowanceForAllRequests(t *testing.T) {
 		}
 	}
 }
+
+// An offering that few request may take more than one that everybody requests, and the requests of others take nothing of it.
+func TestAnOfferingOfFewRequestsMayTakeMore(t *testing.T) {
+	files := fstest.MapFS{}
+	put := func(name, text string) { files[name] = &fstest.MapFile{Data: []byte(text)} }
+	put("environments/dev.yaml", "apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: dev}\nspec:\n  state: {url: https://git.example.com/dev.git, branch: main}\n  clusters: {matchLabels: {a: b}}\n")
+	put("clusters/one.yaml", "apiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: one, labels: {a: b}}\nspec: {}\n")
+	for offering, schema := range map[string]string{
+		"note": "{type: object}", "book": "{type: object, properties: {list: {type: array, items: {type: integer}, default: [" + strings.Repeat("1,", 5000) + "]}}}",
+	} {
+		at := "offerings/" + offering
+		put(at+"/offering.yaml", "apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: "+offering+"}\nspec: {title: A, description: B., owner: c}\n")
+		put(at+"/1.0.0/version.yaml", "apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: "+offering+"}\nspec:\n  parameters: "+schema+"\n")
+		put(at+"/1.0.0/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [map.yaml]\n")
+		put(at+"/1.0.0/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {a: b}\n")
+	}
+	request := func(name, offering string) {
+		put("requests/payments/"+name+".yaml", "apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: "+name+"}\nspec: {offering: "+offering+", version: \"1\", environments: {dev: {}}}\n")
+	}
+	for i := range 600 {
+		request(fmt.Sprintf("n%d", i), "note")
+	}
+	request("b", "book")
+	p, err := platform.Load(files)
+	require.NoError(t, err)
+	require.Empty(t, p.Problems)
+	require.Empty(t, p.Instances("dev")[0].Long)
+
+	for i := range 600 {
+		request(fmt.Sprintf("n%d", i), "book")
+	}
+	p, err = platform.Load(files)
+	require.NoError(t, err)
+	require.Len(t, p.Problems, 601)
+}

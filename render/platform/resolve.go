@@ -136,8 +136,8 @@ func resolveAs(d *document, f *requestFile, env string, v *Version, o *Offering,
 	var values *sealed.File
 	if v != nil {
 		r.merged = known
-		if known == nil || known.file != f || known.version != v.Digest || !known.fits(s.share) {
-			r.merged = mergeWithin(f, env, v, s.share)
+		if known == nil || known.file != f || known.version != v.Digest || !known.fits(s.shareOf(f)) {
+			r.merged = mergeWithin(f, env, v, s.shareOf(f))
 		}
 		d.problems = append(d.problems, r.merged.problems...)
 		checkBindings(d, f.request, env, v)

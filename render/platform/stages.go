@@ -22,8 +22,8 @@ type stages struct {
 	unread       bool                  // there is a cluster of which nobody knows whether it belongs to an environment
 	opaque       []string
 
-	share schema.Work // of each request; the rest stays the same where it changes
-	rest  *stages     // the stages with this rest that were the first
+	crowd crowd
+	first *stages // the first stages that differ from these in nothing but the crowd
 }
 
 func (s *stages) equal(o *stages) bool {
@@ -32,19 +32,24 @@ func (s *stages) equal(o *stages) bool {
 		s.unread == o.unread
 }
 
-// sharing are the same stages with another share.
-func (s *stages) sharing(share schema.Work) *stages {
-	if s.share == share {
+// among are the same stages with another crowd of requests.
+func (s *stages) among(c crowd) *stages {
+	if s.crowd.equal(c) {
 		return s
 	}
 	other := *s
-	other.share = share
+	other.crowd = c
 	return &other
 }
 
 // comesTo reports whether parameters that were merged at other stages are the same at these.
 func (s *stages) comesTo(other *stages, m *merged) bool {
-	return other != nil && s.rest == other.rest && (m == nil || m.fits(s.share))
+	return other != nil && s.first == other.first && (m == nil || m.fits(s.shareOf(m.file)))
+}
+
+// shareOf is the work that a request may take.
+func (s *stages) shareOf(f *requestFile) schema.Work {
+	return s.crowd.share(f.request.Spec.Offering)
 }
 
 func (l *Loader) loadEnvironments(p *Platform) {
@@ -166,7 +171,7 @@ func (l *Loader) assignClusters(p *Platform) {
 		}
 	}
 	next.warnOfShared(p)
-	if next.rest = next; !next.equal(l.stages) {
+	if next.first = next; !next.equal(l.stages) {
 		l.stages = next
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-
-	"transom.dev/render/expression"
 )
 
 // A team is its requests, resolved and bound to each other; none is bound to another team's. As long as its files and
@@ -30,7 +28,7 @@ func (l *Loader) loadRequests(p *Platform) {
 			p.instances[environment] = make([]*Instance, 0, len(before)+1)
 		}
 	}
-	l.stages = l.stages.sharing(shareOf(expression.RoundUp(countRequests(p.tree))))
+	l.stages = l.stages.among(l.crowdOf(p))
 	p.stages = l.stages
 	kept := l.last != nil && l.last.stages == l.stages && maps.Equal(l.last.Offerings, p.Offerings)
 	for _, name := range sortedKeys(p.tree.teams) {

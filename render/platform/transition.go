@@ -11,7 +11,7 @@ func (p *Platform) Transition(i *Instance, from *RequestSpec) []Problem {
 	env, f := i.Environment.Name, p.fileOf(i)
 	d := f.document(env)
 	given := mergePatch(from.Parameters, from.Environments[env].Parameters)
-	for _, wrong := range i.Version.Parameters.Transition(given, i.Parameters, p.stages.share.Times(takenTimes)) {
+	for _, wrong := range i.Version.Parameters.Transition(given, i.Parameters, p.stages.shareOf(f).Times(takenTimes)) {
 		if wrong.Rule == schema.RuleTooMuchWork {
 			d.add(f.costly(env, i.Version, wrong.Message))
 			continue

@@ -70,6 +70,8 @@ type teamFiles struct {
 	opaque   []string
 	strays   map[string]string // as a tree's
 	problems []Problem
+
+	byOffering map[string]int // how many requests each has; nil: they were not counted yet
 }
 
 // identified is a directory entry that knows an id for its content: content with the same id is not read again. Git knows
