@@ -65,7 +65,7 @@ var descriptions = map[string]string{
 	"Environment.spec.namespace.name":             "CEL over request.team, environment and cluster; absent: the team's name.",
 	"Environment.spec.secrets":                    "Secrets that requests give, in files of SOPS.",
 	"Environment.spec.secrets.recipients":         "Teams with the age recipients who may read their secrets here, such as payments: [age1…]; \"*\" is for all other teams.",
-	"Environment.spec.imagePullSecrets":           "Names of image pull secrets that every pod has, each sealed beside the environment in environments/<environment>/<name>.secret.yaml.",
+	"Environment.spec.imagePullSecrets":           "Names of image pull secrets that pods of instances name, each sealed beside the environment in environments/<environment>/<name>.secret.yaml.",
 	"Environment.spec.impersonate":                "Whose rights bound what an instance may write; absent: the daemon's own.",
 	"Environment.spec.impersonate.serviceAccount": "CEL over request.team: the ServiceAccount in the instance's namespace as which its objects are written.",
 	"Environment.spec.impersonate.clusterScoped":  "NAMESPACE/NAME of that for cluster-scoped versions; without it none may be requested here.",

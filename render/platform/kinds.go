@@ -203,7 +203,7 @@ type Environment struct {
 	}
 	Impersonate Impersonation
 	Recipients  map[string][]string // of secrets, by team; "*" is for all others
-	// PullSecrets are the image pull secrets that every pod has, by name. A nil one has no file in order, and the environment is Broken.
+	// PullSecrets are the image pull secrets that pods of instances name, by name. A nil one has no file in order, and the environment is Broken.
 	PullSecrets   map[string]*sealed.File
 	Reserved      []ReservedKind
 	Values        map[string]any
