@@ -73,7 +73,8 @@ func TestChangesAreBounded(t *testing.T) {
 	c, err = newComparisons().changes(old, &platform.Version{Offering: "web", Number: semver.MustParse("1.1.0"), Files: files})
 	require.NoError(t, err)
 	require.Equal(t, []api.FileChange{
-		{Path: "image.png", Action: "added", Omitted: "it is not text"}, {Path: "lines", Action: "added", Omitted: "it is too long to be compared line by line"},
+		{Path: "image.png", Action: "added", Omitted: "it is not text"},
+		{Path: "lines", Action: "added", Omitted: "it is too long to be compared line by line"},
 		{Path: "longer", Action: "added", Omitted: "it is too long to be compared line by line"},
 	}, c.Files)
 }

@@ -50,7 +50,7 @@ function rush(keep = true) {
 function replace(page, keep = true) {
   const main = byId("main");
   const focus = document.activeElement;
-  const kept = focus?.id && main.contains(focus) ? { id: focus.id, from: focus.selectionStart, to: focus.selectionEnd } : null;
+  const kept = focus?.id && main.contains(focus) ? { id: focus.id, within: focus.closest("section[id][tabindex]")?.id, from: focus.selectionStart, to: focus.selectionEnd } : null;
   const scrolled = [...main.querySelectorAll(".scroll[id]")].map((e) => [e.id, e.scrollLeft, e.scrollTop, isAtEnd(e)]);
   const opened = new Map([...main.querySelectorAll("details[id]")].map((e) => [e.id, e.open]));
   const values = new Map([...main.querySelectorAll("input[id], select[id], textarea[id]")].map((e) => [e.id, e.type === "checkbox" ? e.checked : e.value]));
@@ -70,6 +70,7 @@ function replace(page, keep = true) {
     byId(id).scrollTo(left, top);
     if (!atEnd) byId(id).dataset.shown = "yes"; // it stays where a person put it
   }
+  if (kept && !byId(kept.id)) byId(kept.within ?? "")?.focus({ preventScroll: true }); // it is gone, but its section is there
   if (kept && byId(kept.id)) {
     byId(kept.id).focus({ preventScroll: true });
     if (kept.from !== null && kept.from !== undefined) { try { byId(kept.id).setSelectionRange(kept.from, kept.to); } catch { /* it has no text */ } }
