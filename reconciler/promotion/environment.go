@@ -118,7 +118,7 @@ func (a *admitter) advance(c *change, q *question, out admitted, joined, next []
 	to.Readmit(c.enteringOn(now))
 	reached(to, now, next)
 	if q.urgent {
-		to.Pass(q.passed)
+		to.AddGates(q.passed)
 	}
 	if len(now) > 0 {
 		out.state = Moving

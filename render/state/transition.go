@@ -115,8 +115,8 @@ func (r *Release) Renew(ran []Ran, gates []PassedGate, rollout *Rollout) {
 	r.Promotion.Ran, r.Promotion.Gates, r.Promotion.Rollout = ran, gates, rollout
 }
 
-// Pass adds gates that the bytes passed which reach further clusters, each once.
-func (r *Release) Pass(gates []PassedGate) {
+// AddGates adds those that bytes passed which reach further clusters, each once.
+func (r *Release) AddGates(gates []PassedGate) {
 	for _, g := range gates {
 		if !slices.Contains(r.Promotion.Gates, g) {
 			r.Promotion.Gates = append(r.Promotion.Gates, g)
