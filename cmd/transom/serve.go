@@ -242,7 +242,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 		Access: entrance.guard, Proxies: entrance.proxies, MostRequests: o.access.requests, Limited: figures.Limited, MetricsElsewhere: entrance.metrics != nil,
 		Includes: includes(source),
 		Hooks:    o.notice.hooks(heard, figures.Hook, logger), Look: following.look, Plans: plans,
-		Runtime: podReader{f}, Manifests: newManifestReader(traces, f), Explain: traces.explain, Past: traces.past, Edit: traces.edited, Changes: new(comparisons).changes, Sample: schema.Sample, Journal: &audit.Journal{Branches: traces.branches}, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
+		Runtime: podReader{f}, Manifests: newManifestReader(traces, f), Explain: traces.explain, Past: traces.past, Edit: traces.edited, Changes: newComparisons().changes, Sample: schema.Sample, Journal: &audit.Journal{Branches: traces.branches}, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {

@@ -61,6 +61,8 @@ func readersOf(teams *[]string) *preview.Readers {
 // planOf is a plan, made or not, as the API tells it.
 func planOf(branch api.Branch, made preview.Plan, teams *[]string, err error) (api.Plan, error) {
 	switch {
+	case errors.Is(err, preview.ErrMoved) && made.Draft != nil:
+		return api.Plan{}, fmt.Errorf("%w: the states of the environments are not all read", web.ErrNotYet)
 	case errors.Is(err, preview.ErrMoved):
 		return api.Plan{}, fmt.Errorf("%w: the branch moved, or the states of the environments are not all read", web.ErrNotYet)
 	case errors.Is(err, preview.ErrBusy):
@@ -68,7 +70,10 @@ func planOf(branch api.Branch, made preview.Plan, teams *[]string, err error) (a
 	case err != nil:
 		return api.Plan{}, err
 	}
-	p := api.Plan{Branch: branch, Platform: made.Head, States: []api.State{}, Made: made.Made, Making: made.Text == "", Markdown: made.Text, DiffsOf: teams}
+	p := api.Plan{
+		Branch: branch, Platform: made.Head, States: []api.State{}, Made: made.Made, Making: made.Text == "", Markdown: made.Text, DiffsOf: teams,
+		Failed: made.Failed(),
+	}
 	for _, s := range made.States {
 		p.States = append(p.States, api.State{Environment: s.Environment, Commit: s.Commit})
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -325,4 +326,34 @@ func TestStatusTellsPromotionInItsWords(t *testing.T) {
 		require.Contains(t, body, part)
 	}
 	require.Equal(t, 1, strings.Count(body, `"environment":"prod"`))
+}
+
+// TestAPageThatIsAskedForTooOftenSaysSo, stays as it is, and comes when the daemon said.
+func TestAPageThatIsAskedForTooOftenSaysSo(t *testing.T) {
+	b := promoting()
+	pages := web.Handler(web.Options{Board: b})
+	var limited atomic.Bool
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/fleet" && limited.CompareAndSwap(true, false) {
+			w.Header().Set("Retry-After", "2")
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = w.Write([]byte(`{"detail": "ask less often"}`))
+			return
+		}
+		pages.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		s.CloseClientConnections() // the stream of events has no end of its own
+		s.Close()
+	})
+	eventually := open(t, s.URL+"/fleet")
+	eventually(`document.querySelector("#link").textContent`, "live")
+	eventually(`(() => { window.told = []; new MutationObserver(() => told.push(document.querySelector("#link").textContent)).observe(document.querySelector("#link"), { childList: true }); return "watched"; })()`, "watched")
+	limited.Store(true)
+	b.ClusterSeen(status.Cluster{Name: "green", Message: "connection refused"})
+	eventually(`told.includes("asked too often: trying again in 2 s")`, "true")
+	eventually(all("#notice span"), "cluster green is not reachable: connection refused")
+	eventually(`told.filter((text, i) => text !== told[i - 1]).slice(-2).join("|")`, "asked too often: trying again in 2 s|live")
+	require.False(t, limited.Load())
 }

@@ -113,7 +113,7 @@ func TestTheMainPathOfEachRoleIsDoneByKeyboard(t *testing.T) {
 	k.reach("#make-plan")
 	k.press(kb.Enter)
 	eventually(`document.querySelector("#draft-plan .plan h2")?.textContent`, "Transom plan: 1 changed")
-	eventually(`document.activeElement.id`, "make-plan")
+	eventually(`document.activeElement.id`, "draft-plan")
 
 	k = start(busyDay) // an operator looks at what waits, and approves it
 	k.follow(`.task.waiting a[href^="/requests/store/shop"]`, "/requests/store/shop")

@@ -95,6 +95,9 @@ func (s planning) plan(r *http.Request, asked planParameters) (p api.Plan, err e
 	if !ok {
 		return p, notKnown("branch", asked.Branch, slices.Collect(maps.Keys(heads)))
 	}
+	if r.Method == http.MethodHead { // nobody sees the plan
+		return p, nil
+	}
 	return s.Plans.Plan(r.Context(), api.Branch{Branch: asked.Branch, Commit: commit}, readersOf(access.Of(r.Context())))
 }
 
@@ -125,6 +128,10 @@ func (s planning) planDraft(r *http.Request, team string, d api.Draft) (page con
 	if !who.In(team) {
 		return page, refuse(http.StatusForbidden, "%s, and plans of its requests are for developers of team %.100q", who, team)
 	}
+	if r.Method == http.MethodHead { // nobody sees the plan
+		return page, nil
+	}
+	d.Person = who.Name
 	if page.Plan, err = s.Plans.PlanDraft(r.Context(), d, readersOf(who)); err == nil {
 		page.HTML, err = planHTML(page.Plan.Markdown)
 		key := strings.TrimSuffix(strings.TrimPrefix(d.File, "requests/"), ".yaml")

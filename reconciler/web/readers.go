@@ -17,9 +17,11 @@ const (
 	mostReaders = 10_000
 )
 
-// unlimited are the routes that a client may ask for as often as it likes: health is for whoever watches the daemon, and web hooks have
-// a limit of their own.
-var unlimited = map[string]bool{"/healthz": true, "/readyz": true, hookPath: true}
+// unlimited are the routes that a client may ask for as often as it likes: health is for whoever watches the daemon, web hooks have
+// a limit of their own, and the page to log in costs little and must not be missing because somebody else at the same address asks too often.
+var unlimited = map[string]bool{
+	"/healthz": true, "/readyz": true, hookPath: true, "/console.css": true, "/transom.svg": true, "GET /login": true,
+}
 
 // readers bound how many requests each client makes. They are safe for concurrent use.
 type readers struct {
@@ -35,6 +37,9 @@ func newReaders(most int, limited func()) *readers {
 // mayAsk counts a request for a route, and says whether its client may make it.
 func (s *readers) mayAsk(r *http.Request, route string) bool {
 	client, local := clientOf(r)
+	if roles[route] == access.Anybody {
+		client = "to log in from " + client // nobody is known by name here, and all of an office may come from one address
+	}
 	if s.most == 0 || local || unlimited[route] || s.of(client).Allow() {
 		return true
 	}

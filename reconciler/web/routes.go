@@ -146,6 +146,8 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	who, err := rt.access.Admit(r, need)
 	r = r.WithContext(access.With(r.Context(), who))
 	switch {
+	case err != nil && statusOf(err) == http.StatusUnauthorized && forPage(r): // as cheap as to say that it is too much
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	case !rt.readers.mayAsk(r, route):
 		rt.readers.tellTooMany(w)
 	case err == nil:
@@ -153,8 +155,6 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 		}
 		rt.mux.ServeHTTP(w, r)
-	case statusOf(err) == http.StatusUnauthorized && forPage(r):
-		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	default:
 		tellRefusal(w, err)
 	}

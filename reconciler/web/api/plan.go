@@ -15,13 +15,14 @@ type Plan struct {
 	States   []State   `json:"states"`   // of the environments, that it is compared with
 	Made     time.Time `json:"made,omitzero"`
 	Making   bool      `json:"making,omitempty"` // it is being made: ask again
+	Failed   bool      `json:"failed,omitempty"` // none could be made; the text says why
 	Markdown string    `json:"markdown,omitempty"`
 	DiffsOf  *[]string `json:"diffsOf,omitempty"` // the teams whose differences it has, sorted; absent: all
 }
 
-// Draft is the content of a file of the platform repository that nobody committed yet. Its plan is made once, and again where it is asked for
-// with another text.
-type Draft struct{ File, Content, Asked string }
+// Draft is the content of a file of the platform repository that nobody committed yet. Its plan is made once, and again for another value of
+// Asked. Of the plans that Person waits for, the latest one is made.
+type Draft struct{ File, Content, Asked, Person string }
 
 // State is the state commit of an environment.
 type State struct {

@@ -62,7 +62,7 @@ func rulesBeside(fields []field, v *platform.Version) []string {
 	})
 }
 
-// reads finds the fields that an expression reads of a variable: %s.a.b, and has(%s.a).
+// reads finds the fields that an expression reads of a variable, such as self.a.b.
 var reads = map[string]*regexp.Regexp{
 	"self":       regexp.MustCompile(`\bself\.([A-Za-z_][A-Za-z0-9_.]*)`),
 	"parameters": regexp.MustCompile(`\bparameters\.([A-Za-z_][A-Za-z0-9_.]*)`),
@@ -137,9 +137,12 @@ func (c ofRequests) plan(r *http.Request, m *model, f *formPage, team string) {
 		return
 	}
 	made, err := c.PlanDraft(r, team, api.Draft{File: f.File, Content: f.YAML, Asked: asked})
-	made.Old = asked != now
+	made.Old = !strings.HasPrefix(asked, now)
 	if err != nil {
 		made.Why = err.Error()
+	}
+	if made.Plan.Failed && !made.Old { // a page that is open asks the same; a person who presses the button asks anew
+		now = fmt.Sprintf("%s-%d", now, made.Plan.Made.Unix())
 	}
 	f.plan(now, &made)
 }

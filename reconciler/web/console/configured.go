@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +68,7 @@ func (c *configuration) next() (first time.Time) {
 func entryOf(e *platform.Environment) (all []named) {
 	add := func(name, text string) { all = append(all, named{name, text}) }
 	if from := strings.Join(e.PromotesFrom, " and "); from == "" {
-		add("soak", "none: it takes each merge at once")
+		add("soak", "none: it comes after no environment")
 	} else {
 		soak := "healthy in " + from
 		if e.Gates.Soak > 0 {
@@ -80,7 +81,10 @@ func entryOf(e *platform.Environment) (all []named) {
 		}
 		add("unproven", "a release that no environment before can prove "+unproven)
 	}
-	add("grace", "a soak begins anew after Failed, and after Progressing for more than "+lasts(e.Gates.Grace))
+	soaks := func(w platform.Wave) bool { return w.Soak > 0 }
+	if e.Gates.Soak > 0 && len(e.PromotesFrom) > 0 || slices.ContainsFunc(e.Rollout.Waves, soaks) {
+		add("grace", "a soak begins anew after Failed, and after Progressing for more than "+lasts(e.Gates.Grace))
+	}
 	add("approval", approvalText(e.Gates))
 	if e.Gates.Replace == "newest" {
 		add("replace", "the newest release takes the place of one that waits")

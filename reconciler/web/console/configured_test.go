@@ -76,7 +76,7 @@ spec:
 	require.Contains(t, body, `href="https://github.com/acme/platform/blob/main/decisions/prod/sale.yaml"`)
 	text := section(t, body, "gates")
 	for _, want := range []string{
-		"soak: healthy in dev for 1h30m\n", "a release that no environment before can prove enters\n", "after Progressing for more than 2m\n",
+		"soak: healthy in dev for 1h30m\n", "a release that no environment before can prove enters\n", "grace: a soak begins anew after Failed, and after Progressing for more than 2m\n",
 		"approval: required, but for changes that the offering calls routine, in a later commit than the release\n",
 		"replace: the newest release takes the place of one that waits\n", "check errors: https://prometheus.example.com every 1m, to pass for 10m\n",
 		"windows: open now, closes 2 Mar 12:00 UTC", "open 0 9 * * 1-4 for 7h, Europe/Berlin on now, until 2 Mar 15:00 UTC", "closed 0 12 * * * for 1h, UTC next 2 Mar 12:00 UTC",
@@ -92,7 +92,8 @@ spec:
 	require.Contains(t, section(t, body, "gates"), "windows: closed now, opens 2 Mar 13:00 UTC")
 	_, body = get(t, "/environments/dev")
 	text = section(t, body, "gates")
-	for _, want := range []string{"soak: none: it takes each merge at once\n", "approval: none\n", "windows: none: open at any time\n", "holds: none\n", "waves: none: all clusters at once\n"} {
+	for _, want := range []string{"soak: none: it comes after no environment\n", "approval: none\n", "windows: none: open at any time\n", "holds: none\n", "waves: none: all clusters at once\n"} {
 		require.Contains(t, text, want)
 	}
+	require.NotContains(t, text, "grace:", "it has no soak")
 }

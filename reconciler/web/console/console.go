@@ -175,7 +175,7 @@ type view struct {
 	title    string
 	section  string // of the navigation
 	main     any
-	until    time.Time // when the clock alone makes it another one; zero: never
+	until    time.Time // when the page has to be made anew although nothing changed; zero: never
 }
 
 // isUnfinished says whether a page shows more in a moment, although nothing changes.

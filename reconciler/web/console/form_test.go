@@ -177,6 +177,7 @@ func TestAPlanOfADraftStaysWhileStatesMove(t *testing.T) {
 	b := status.NewBoard(time.Now)
 	b.Loaded("https://github.com/acme/platform.git", offering(t))
 	var asked []string
+	failed := false
 	get := serve(console.Options{
 		Board: b, Person: func(*http.Request) console.Person {
 			return console.Person{In: func(team string) bool { return team == "store" }}
@@ -186,7 +187,7 @@ func TestAPlanOfADraftStaysWhileStatesMove(t *testing.T) {
 			require.Equal(t, "requests/store/till.yaml", d.File)
 			require.Contains(t, d.Content, "image: a:1")
 			asked = append(asked, d.Asked)
-			return console.PlanOfDraft{Plan: api.Plan{Platform: "77de09f2c1ab", Markdown: "x"}, HTML: "<p>made</p>"}, nil
+			return console.PlanOfDraft{Plan: api.Plan{Platform: "77de09f2c1ab", Markdown: "x", Failed: failed, Made: time.Now()}, HTML: "<p>made</p>"}, nil
 		},
 	})
 	const form = "/catalog/web/new?team=store&name=till&environment=dev&p.image=a:1"
@@ -197,6 +198,17 @@ func TestAPlanOfADraftStaysWhileStatesMove(t *testing.T) {
 	_, body = get(t, form+"&plan="+first)
 	require.Contains(t, body, "<p>made</p>")
 	require.NotContains(t, body, "moved since")
+	require.NotContains(t, body, `id="make-plan"`, "it would be the same plan")
+	failed = true
+	_, body = get(t, form+"&plan="+first)
+	again := regexp.MustCompile(`name="plan" value="([0-9a-f]{12}-[0-9]+)">Make it again`).FindStringSubmatch(body)
+	require.NotEmpty(t, again)
+	failed = false
+	_, body = get(t, form+"&plan="+again[1])
+	require.NotContains(t, body, "moved since")
+	require.NotContains(t, body, `id="make-plan"`)
+	require.Equal(t, []string{first, first, again[1]}, asked)
+	asked = asked[:1]
 	b.Reconciled(status.Environment{Name: "dev", StateCommit: "s2"}, nil)
 	_, body = get(t, form+"&plan="+first)
 	require.Contains(t, body, "the platform or a state moved since")

@@ -23,6 +23,11 @@ type PlanOfDraft struct {
 	Old  bool          // the platform or a state moved since
 }
 
+// CanBeNewer says whether a plan that is asked for again may be another one.
+func (p PlanOfDraft) CanBeNewer() bool {
+	return p.Why != "" || !p.Plan.Making && (p.Old || p.Plan.Failed)
+}
+
 // ofBranches serves the page about plans of branches.
 type ofBranches struct{ *Console }
 

@@ -27,7 +27,7 @@ type node struct {
 }
 
 // treeOf hangs the pods of a placement below the objects that they belong to. A pod whose owners are not among the objects, as those that an
-// operator makes, stands below its owner.
+// operator makes, stands below its owner. A pod that is itself an object is one node.
 func treeOf(p *status.Placement, pods []api.Pod) (roots []*node) {
 	if p != nil {
 		for _, o := range p.Objects {
@@ -38,6 +38,10 @@ func treeOf(p *status.Placement, pods []api.Pod) (roots []*node) {
 		}
 	}
 	for i := range pods {
+		if at := slices.IndexFunc(roots, func(n *node) bool { return n.is(api.Controller{Kind: "Pod", Name: pods[i].Name}, pods[i].Namespace) }); at >= 0 {
+			*roots[at] = *podNode(&pods[i]) // it was looked at just now
+			continue
+		}
 		above := &roots
 		for _, owner := range ownersFrom(roots, &pods[i]) {
 			above = &nodeOf(above, owner, pods[i].Namespace).Below
@@ -98,22 +102,24 @@ func podNode(p *api.Pod) *node {
 	return n
 }
 
-// judge gives a node that a controller made the worst verdict of those below it, and says how many of its pods are well.
-func (n *node) judge() {
-	if len(n.Below) == 0 {
-		return
+// judge gives a node that a controller made the worst verdict of those below it, and says how many of its pods are well, however far below.
+func (n *node) judge() (well, pods int) {
+	if n.Kind == "Pod" {
+		if n.Health == healthy {
+			well++
+		}
+		return well, 1
 	}
-	worst, well := healthy, 0
+	worst := healthy
 	for _, below := range n.Below {
-		below.judge()
+		w, p := below.judge()
+		well, pods = well+w, pods+p
 		if below.Health.rank() < worst.rank() {
 			worst = below.Health
 		}
-		if below.Health == healthy {
-			well++
-		}
 	}
 	if n.made {
-		n.Health, n.Word = worst, fmt.Sprintf("%d of %s well", well, terminalCount(len(n.Below), "pod"))
+		n.Health, n.Word = worst, fmt.Sprintf("%d of %s well", well, terminalCount(pods, "pod"))
 	}
+	return well, pods
 }

@@ -49,6 +49,7 @@ func TestObjectsAreATreeToPods(t *testing.T) {
 		{Kind: "ConfigMap", Namespace: "store", Name: "shop", Health: state.Healthy},
 		{Group: "apps", Kind: "Deployment", Namespace: "store", Name: "shop", Health: state.Progressing, Message: "1 of 2 updated"},
 		{Group: "batch", Kind: "CronJob", Namespace: "store", Name: "shop-clean", Health: state.Healthy},
+		{Kind: "Pod", Namespace: "store", Name: "bare", Health: state.Progressing},
 	}})
 	ready := []api.Container{{Name: "web", Ready: true}}
 	pod := func(name, phase, why string, containers []api.Container, owners ...api.Controller) api.Pod {
@@ -62,6 +63,10 @@ func TestObjectsAreATreeToPods(t *testing.T) {
 		pod("shop-clean-29000000-x", "Succeeded", "", nil, api.Controller{Kind: "Job", Name: "shop-clean-29000000"}),
 		pod("db-0", "Running", "", ready, api.Controller{Kind: "StatefulSet", Name: "db"}),
 		pod("alone", "Running", "", ready),
+		pod("bare", "Running", "", ready),
+		pod("proxy-1-a", "Running", "", ready, api.Controller{Kind: "ReplicaSet", Name: "proxy-1"}, api.Controller{Kind: "Deployment", Name: "proxy"}),
+		pod("proxy-1-b", "Running", "", ready, api.Controller{Kind: "ReplicaSet", Name: "proxy-1"}, api.Controller{Kind: "Deployment", Name: "proxy"}),
+		pod("proxy-2-a", "Pending", "", nil, api.Controller{Kind: "ReplicaSet", Name: "proxy-2"}, api.Controller{Kind: "Deployment", Name: "proxy"}),
 	}
 	get := serve(console.Options{Board: b, See: func(*http.Request, console.Look) (console.Seen, error) {
 		return console.Seen{Cluster: "one", Pods: pods}, nil
@@ -118,10 +123,41 @@ func TestObjectsAreATreeToPods(t *testing.T) {
     db-0
     Running
     web ready
+  ◔
+  Deployment
+  proxy
+  2 of 3 pods well
+    ✓
+    ReplicaSet
+    proxy-1
+    2 of 2 pods well
+      ✓
+      Pod
+      proxy-1-a
+      Running
+      web ready
+      ✓
+      Pod
+      proxy-1-b
+      Running
+      web ready
+    ◔
+    ReplicaSet
+    proxy-2
+    0 of 1 pod well
+      ◔
+      Pod
+      proxy-2-a
+      Pending
   ✓
   ConfigMap
   shop
   Healthy
+  ✓
+  Pod
+  bare
+  Running
+  web ready
   ✓
   Pod
   alone

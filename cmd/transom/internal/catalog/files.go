@@ -12,8 +12,12 @@ import (
 )
 
 const (
-	// mostCompared is how long a file may be of which lines are compared: comparing takes the longer the more lines there are.
+	// mostCompared and mostLines are how many bytes and lines a file may have of which lines are compared: the time for them is about the
+	// square of the lines.
 	mostCompared = 64 << 10
+	mostLines    = 4000
+	// MostFiles is how many files are compared line by line.
+	MostFiles = 200
 	// mostDiff and mostDiffs are how many bytes of differences are shown of a file, and of all files.
 	mostDiff  = 16 << 10
 	mostDiffs = 128 << 10
@@ -46,11 +50,20 @@ func fileChanges(from, to *platform.Version) ([]File, error) {
 	room := mostDiffs
 	for i := range all {
 		f := &all[i]
-		f.Diff, f.Omitted = linesOf(old[f.Path], now[f.Path], min(room, mostDiff))
-		room -= len(f.Diff)
+		if i >= MostFiles {
+			room = 0
+		}
+		most := min(room, mostDiff)
+		f.Diff, f.Omitted = linesOf(old[f.Path], now[f.Path], most)
+		if room -= len(f.Diff); f.Omitted == moreDiffer && most < mostDiff {
+			room = 0 // the next line found no room
+		}
 	}
 	return all, nil
 }
+
+// moreDiffer says that lines are omitted because there are many of them.
+const moreDiffer = "more lines differ than are shown"
 
 // linesOf are the lines that differ, as many as fit, and why there are no more of them; empty: these are all.
 func linesOf(before, after []byte, room int) (diff, omitted string) {
@@ -58,16 +71,19 @@ func linesOf(before, after []byte, room int) (diff, omitted string) {
 		switch {
 		case !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0:
 			return "", "it is not text"
-		case len(text) > mostCompared:
+		case len(text) > mostCompared || bytes.Count(text, []byte("\n")) > mostLines:
 			return "", "it is too long to be compared line by line"
 		}
+	}
+	if room == 0 {
+		return "", moreDiffer
 	}
 	diff = preview.TextDiff(ended(before), ended(after))
 	if len(diff) <= room {
 		return diff, ""
 	}
 	diff = diff[:room]
-	return diff[:strings.LastIndexByte(diff, '\n')+1], "more lines differ than are shown"
+	return diff[:strings.LastIndexByte(diff, '\n')+1], moreDiffer
 }
 
 // ended is a text whose last line ends.

@@ -13,13 +13,14 @@ import (
 )
 
 const (
-	// mostKept is how many plans a Desk remembers, and mostWaiting how many wait for their turn; of drafts no more than mostDrafts, as
-	// there is no end of them.
+	// mostKept is how many plans of branches a Desk remembers, and as many of drafts, and mostWaiting how many wait for their turn; of drafts no
+	// more than mostDrafts, as people make any number of them, and of one person no more than one.
 	mostKept, mostWaiting, mostDrafts = 32, 8, 4
 	// patience is how long somebody waits for a plan before being told that it is being made.
 	patience = 2 * time.Second
-	// listedFor is how long the list of branches is good, and failedFor how long a plan that could not be made is not tried again.
-	listedFor, failedFor = 10 * time.Second, 10 * time.Second
+	// listedFor is how long the list of branches is good, and failedFor how long a plan that could not be made is not tried again; where its
+	// process made none, which may take minutes, it is unmadeFor.
+	listedFor, failedFor, unmadeFor = 10 * time.Second, 10 * time.Second, 10 * time.Minute
 	// listTime is how long the server may take to list its branches.
 	listTime = 15 * time.Second
 )
@@ -57,13 +58,27 @@ type Plan struct {
 	Made                 time.Time
 }
 
-// An outcome is a plan that is asked for. Its text, its time and its error may be read once it is done.
+// Failed says whether the text says why there is no plan.
+func (p Plan) Failed() bool { return isFailure(p.Text) }
+
+// An outcome is a plan that is asked for. Its text, its time and its error may be read once it is done, and all else under the Desk's lock
+// until it is begun.
 type outcome struct {
-	key  string
-	done chan struct{}
+	key   string
+	begun bool
+	done  chan struct{}
 
 	Plan
 	err error
+}
+
+// isStale says whether the plan could not be made a while ago, and is tried again.
+func (o *outcome) isStale() bool {
+	if !o.isDone() {
+		return false
+	}
+	age := time.Since(o.Made)
+	return o.err != nil && age >= failedFor || o.Failed() && age >= unmadeFor
 }
 
 // isDone says whether the plan was made, or could not be.
@@ -107,10 +122,11 @@ func (d *Desk) PlanDraft(ctx context.Context, draft Draft, readers *Readers) (Pl
 func (d *Desk) ask(ctx context.Context, asked Plan) (_ Plan, err error) {
 	d.prepare()
 	if asked.States, err = d.States(); err != nil {
-		return Plan{}, err
+		return asked, err
 	}
 	asked.Head = d.Head()
-	o, err := d.take(asked)
+	key := keyOf(asked)
+	o, err := d.take(key, asked)
 	if err != nil {
 		return asked, err
 	}
@@ -122,22 +138,32 @@ func (d *Desk) ask(ctx context.Context, asked Plan) (_ Plan, err error) {
 	case <-timer.C:
 		return asked, nil
 	case <-o.done:
+		if o.key != key { // a newer draft took its place
+			return asked, nil
+		}
 		return o.Plan, o.err
 	}
 }
 
-// take returns the outcome of a plan, which begins to wait for its turn if nobody asked for it before.
-func (d *Desk) take(p Plan) (*outcome, error) {
-	key := keyOf(p)
+// take returns the outcome of a plan, which begins to wait for its turn if nobody asked for it before. A draft takes the place of the one
+// that waits of the same person, who does not look at that any more.
+func (d *Desk) take(key string, p Plan) (*outcome, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if o := d.kept[key]; o != nil {
-		if stale := o.isDone() && o.err != nil && time.Since(o.Made) >= failedFor; !stale {
-			return o, nil
-		}
+	if o := d.kept[key]; o != nil && !o.isStale() {
+		return o, nil
 	}
-	if p.Draft != nil && d.drafts() >= mostDrafts {
-		return nil, ErrBusy
+	if p.Draft != nil {
+		drafts, theirs := d.drafts(p.Draft.Person)
+		if theirs != nil {
+			delete(d.kept, theirs.key)
+			theirs.key, theirs.Plan = key, p
+			d.kept[key] = theirs
+			return theirs, nil
+		}
+		if drafts >= mostDrafts {
+			return nil, ErrBusy
+		}
 	}
 	o := &outcome{key: key, done: make(chan struct{}), Plan: p}
 	select {
@@ -169,27 +195,32 @@ func keyOf(p Plan) string {
 	return key
 }
 
-// drafts counts those that wait or are being made; the caller holds the lock.
-func (d *Desk) drafts() (n int) {
+// drafts counts those that wait or are being made, and finds the one of a person that waits; the caller holds the lock.
+func (d *Desk) drafts(person string) (n int, theirs *outcome) {
 	for _, o := range d.kept {
-		if o.Draft != nil && !o.isDone() {
-			n++
+		if o.Draft == nil || o.isDone() {
+			continue
+		}
+		if n++; !o.begun && o.Draft.Person == person {
+			theirs = o
 		}
 	}
-	return n
+	return n, theirs
 }
 
-// forget drops the plans that were made first, but for the latest ones; the caller holds the lock.
+// forget drops the plans that were made first, but for the latest ones of branches and of drafts; the caller holds the lock.
 func (d *Desk) forget() {
-	var made []*outcome
+	made := map[bool][]*outcome{} // by whether they are of drafts
 	for _, o := range d.kept {
 		if o.isDone() {
-			made = append(made, o)
+			made[o.Draft != nil] = append(made[o.Draft != nil], o)
 		}
 	}
-	slices.SortFunc(made, func(a, b *outcome) int { return a.Made.Compare(b.Made) })
-	for _, o := range made[:max(len(made)-mostKept, 0)] {
-		delete(d.kept, o.key)
+	for _, some := range made {
+		slices.SortFunc(some, func(a, b *outcome) int { return a.Made.Compare(b.Made) })
+		for _, o := range some[:max(len(some)-mostKept, 0)] {
+			delete(d.kept, o.key)
+		}
 	}
 }
 
@@ -201,6 +232,9 @@ func (d *Desk) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case o := <-d.queue:
+			d.mu.Lock()
+			o.begun = true
+			d.mu.Unlock()
 			o.Text, o.err = d.make(ctx, o.Plan)
 			if o.err == nil {
 				o.Text = strings.TrimSpace(o.Text) + "\n"

@@ -147,20 +147,69 @@ for f in * a/* new/*; do test -d "$f" || echo "$f: $(/bin/cat "$f")"; done; /bin
 	require.Empty(t, left)
 }
 
-// TestDraftsLeaveRoomForBranches: there is no end of drafts, so that few of them wait.
+// TestDraftsLeaveRoomForBranches: people make any number of drafts, so that few of them wait.
 func TestDraftsLeaveRoomForBranches(t *testing.T) {
 	p := newPlatform(t, `echo "### Transom plan"`)
 	d := &preview.Desk{Maker: p.Maker, Head: func() string { return p.head }, States: func() ([]preview.State, error) { return nil, nil }}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(context.Canceled) // nobody waits for them
-	for _, content := range []string{"1", "2", "3", "4"} {
-		_, err := d.PlanDraft(ctx, preview.Draft{File: "new", Content: content}, nil)
+	for _, person := range []string{"1", "2", "3", "4"} {
+		_, err := d.PlanDraft(ctx, preview.Draft{File: "new", Content: person, Person: person}, nil)
 		require.ErrorIs(t, err, context.Canceled)
 	}
-	_, err := d.PlanDraft(ctx, preview.Draft{File: "new", Content: "5"}, nil)
+	_, err := d.PlanDraft(ctx, preview.Draft{File: "new", Content: "5", Person: "5"}, nil)
 	require.ErrorIs(t, err, preview.ErrBusy)
-	_, err = d.PlanDraft(ctx, preview.Draft{File: "new", Content: "4"}, nil)
+	_, err = d.PlanDraft(ctx, preview.Draft{File: "new", Content: "4", Person: "5"}, nil)
 	require.ErrorIs(t, err, context.Canceled, "it waits already")
 	_, err = d.Plan(ctx, "change", p.change, nil)
 	require.ErrorIs(t, err, context.Canceled, "a branch finds room")
+}
+
+// TestADraftTakesThePlaceOfThatPersonsOldOne: however many drafts one person makes, others find room, and the latest one is made.
+func TestADraftTakesThePlaceOfThatPersonsOldOne(t *testing.T) {
+	runs := filepath.Join(t.TempDir(), "runs")
+	p := newPlatform(t, `/bin/cat platform/new >> "`+runs+`"; echo "### Transom plan"`)
+	d := &preview.Desk{Maker: p.Maker, Head: func() string { return p.head }, States: func() ([]preview.State, error) { return nil, nil }}
+	gone, cancel := context.WithCancelCause(t.Context())
+	cancel(context.Canceled) // nobody waits for them
+	drafts := []preview.Draft{
+		{File: "new", Content: "1 ", Person: "mine"},
+		{File: "new", Content: "2 ", Person: "mine"},
+		{File: "new", Content: "3 ", Person: "mine"},
+		{File: "new", Content: "4 ", Person: "mine"},
+		{File: "new", Content: "5 ", Person: "mine"},
+		{File: "new", Content: "6 ", Person: "theirs"},
+	}
+	for _, draft := range drafts {
+		_, err := d.PlanDraft(gone, draft, nil)
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- d.Run(ctx) }()
+	require.Eventually(t, func() bool {
+		plan, err := d.PlanDraft(t.Context(), drafts[5], nil)
+		require.NoError(t, err)
+		return plan.Text != ""
+	}, time.Minute, 10*time.Millisecond)
+	content, err := os.ReadFile(runs)
+	require.NoError(t, err)
+	require.Equal(t, "5 6 ", string(content))
+	require.Eventually(t, func() bool {
+		plan, err := d.PlanDraft(t.Context(), drafts[0], nil)
+		require.NoError(t, err)
+		return plan.Text != "" && plan.Draft.Content == "1 "
+	}, time.Minute, 10*time.Millisecond, "the old one is made where somebody still looks at it")
+	end()
+	require.NoError(t, <-ended)
+}
+
+// TestAPlanThatCannotBeMadeIsToldAsSuch: a person is offered to try again.
+func TestAPlanThatCannotBeMadeIsToldAsSuch(t *testing.T) {
+	p := newPlatform(t, `echo "no memory" >&2; exit 2`)
+	plan := made(t, desk(t, p), p.change)
+	require.True(t, plan.Failed(), plan.Text)
+	require.Contains(t, plan.Text, "no memory")
+	p = newPlatform(t, `echo "### Transom plan"`)
+	require.False(t, made(t, desk(t, p), p.change).Failed())
 }

@@ -58,6 +58,7 @@ type Readers struct{ Teams []string }
 type Draft struct {
 	File, Content string
 	Asked         string // any text: the plan is made again for another one
+	Person        string // who looks at it; empty: nobody knows who
 }
 
 // A Maker makes plans, one at a time.
@@ -196,10 +197,14 @@ func (m *Maker) run(ctx context.Context, dir, files string, readers *Readers) (s
 	}
 }
 
+// noPlan begins the comment where there is no plan.
+const noPlan = heading + "\n\nNo plan could be made; `transom plan` in a clone may say more.\n\n"
+
 // failed is the comment where there is no plan. The reason is in a block, in which nothing means anything.
-func failed(why string) string {
-	return fmt.Sprintf("%s\n\nNo plan could be made; `transom plan` in a clone may say more.\n\n%s", heading, block(strings.TrimSpace(why)))
-}
+func failed(why string) string { return noPlan + block(strings.TrimSpace(why)) }
+
+// isFailure says whether a comment says why there is no plan.
+func isFailure(text string) bool { return strings.HasPrefix(text, noPlan) }
 
 // block shows text as it is.
 func block(text string) string {

@@ -11,14 +11,20 @@ async function refresh(keep = true) {
   if (asking) { askAgain = true; return; }
   asking = true;
   const began = performance.now();
+  let rest = 0; // milliseconds for which the daemon wants no further question
   const address = location.pathname + location.search;
   try {
     const answer = await fetch(address, { headers: { Accept: "text/html", ...(tag ? { "If-None-Match": tag } : {}) } });
     if (answer.redirected && new URL(answer.url).pathname === "/login") { location.assign("/login"); return; } // the session ended
-    if (stream?.readyState === EventSource.OPEN) connection("live");
+    if (answer.status !== 429 && stream?.readyState === EventSource.OPEN) connection("live");
     clearTimeout(later);
     if (answer.headers.has("Transom-Behind")) later = setTimeout(refresh, 300); // of a large fleet, what changed is still being put together
-    if (answer.status !== 304 && address === location.pathname + location.search) {
+    if (answer.status === 429) {
+      const seconds = Math.max(1, Number(answer.headers.get("Retry-After")) || 1);
+      connection("away", `asked too often: trying again in ${seconds} s`);
+      rest = seconds * 1000;
+      askAgain = true;
+    } else if (answer.status !== 304 && address === location.pathname + location.search) {
       tag = answer.headers.get("ETag");
       replace(new DOMParser().parseFromString(await answer.text(), "text/html"), keep);
     }
@@ -28,7 +34,7 @@ async function refresh(keep = true) {
     again = setTimeout(() => refresh(), 3000);
   }
   const pace = Number(document.querySelector("[data-pace]")?.dataset.pace ?? 0) * 1000; // of a page that asks clusters
-  await Promise.race([hurry, new Promise((resolve) => setTimeout(resolve, Math.max(pace, 3 * (performance.now() - began))))]);
+  await Promise.race([hurry, new Promise((resolve) => setTimeout(resolve, Math.max(rest, pace, 3 * (performance.now() - began))))]);
   asking = false;
   if (askAgain) { askAgain = false; refresh(); }
 }
@@ -44,7 +50,7 @@ function rush(keep = true) {
 function replace(page, keep = true) {
   const main = byId("main");
   const focus = document.activeElement;
-  const kept = focus?.id && main.contains(focus) ? { id: focus.id, from: focus.selectionStart, to: focus.selectionEnd } : null;
+  const kept = focus?.id && main.contains(focus) ? { id: focus.id, within: focus.closest("section[id][tabindex]")?.id, from: focus.selectionStart, to: focus.selectionEnd } : null;
   const scrolled = [...main.querySelectorAll(".scroll[id]")].map((e) => [e.id, e.scrollLeft, e.scrollTop, isAtEnd(e)]);
   const opened = new Map([...main.querySelectorAll("details[id]")].map((e) => [e.id, e.open]));
   const values = new Map([...main.querySelectorAll("input[id], select[id], textarea[id]")].map((e) => [e.id, e.type === "checkbox" ? e.checked : e.value]));
@@ -64,6 +70,7 @@ function replace(page, keep = true) {
     byId(id).scrollTo(left, top);
     if (!atEnd) byId(id).dataset.shown = "yes"; // it stays where a person put it
   }
+  if (kept && !byId(kept.id)) byId(kept.within ?? "")?.focus({ preventScroll: true }); // it is gone, but its section is there
   if (kept && byId(kept.id)) {
     byId(kept.id).focus({ preventScroll: true });
     if (kept.from !== null && kept.from !== undefined) { try { byId(kept.id).setSelectionRange(kept.from, kept.to); } catch { /* it has no text */ } }
@@ -157,9 +164,9 @@ function addLines(all) {
   if (atEnd) lines.scrollTop = lines.scrollHeight;
 }
 
-function connection(state) {
+function connection(state, text = { live: "live", away: "no daemon: trying again" }[state]) {
   byId("link").className = `link ${state}`;
-  byId("link").textContent = { live: "live", away: "no daemon: trying again" }[state];
+  byId("link").textContent = text;
 }
 
 function listen() {
