@@ -128,7 +128,7 @@ func (a *admission) rebind() (again bool) {
 	for _, level := range a.levels[min(1, len(a.levels)):] {
 		for _, c := range level {
 			answer, answered := a.answer(c.key())
-			stays := answered && answer == c.base
+			stays := answered && answer == c.base && c.keepsRelease() // another release may be of the bytes that run, with other outputs
 			if stays || c.broken() || !c.prepared {
 				continue
 			}

@@ -1,10 +1,14 @@
 package promotion
 
 import (
+	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -31,6 +35,7 @@ type admitter struct {
 	groups    *groups
 	slots     map[string]int // that are still free
 	proposed  map[platform.RequestKey]bool
+	early     []*change // releases of the same bytes that were rendered with outputs which are on no record yet
 	plan      *planned
 }
 
@@ -55,6 +60,7 @@ func (c *Choice) Admit(proposals []state.Proposal) *Admission {
 		}
 	}
 	a.admitChanges(renewed, out)
+	a.awaitProviders(c.Restore, out)
 	unrendered := a.unrendered()
 	return &Admission{
 		Records: out, Standings: a.standings.byKey, Next: a.standings.next, Plan: a.plan.digest, Unrendered: unrendered,
@@ -125,8 +131,8 @@ func (a *admitter) admitRelease(c *change, m *move) (out admitted) {
 		return out
 	}
 	a.proposed[c.key] = true
-	if m.same && len(c.moving) > 0 { // a provider moves in this very pass: the next one asks the gates
-		out.wake(a.Now.Wall)
+	if m.same && len(c.moving) > 0 { // it was rendered with outputs of a provider that has a change, which may wait, and passed no gate
+		a.early = append(a.early, c)
 		return out
 	}
 	hasSlot := !m.queued || a.slots[m.group] > 0
@@ -161,6 +167,54 @@ func (a *admitter) admitRelease(c *change, m *move) (out admitted) {
 	}
 	out.record = a.take(c, m, now, joined, leaving)
 	return out
+}
+
+// awaitProviders decides about the early releases, in view of all answers. Where a provider has other outputs from this pass on, the next
+// pass asks the gates. Where none has, the change of a provider waits: rendering asks again with the outputs that the provider keeps, and
+// where it does not any more, the release waits for that change and for no time.
+func (a *admitter) awaitProviders(restored map[platform.RequestKey]Restoration, out []*state.Release) {
+	if len(a.early) == 0 {
+		return
+	}
+	after := maps.Clone(a.records)
+	for k, back := range restored {
+		after[k] = back.Release
+	}
+	for _, r := range out {
+		if r != nil {
+			after[r.Key] = r
+		}
+	}
+	for _, c := range a.early {
+		var o outcome
+		m := a.moves[c.key]
+		providers := slices.SortedFunc(maps.Values(m.instance.Bindings), platform.RequestKey.Compare)
+		if slices.ContainsFunc(providers, func(k platform.RequestKey) bool { return givesOthers(a.Releases.Of(k), after[k]) }) {
+			o.wake(a.Now.Wall)
+		} else {
+			o.state, o.candidate = Waiting, &m.content
+			o.wait(Gate{Name: gate.Binding, Reason: fmt.Sprintf("a change of %s comes first, and waits", oneOf(providers)), Opens: "that change"})
+		}
+		a.standings.record(c.key, o)
+	}
+}
+
+// givesOthers reports whether a request that runs has other outputs after a pass; nil: its record stays.
+func givesOthers(before, after *state.Release) bool {
+	if !runs(before) || !runs(after) {
+		return false
+	}
+	same := reflect.DeepEqual(before.Outputs, after.Outputs) && reflect.DeepEqual(before.Observes, after.Observes)
+	return !same || !reflect.DeepEqual(before.Observed, after.Observed)
+}
+
+// oneOf names requests of which it may be any.
+func oneOf(keys []platform.RequestKey) string {
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.String())
+	}
+	return strings.Join(names, " or ")
 }
 
 // take is the record of a release that enters on some clusters.

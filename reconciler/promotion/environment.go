@@ -117,6 +117,9 @@ func (a *admitter) advance(c *change, q *question, out admitted, joined, next []
 	to := c.compose(now, leaving)
 	to.Readmit(c.enteringOn(now))
 	reached(to, now, next)
+	if q.urgent {
+		to.AddGates(q.passed)
+	}
 	if len(now) > 0 {
 		out.state = Moving
 	}

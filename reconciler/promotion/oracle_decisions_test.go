@@ -64,6 +64,9 @@ func (o *oracle) untouchable(s *stage, was, is *state.Release, changed, gone []s
 		if !o.skips(s.name, "window", is) && !hastens {
 			o.breaks("%s changes %s outside its window", s.name, is.Key)
 		}
+		if !o.skips(s.name, "window", is) && !slices.Contains(is.Promotion.Gates, state.PassedGate{Gate: gate.Window, Figure: "urgent"}) {
+			o.breaks("%s changes %s outside its window, and its record does not say why", s.name, is.Key)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -117,7 +118,22 @@ func TestAnUrgentValuePassesWindowsAndApproval(t *testing.T) {
 	require.Contains(t, passed, state.PassedGate{Gate: "approval", Figure: "urgent"})
 	w.settle(5 * time.Minute)
 	require.Equal(t, "v1-prod-2", w.endpointOn("prod-2", "a"))
+	require.Equal(t, passed, w.stages["prod"].releases[key("a")].Promotion.Gates, "the record says it once")
 	require.Empty(t, w.stages["prod"].last.admission.Plan)
+	require.True(t, w.arrived(), w.late())
+}
+
+// TestTheRecordSaysThatALaterWaveWasUrgent where the first one had nothing to pass. It keeps R34, R77 and R115.
+func TestTheRecordSaysThatALaterWaveWasUrgent(t *testing.T) {
+	w := bound(t, true, "a")
+	w.failOver()
+	w.until(t, func() bool { return w.endpointOn("prod-1", "a") == "v1-prod-1" })
+	urgent := []state.PassedGate{{Gate: "window", Figure: "urgent"}, {Gate: "approval", Figure: "urgent"}}
+	require.NotSubset(t, w.stages["prod"].releases[key("a")].Promotion.Gates, urgent)
+	w.shut(t)
+	w.settle(5 * time.Minute)
+	require.Equal(t, "v1-prod-2", w.endpointOn("prod-2", "a"))
+	require.Subset(t, w.stages["prod"].releases[key("a")].Promotion.Gates, urgent)
 	require.True(t, w.arrived(), w.late())
 }
 
@@ -178,4 +194,31 @@ func TestAReleaseOfTheSameBytesTakesNoValueAlong(t *testing.T) {
 	w.merge("a chooses its version in prod")
 	w.settle(10 * time.Minute)
 	require.Equal(t, "v0-prod-1", w.endpointOn("prod-1", "a"))
+}
+
+// TestAReleaseOfTheSameBytesWaitsForAChangeThatWaits where rendering gave it the outputs of that: for the provider, and for no time. It keeps
+// R6 and R101.
+func TestAReleaseOfTheSameBytesWaitsForAChangeThatWaits(t *testing.T) {
+	w := bound(t, false, "a")
+	w.requests[key("a")].at = map[string]string{"prod": "1"}
+	w.merge("a chooses its version in prod")
+	choice := w.view("prod").Choose()
+	proposals := w.render(w.stages["prod"], choice)
+	require.Len(t, proposals, 1)
+	for cluster, placed := range proposals[0].Next.Clusters {
+		placed.RenderKey = "with another output of db"
+		proposals[0].Next.Clusters[cluster] = placed
+	}
+	admission := choice.Admit(proposals)
+	require.Same(t, proposals[0].Base, admission.Records[0])
+	require.Zero(t, admission.Next)
+	require.Equal(t, promotion.Waiting, admission.Standings[key("a")].State)
+	require.Equal(t, "a change of shop/db comes first, and waits", admission.Standings[key("a")].Gates[0].Reason)
+
+	db := w.stages["prod"].releases[key("db")].Clone()
+	db.Observe("prod-1", "endpoint", state.Observed{Value: "another", At: w.wall()})
+	choice.Records[key("db")] = db
+	admission = choice.Admit(proposals)
+	require.Same(t, proposals[0].Base, admission.Records[0])
+	require.Equal(t, w.wall(), admission.Next, "the next pass asks the gates")
 }

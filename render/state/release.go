@@ -77,7 +77,7 @@ type Placement struct {
 	Anew string `json:"anew,omitempty"`
 
 	// ValueKey is the render key without the values of observed outputs, and without all that is computed: while it stays the same, the
-	// bytes change for the sake of these values alone. UrgentKey is the same without the values that are urgent alone. They are empty
+	// bytes change for the sake of these values alone. UrgentKey leaves out only the urgent values, and all that is computed. They are empty
 	// where the request is bound to no such output, and in records of before there were any.
 	ValueKey  string `json:"valueKey,omitempty"`
 	UrgentKey string `json:"urgentKey,omitempty"`

@@ -115,6 +115,15 @@ func (r *Release) Renew(ran []Ran, gates []PassedGate, rollout *Rollout) {
 	r.Promotion.Ran, r.Promotion.Gates, r.Promotion.Rollout = ran, gates, rollout
 }
 
+// AddGates adds those that bytes passed which reach further clusters, each once.
+func (r *Release) AddGates(gates []PassedGate) {
+	for _, g := range gates {
+		if !slices.Contains(r.Promotion.Gates, g) {
+			r.Promotion.Gates = append(r.Promotion.Gates, g)
+		}
+	}
+}
+
 // A Return is how a release that was here before enters again.
 type Return struct {
 	Origin, Unproven string // as its record had them then
