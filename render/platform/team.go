@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"transom.dev/render/expression"
 )
 
 // A team is its requests, resolved and bound to each other; none is bound to another team's. As long as its files and
@@ -85,6 +87,40 @@ func (l *Loader) decoded(f *file, key RequestKey) *requestFile {
 		f.decoded = decodeRequest(d, key, source{f.data, l.latest})
 	}
 	return f.decoded.(*requestFile)
+}
+
+// crowdOf counts the files of requests of all teams.
+func (l *Loader) crowdOf(p *Platform) crowd {
+	c := crowd{byOffering: map[string]int{}}
+	for name, files := range p.tree.teams {
+		for offering, n := range l.countByOffering(name, files) {
+			if c.all += n; p.Offerings[offering] != nil {
+				c.byOffering[offering] += n
+			}
+		}
+	}
+	c.all = expression.RoundUp(c.all)
+	for offering, n := range c.byOffering {
+		c.byOffering[offering] = expression.RoundUp(n)
+	}
+	return c
+}
+
+// countByOffering counts the requests of a team once: its files never change.
+func (l *Loader) countByOffering(team string, files *teamFiles) map[string]int {
+	if files.byOffering != nil {
+		return files.byOffering
+	}
+	names := sortedKeys(files.requests)
+	offerings := make([]string, len(names))
+	forAll(len(names), func(i int) {
+		offerings[i] = l.decoded(files.requests[names[i]], RequestKey{team, names[i]}).request.Spec.Offering
+	})
+	files.byOffering = map[string]int{}
+	for _, offering := range offerings {
+		files.byOffering[offering]++
+	}
+	return files.byOffering
 }
 
 // bindRequests binds the requests to each other, and lists by environment the instances that result and the requests that are
