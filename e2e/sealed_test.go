@@ -176,6 +176,7 @@ func TestAPullSecretReachesEachNamespace(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, logins("payments", "app-registry", "meadow-52H")())
+	require.Contains(t, w.transom("verify", "dev", "--directory", w.clone()), "are, byte for byte, what its Release files name")
 
 	state, err := exec.Command("git", "-C", filepath.Join(w.dir, "state-dev.git"), "log", "-p", "--all").Output()
 	require.NoError(t, err)
