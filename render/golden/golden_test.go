@@ -381,9 +381,8 @@ func problemsOf(problems []platform.Problem) (lines []string) {
 	return lines
 }
 
-// TestCasesBuildTheJobsOfChecks that an environment of the platform runs, so that nobody hears of a broken one only when a release waits for it.
-func TestCasesBuildTheJobsOfChecks(t *testing.T) {
-	const asked = `
+// asked are two environments, of which the second has a check that is a Job.
+const asked = `
 -- environments/before.yaml --
 apiVersion: transom.dev/v1alpha1
 kind: Environment
@@ -401,6 +400,9 @@ spec:
   promotesFrom: [before]
   gates: {checks: [{name: smoke, job: checks/smoke}]}
 `
+
+// TestCasesBuildTheJobsOfChecks that an environment of the platform runs, so that nobody hears of a broken one only when a release waits for it.
+func TestCasesBuildTheJobsOfChecks(t *testing.T) {
 	const check = `
 -- offerings/store/1.0.0/checks/smoke/kustomization.yaml --
 apiVersion: kustomize.config.k8s.io/v1alpha1
@@ -519,24 +521,7 @@ func TestACaseSaysWhichValuesNobodyObserves(t *testing.T) {
 
 // A version without cases has its Jobs of checks built with the inputs of a request of the platform, or of one that says nothing.
 func TestJobsOfChecksAreBuiltWithoutCases(t *testing.T) {
-	const version = `
--- environments/before.yaml --
-apiVersion: transom.dev/v1alpha1
-kind: Environment
-metadata: {name: before}
-spec:
-  state: {url: https://git.example.com/state-before.git, branch: main}
-  clusters: {matchLabels: {environment: before}}
--- environments/after.yaml --
-apiVersion: transom.dev/v1alpha1
-kind: Environment
-metadata: {name: after}
-spec:
-  state: {url: https://git.example.com/state-after.git, branch: main}
-  clusters: {matchLabels: {environment: after}}
-  promotesFrom: [before]
-  gates: {checks: [{name: smoke, job: checks/smoke}]}
--- clusters/after.yaml --
+	const version = asked + `-- clusters/after.yaml --
 apiVersion: transom.dev/v1alpha1
 kind: Cluster
 metadata: {name: after, labels: {environment: after}}
