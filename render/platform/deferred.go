@@ -7,9 +7,9 @@ import "math"
 // Each comes as if it had been merged a little later.
 
 // room is how many more new requests a load may resolve.
-type room struct{ left int }
+type room struct{ free int }
 
-func (l *Loader) room() *room {
+func newRoom(l *Loader) *room {
 	if l.AtOnce == 0 || l.last == nil {
 		return &room{math.MaxInt}
 	}
@@ -26,10 +26,10 @@ func (r *room) without(last *team, name string, requests []string) map[string]bo
 				continue
 			}
 		}
-		if r.left == 0 {
+		if r.free == 0 {
 			later[request] = true
 		} else {
-			r.left--
+			r.free--
 		}
 	}
 	return later
@@ -43,28 +43,4 @@ func deferred(f *requestFile, last *resolved) *resolved {
 	r := *f.request
 	r.Broken, r.Deferred = true, true
 	return &resolved{file: f, request: &r}
-}
-
-// Deferred is how many requests later loads resolve.
-func (p *Platform) Deferred() (n int) {
-	for _, t := range p.teams {
-		n += t.deferred
-	}
-	return n
-}
-
-// DeferredIn counts the placements that deferred requests may come to in an environment, by offering.
-func (p *Platform) DeferredIn(environment string) map[string]int {
-	count := map[string]int{}
-	for _, t := range p.teams {
-		if t.deferred == 0 {
-			continue
-		}
-		for _, r := range t.requests {
-			if _, placed := r.Spec.Environments[environment]; placed && r.Deferred && p.Offerings[r.Spec.Offering] != nil {
-				count[r.Spec.Offering] += len(p.stages.clusters[environment])
-			}
-		}
-	}
-	return count
 }

@@ -34,7 +34,7 @@ func (l *Loader) loadRequests(p *Platform) {
 	l.stages = l.stages.among(l.crowdOf(p))
 	p.stages = l.stages
 	kept := l.last != nil && l.last.stages == l.stages && maps.Equal(l.last.Offerings, p.Offerings)
-	room := l.room()
+	room := newRoom(l)
 	for _, name := range sortedKeys(p.tree.teams) {
 		var made *team
 		if l.last != nil {
