@@ -357,3 +357,26 @@ func TestAPageThatIsAskedForTooOftenSaysSo(t *testing.T) {
 	eventually(`told.filter((text, i) => text !== told[i - 1]).slice(-2).join("|")`, "asked too often: trying again in 2 s|live")
 	require.False(t, limited.Load())
 }
+
+// TestAStreamThatIsRefusedSaysSo: a daemon that has no room for one more is no daemon that is gone, and the stream comes once there is room.
+func TestAStreamThatIsRefusedSaysSo(t *testing.T) {
+	pages := web.Handler(web.Options{Board: promoting()})
+	var full atomic.Bool
+	full.Store(true)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/events" && full.Load() {
+			w.Header().Set("Retry-After", "2")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		s.CloseClientConnections() // the stream of events has no end of its own
+		s.Close()
+	})
+	eventually := open(t, s.URL+"/fleet")
+	eventually(`document.querySelector("#link").textContent`, "too many requests, trying again in 2 s")
+	full.Store(false)
+	eventually(`document.querySelector("#link").textContent`, "live")
+}

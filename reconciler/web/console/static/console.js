@@ -169,14 +169,32 @@ function connection(state, text = { live: "live", away: "no daemon: trying again
   byId("link").textContent = text;
 }
 
+const events = "/api/v1/events?only=status";
+
 function listen() {
-  stream = new EventSource("/api/v1/events?only=status");
+  stream = new EventSource(events);
   stream.addEventListener("open", () => connection("live"));
   stream.addEventListener("error", () => {
     connection("away");
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    if (stream.readyState === EventSource.CLOSED) refused();
   });
   stream.addEventListener("status", () => refresh());
+}
+
+// refused asks why there is no stream, which an EventSource does not tell, and when there may be one. Then it listens again.
+async function refused() {
+  let seconds = 3;
+  const asked = new AbortController();
+  try {
+    const answer = await fetch(events, { headers: { Accept: "text/event-stream" }, signal: asked.signal });
+    if (answer.ok) seconds = 1;
+    if (answer.status === 429) {
+      seconds = Math.max(1, Number(answer.headers.get("Retry-After")) || 1);
+      connection("away", `too many requests, trying again in ${seconds} s`);
+    }
+  } catch { /* nobody answers */ }
+  asked.abort();
+  setTimeout(listen, seconds * 1000);
 }
 
 // spell says how long ago a time was, or how long it is until then.
