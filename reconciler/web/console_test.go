@@ -260,10 +260,9 @@ func TestConsoleFitsATelephone(t *testing.T) {
 		if path != "/fleet" {
 			eventually(all("#clusters .kind"), object.Kind)
 			eventually(`(document.querySelectorAll("#clusters details").forEach((d) => d.open = true), (() => {
-				const [kind, name] = document.querySelectorAll("#clusters .objects li > span:not(.mark)");
-				const text = (e) => { const r = document.createRange(); r.selectNodeContents(e); return r.getBoundingClientRect(); };
-				const k = text(kind), n = text(name);
-				return n.right <= 400 && n.width > 100 && (k.right <= n.left || k.bottom <= n.top + 1);
+				const [kind, name] = document.querySelectorAll("#clusters .node > span:not(.mark)");
+				const lines = (e) => { const r = document.createRange(); r.selectNodeContents(e); return [...r.getClientRects()]; };
+				return lines(name).every((n) => n.right <= 400 && n.width > 30 && lines(kind).every((k) => k.right <= n.left || k.bottom <= n.top + 1));
 			})())`, "true")
 			continue
 		}
