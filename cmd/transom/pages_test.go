@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,4 +115,18 @@ func TestMistakesInCallsAreFound(t *testing.T) {
 	require.Contains(t, mistakeIn(calls[0]), "unknown flag: --bass")
 	require.Contains(t, mistakeIn(calls[1]), `transom has no command "stats"`)
 	require.Empty(t, mistakeIn(calls[2]))
+}
+
+// TestReadmeNamesEveryCommand: the README's table has each command that a person calls.
+func TestReadmeNamesEveryCommand(t *testing.T) {
+	content, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(content), "\n## Commands\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n## ")
+	for _, cmd := range newRoot().Commands() {
+		if cmd.IsAvailableCommand() {
+			require.Regexp(t, "`"+cmd.Name()+"\\b", table)
+		}
+	}
 }

@@ -256,7 +256,7 @@ func TestWatchIsReadNoFasterThanItIsReduced(t *testing.T) {
 	t.Cleanup(c.Close)
 	r.Cluster = c
 	r.healthy(in)
-	require.Eventually(t, func() bool { return sent.Load() > 200<<20 }, patience, 10*time.Millisecond, "no rate ends it")
+	require.Eventually(t, func() bool { return sent.Load() > 200<<20 }, 5*patience, 10*time.Millisecond, "no rate ends it")
 	require.Eventually(t, func() bool { return heapMiB()-before < 100 }, patience, 100*time.Millisecond, "what was sent is kept")
 }
 

@@ -156,6 +156,7 @@ func TestARunOfManyClustersIsRemembered(t *testing.T) {
 		read(a, "prod", s)
 		wait(time.Second)
 		read(a, "prod", s)
+		synctest.Wait()
 		require.Len(t, n.entries, 1)
 		for topic := range n.entries {
 			require.Len(t, topic.Question.Run, 64)

@@ -260,10 +260,9 @@ func TestConsoleFitsATelephone(t *testing.T) {
 		if path != "/fleet" {
 			eventually(all("#clusters .kind"), object.Kind)
 			eventually(`(document.querySelectorAll("#clusters details").forEach((d) => d.open = true), (() => {
-				const [kind, name] = document.querySelectorAll("#clusters .objects li > span:not(.mark)");
-				const text = (e) => { const r = document.createRange(); r.selectNodeContents(e); return r.getBoundingClientRect(); };
-				const k = text(kind), n = text(name);
-				return n.right <= 400 && n.width > 100 && (k.right <= n.left || k.bottom <= n.top + 1);
+				const [kind, name] = document.querySelectorAll("#clusters .node > span:not(.mark)");
+				const lines = (e) => { const r = document.createRange(); r.selectNodeContents(e); return [...r.getClientRects()]; };
+				return lines(name).every((n) => n.right <= 400 && n.width > 30 && lines(kind).every((k) => k.right <= n.left || k.bottom <= n.top + 1));
 			})())`, "true")
 			continue
 		}
@@ -356,4 +355,27 @@ func TestAPageThatIsAskedForTooOftenSaysSo(t *testing.T) {
 	eventually(all("#notice span"), "cluster green is not reachable: connection refused")
 	eventually(`told.filter((text, i) => text !== told[i - 1]).slice(-2).join("|")`, "asked too often: trying again in 2 s|live")
 	require.False(t, limited.Load())
+}
+
+// TestAStreamThatIsRefusedSaysSo: a daemon that has no room for one more is no daemon that is gone, and the stream comes once there is room.
+func TestAStreamThatIsRefusedSaysSo(t *testing.T) {
+	pages := web.Handler(web.Options{Board: promoting()})
+	var full atomic.Bool
+	full.Store(true)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/events" && full.Load() {
+			w.Header().Set("Retry-After", "2")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		s.CloseClientConnections() // the stream of events has no end of its own
+		s.Close()
+	})
+	eventually := open(t, s.URL+"/fleet")
+	eventually(`document.querySelector("#link").textContent`, "too many requests, trying again in 2 s")
+	full.Store(false)
+	eventually(`document.querySelector("#link").textContent`, "live")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,18 +15,19 @@ import (
 )
 
 const (
-	// burst is how long a stream gathers changes before it sends a message: a burst of them becomes one.
-	burst = 100 * time.Millisecond
 	// mostAtOnce is how many bytes of events are written at once: a history is longer, and very many may ask for it.
 	mostAtOnce = 16 << 10
-	// keepAlive is how often a quiet stream sends a comment; common proxies wait longer before they close it.
-	keepAlive = 20 * time.Second
 	// sendTime is how long a client may take to read a part that it is sent.
 	sendTime = 30 * time.Second
 	// streamTime is how long a stream lasts. Browsers open it again where it ended, and have to be let in again.
 	streamTime = 15 * time.Minute
 	// admitEvery is how often it is asked whether who has a stream may still have it: a token may have been taken back.
 	admitEvery = 5 * time.Second
+	// keepAlive is how often a quiet stream sends a comment; common proxies wait longer before they close it.
+	keepAlive = 4 * admitEvery
+
+	changedMessage = "event: status\ndata: {}\n\n"
+	aliveMessage   = ": still here\n\n"
 )
 
 // eventParameters are those of the events.
@@ -74,8 +76,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 		return err
 	}
 	defer leave()
-	changed, end := s.Board.Subscribe()
-	defer end()
+	defer s.broadcast.join()()
 	w.Header().Set("Content-Type", "text/event-stream")
 	flush := http.NewResponseController(w)
 	at := parseCursor(r.Header.Get("Last-Event-ID"))
@@ -84,23 +85,27 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 		return may
 	}
 	for {
-		history := s.Board.History()
+		news := s.broadcast.next()
+		var history []status.Event
+		if !quiet {
+			history = s.Board.History()
+		}
 		for more := !quiet; more; {
 			var text strings.Builder
 			if at, more = writeEvents(&text, selected, at, history); !send(w, flush, text.String()) {
 				return nil
 			}
 		}
-		if !send(w, flush, "event: status\ndata: {}\n\n") || !wait(ctx, w, flush, changed, admitted) {
+		if !send(w, flush, changedMessage) || !wait(ctx, w, flush, news, admitted) {
 			return nil
 		}
 	}
 }
 
 // send writes a part of a stream, and says whether the client takes it: one that stopped reading is let go.
-func send(w http.ResponseWriter, flush *http.ResponseController, text string) bool {
+func send(w http.ResponseWriter, flush *http.ResponseController, part string) bool {
 	_ = flush.SetWriteDeadline(time.Now().Add(sendTime)) // a server that has no deadlines needs none
-	_, err := w.Write([]byte(text))
+	_, err := io.WriteString(w, part)
 	return err == nil && flush.Flush() == nil
 }
 
@@ -115,29 +120,19 @@ func (s *server) admitted(r *http.Request, need access.Role) (who *access.Identi
 	return nil, code != http.StatusUnauthorized && code != http.StatusForbidden
 }
 
-// wait returns true after the next burst of changes, and false once ctx is done, the client is gone or is not admitted any more.
-func wait(ctx context.Context, w http.ResponseWriter, flush *http.ResponseController, changed <-chan struct{}, admitted func() bool) bool {
-	alive, again := time.NewTicker(keepAlive), time.NewTicker(admitEvery)
-	defer alive.Stop()
+// wait returns true once there are news, and false once ctx is done, the client is gone or is not admitted any more.
+func wait(ctx context.Context, w http.ResponseWriter, flush *http.ResponseController, news <-chan struct{}, admitted func() bool) bool {
+	again := time.NewTicker(admitEvery)
 	defer again.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return false
+		case <-news:
+			return true
 		case <-again.C:
-			if !admitted() {
+			if !admitted() || n%int(keepAlive/admitEvery) == 0 && !send(w, flush, aliveMessage) {
 				return false
-			}
-		case <-alive.C:
-			if !send(w, flush, ": still here\n\n") {
-				return false
-			}
-		case <-changed:
-			select {
-			case <-ctx.Done():
-				return false
-			case <-time.After(burst):
-				return true
 			}
 		}
 	}

@@ -17,7 +17,7 @@ func Operations(o Options) []Operation {
 	o.Access, _ = access.New(access.Options{})
 	var all []Operation
 	for _, one := range operations(newServer(o)) {
-		all = append(all, Operation{one.method, one.route, one.summary, one.parameters, one.answer, one.line, one.media})
+		all = append(all, Operation{one.method, one.route, one.summary, one.body, one.parameters, one.answer, one.line, one.media})
 	}
 	return all
 }
@@ -25,6 +25,7 @@ func Operations(o Options) []Operation {
 // An Operation is an operation without its handler.
 type Operation struct {
 	Method, Route, Summary   string
+	Body                     string
 	Parameters, Answer, Line reflect.Type
 	Media                    string
 }

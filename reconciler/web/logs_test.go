@@ -205,6 +205,11 @@ func TestQuestionsAboutPodsAreBounded(t *testing.T) {
 			require.Equal(t, http.StatusTooManyRequests, refused.Code)
 			require.Contains(t, refused.Body.String(), "8 looks at pods are open to you")
 		}
+		page := read(t, h, shopPods, all.tokens[access.Developer])
+		<-page.ended
+		require.Equal(t, http.StatusTooManyRequests, page.Code)
+		require.Equal(t, "5", page.Header().Get("Retry-After"))
+		require.Contains(t, page.Body.String(), "8 looks at pods are open to you: close some. Try again in 5 s.</p>")
 		others := read(t, h, shopLogs, all.tokens[access.Operator])
 		require.Equal(t, http.StatusOK, others.Code)
 		<-others.ended

@@ -88,7 +88,7 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 			}
 		}
 		method := map[bool]string{true: http.MethodGet, false: http.MethodPost}[item.Get != nil]
-		resp, body := as(t, method, s.URL+url, "")
+		resp, body := sent(t, method, s.URL+url, "", map[bool]string{true: "spec: {}\n"}[operation.RequestBody != nil])
 		require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", url, body)
 		if content := operation.Responses["200"].Content["application/json"]; content != nil {
 			requireValid(t, doc, content.Schema, body, url)
@@ -203,6 +203,9 @@ func describe(registry huma.Registry, o web.Operation) *huma.Operation {
 			}},
 		},
 		Extensions: map[string]any{"x-transom-role": fmt.Sprint(web.Roles[o.Route])},
+	}
+	if o.Body != "" {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{o.Body: {Schema: &huma.Schema{Type: "string"}}}}
 	}
 	ok := op.Responses["200"]
 	if o.Answer != nil {

@@ -25,6 +25,7 @@ type operation struct {
 	route      string // as http.ServeMux takes it, without a method
 	summary    string
 	parameters reflect.Type // a struct, as readParameters fills it; nil: there are none
+	body       string       // the media type of its body; empty: it has none
 	answer     reflect.Type // that is encoded as JSON; nil: it is text
 	media      string       // of an answer in another form than JSON, or beside it
 	line       reflect.Type // of which such an answer has one a line; nil: it is text

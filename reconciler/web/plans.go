@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,6 +46,12 @@ type planParameters struct {
 	Branch string `query:"branch" required:"true" doc:"The branch of the platform repository, as /api/v1/branches names it."`
 }
 
+// draftParameters name the request that a file is of.
+type draftParameters struct {
+	requestPath
+	Asked string `query:"asked" doc:"Any text: the plan of a file stays, also while the platform and states move, until the same file is sent with another one."`
+}
+
 // planning answers questions about plans.
 type planning struct{ *server }
 
@@ -52,6 +60,11 @@ func planned(s *server) []operation {
 	p := planning{s}
 	return []operation{
 		asking("/api/v1/branches", "The branches of the platform repository beside its own, for developers", p.listBranches),
+		{
+			method: http.MethodPost, route: "/api/v1/requests/{team}/{request}/plan", parameters: reflect.TypeFor[draftParameters](),
+			summary: "What merging another text of a request's file, or a new one, would change, like /api/v1/plans, for developers of the team; the body is the file",
+			body:    "application/yaml", answer: reflect.TypeFor[api.Plan](), handler: answer(p.planPosted, "the plan of a file is asked for by POST", http.MethodPost),
+		},
 		asking("/api/v1/plans", "What merging a branch would change, as transom plan says it, for developers, with the differences of their own teams; made when it is asked for", p.plan),
 	}
 }
@@ -62,7 +75,7 @@ func (s planning) heads(ctx context.Context) (map[string]string, error) {
 		return nil, refuse(http.StatusForbidden, "%s, and plans of branches are for developers", who)
 	}
 	if s.Plans == nil {
-		return nil, refuse(http.StatusNotFound, "this daemon makes no plans").mendedBy("run transom plan in a clone of the platform repository")
+		return nil, noPlans()
 	}
 	heads, err := s.Plans.Branches(ctx)
 	if err != nil {
@@ -70,6 +83,10 @@ func (s planning) heads(ctx context.Context) (map[string]string, error) {
 			mendedBy("look at what the top of the console says about the platform repository")
 	}
 	return heads, nil
+}
+
+func noPlans() error {
+	return refuse(http.StatusNotFound, "this daemon makes no plans").mendedBy("run transom plan in a clone of the platform repository")
 }
 
 func (s planning) listBranches(r *http.Request, _ none) ([]api.Branch, error) {
@@ -124,15 +141,10 @@ func (s planning) showPlan(r *http.Request, branch string) (page console.PlanOfB
 
 // planDraft is the plan of a file that a form of the console made, for developers of the team that the file is of.
 func (s planning) planDraft(r *http.Request, team string, d api.Draft) (page console.PlanOfDraft, err error) {
-	who := access.Of(r.Context())
-	if !who.In(team) {
-		return page, refuse(http.StatusForbidden, "%s, and plans of its requests are for developers of team %.100q", who, team)
-	}
 	if r.Method == http.MethodHead { // nobody sees the plan
 		return page, nil
 	}
-	d.Person = who.Name
-	if page.Plan, err = s.Plans.PlanDraft(r.Context(), d, readersOf(who)); err == nil {
+	if page.Plan, err = s.draft(r.Context(), team, d); err == nil {
 		page.HTML, err = planHTML(page.Plan.Markdown)
 		key := strings.TrimSuffix(strings.TrimPrefix(d.File, "requests/"), ".yaml")
 		opened := strings.NewReplacer("<details><summary><b>", "<details open><summary><b>", "<details><summary>"+key+"</summary>", "<details open><summary>"+key+"</summary>")
@@ -140,6 +152,55 @@ func (s planning) planDraft(r *http.Request, team string, d api.Draft) (page con
 	}
 	return page, err
 }
+
+// draft is the plan of a file that nobody committed yet, for developers of the team that it is of.
+func (s planning) draft(ctx context.Context, team string, d api.Draft) (p api.Plan, err error) {
+	who := access.Of(ctx)
+	if !who.In(team) {
+		return p, refuse(http.StatusForbidden, "%s, and plans of its requests are for developers of team %.100q", who, team)
+	}
+	if s.Plans == nil {
+		return p, noPlans()
+	}
+	d.Person = who.Name
+	return s.Plans.PlanDraft(ctx, d, readersOf(who))
+}
+
+// planPosted answers with the plan of a request's file that is the body.
+func (s planning) planPosted(w http.ResponseWriter, r *http.Request) error {
+	asked, err := readParameters[draftParameters](r)
+	if err != nil {
+		return err
+	}
+	known := s.Board.Status().Platform
+	if err := unread(known); err != nil {
+		return err
+	}
+	file := "requests/" + asked.Team + "/" + asked.Request + ".yaml"
+	if request := known.Offers().Request(asked.key()); request != nil {
+		file = request.File
+	} else if !nameOfRequest.MatchString(asked.Team) || !nameOfRequest.MatchString(asked.Request) {
+		return refuse(http.StatusBadRequest, "%s: names of teams and requests are small letters, digits and dashes, a letter first", wording.Shorten(asked.key().String())).
+			mendedBy("name the request as its file is to be named")
+	}
+	content, err := io.ReadAll(r.Body)
+	switch tooLong := (*http.MaxBytesError)(nil); {
+	case errors.As(err, &tooLong):
+		return refuse(http.StatusRequestEntityTooLarge, "the file is longer than %d KiB", tooLong.Limit>>10).mendedBy("push it on a branch, and ask for the plan of that")
+	case err != nil:
+		return refuse(http.StatusBadRequest, "read the file: %s", wording.Shorten(err.Error()))
+	case len(bytes.TrimSpace(content)) == 0:
+		return refuse(http.StatusBadRequest, "there is no body, which is the file of the request").mendedBy("send the file, as curl --data-binary @FILE does")
+	}
+	made, err := s.draft(r.Context(), asked.Team, api.Draft{File: file, Content: string(content), Asked: asked.Asked})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, r, made)
+}
+
+// nameOfRequest matches the names that teams and requests may have.
+var nameOfRequest = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 // planHTML is the text of a plan as HTML: of the tags in it, those that fold are kept, and all else is text.
 func planHTML(text string) (template.HTML, error) {

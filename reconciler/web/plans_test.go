@@ -196,3 +196,59 @@ func TestPlansOfDraftsAreForDevelopersOfTheTeam(t *testing.T) {
 	require.Contains(t, body, "Transom plan: 1 changed", "an edit is planned as well")
 	require.Contains(t, body, "# requests/store/shop.yaml")
 }
+
+// TestThePlanOfAFileIsAskedForByPOST: it is that of the form's button, for the same people, of a file with a name that may be merged.
+func TestThePlanOfAFileIsAskedForByPOST(t *testing.T) {
+	all, plans := newTeam(t, ""), &plans{}
+	o := busy(t)
+	o.Plans, o.Access = plans, all.guard(t)
+	s := serve(t, o)
+	const till = "/api/v1/requests/store/till/plan"
+	ask := func(role access.Role, address, text string) (int, string) {
+		resp, body := sent(t, http.MethodPost, s.URL+address, all.tokens[role], text)
+		return resp.StatusCode, body
+	}
+	for address, want := range map[string]struct {
+		role access.Role
+		code int
+		text string
+	}{
+		till:                                {access.Viewer, http.StatusForbidden, "this needs the role developer"},
+		"/api/v1/requests/search/till/plan": {access.Developer, http.StatusForbidden, `this is of team \"search\"`},
+		"/api/v1/requests/store/Till/plan":  {access.Developer, http.StatusBadRequest, "names of teams and requests are small letters"},
+		"/api/v1/requests/..%2f..%2fenvironments/prod/plan":   {access.Operator, http.StatusBadRequest, "names of teams and requests are small letters"},
+		"/api/v1/requests/store/shop.secret/plan":             {access.Developer, http.StatusBadRequest, "names of teams and requests are small letters"},
+		"/api/v1/requests/store/till/plan?aksed=twice":        {access.Developer, http.StatusBadRequest, `unknown parameter \"aksed\"`},
+		"/api/v1/requests/store/till/plan?asked=" + "without": {access.Developer, http.StatusBadRequest, "there is no body"},
+	} {
+		code, body := ask(want.role, address, map[bool]string{true: " \n", false: "spec: {}\n"}[want.text == "there is no body"])
+		require.Equal(t, want.code, code, "%s: %s", address, body)
+		require.Contains(t, body, want.text)
+	}
+	code, body := ask(access.Developer, till, strings.Repeat("#", 64<<10+1))
+	require.Equal(t, http.StatusRequestEntityTooLarge, code)
+	require.Contains(t, body, "the file is longer than 64 KiB")
+	resp, _ := as(t, http.MethodGet, s.URL+till, all.tokens[access.Developer])
+	require.Equal(t, "POST", resp.Header.Get("Allow"))
+	require.Zero(t, plans.asked.Load(), "nothing is made for any of them")
+
+	var p resource.Plan
+	for _, making := range []bool{true, false} {
+		_, body = ask(access.Developer, till, "image: shop:1\n")
+		p = resource.Plan{}
+		require.NoError(t, json.Unmarshal([]byte(body), &p))
+		require.Equal(t, making, p.Making)
+	}
+	require.Contains(t, p.Markdown, "**requests/store/till.yaml**\n\n```\nimage: shop:1\n```")
+	require.Equal(t, &[]string{"store"}, p.DiffsOf)
+	_, body = ask(access.Developer, "/api/v1/requests/store/shop/plan", "image: shop:2\n")
+	require.Contains(t, body, "**requests/store/shop.yaml**")
+	code, body = ask(access.Developer, till, "image: full\n")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.Contains(t, body, "too many plans wait")
+	o.Plans = nil
+	s = serve(t, o)
+	code, body = ask(access.Developer, till, "spec: {}\n")
+	require.Equal(t, http.StatusNotFound, code)
+	require.Contains(t, body, "this daemon makes no plans")
+}

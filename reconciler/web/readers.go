@@ -60,9 +60,9 @@ func (s *readers) of(client string) *rate.Limiter {
 }
 
 // tellTooMany answers a request beyond the limit of its client.
-func (s *readers) tellTooMany(w http.ResponseWriter) {
+func (s *readers) tellTooMany(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "1") // the limit is at least one request a second
-	writeError(w, refuse(http.StatusTooManyRequests, "more than %d requests a second come from you: ask less often", s.most).
+	tell(w, r, refuse(http.StatusTooManyRequests, "more than %d requests a second come from you: ask less often", s.most).
 		mendedBy("ask again after a second, and follow /api/v1/events instead of asking whether something changed"))
 }
 

@@ -145,3 +145,42 @@ func TestAStreamIsOneRequest(t *testing.T) {
 		require.Equal(t, 10, refused)
 	})
 }
+
+// TestAPageBeyondALimitSaysWhenToTryAgain: people get a page, which comes by itself then, and all others JSON.
+func TestAPageBeyondALimitSaysWhenToTryAgain(t *testing.T) {
+	standby := web.Options{Board: board(), Leader: func() web.Leader { return web.Leader{} }}
+	for name, c := range map[string]struct {
+		options      web.Options
+		before, code int
+		again, text  string
+	}{
+		"too many requests": {web.Options{Board: board(), MostRequests: 1}, 10, http.StatusTooManyRequests, "1", "more than 1 requests a second come from you: ask less often"},
+		"nobody leads":      {standby, 0, http.StatusServiceUnavailable, "5", "no replica leads at the moment"},
+	} {
+		h := web.Handler(c.options)
+		for range c.before {
+			reader{h, "192.0.2.1:1", ""}.asks(t, 1, "/fleet")
+		}
+		for _, page := range []bool{true, false} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/fleet", http.NoBody)
+			r.RemoteAddr = "192.0.2.1:1"
+			if page {
+				r.Header.Set("Accept", "text/html,*/*;q=0.8")
+			} else {
+				r.URL.Path = "/api/v1/environments"
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			require.Equal(t, c.code, w.Code, name)
+			require.Equal(t, c.again, w.Header().Get("Retry-After"), name)
+			require.Contains(t, w.Body.String(), c.text, name)
+			if !page {
+				require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"), name)
+				continue
+			}
+			require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"), name)
+			require.Contains(t, w.Body.String(), "Try again in "+c.again+" s", name)
+			require.Equal(t, c.again, w.Header().Get("Refresh"), name)
+		}
+	}
+}

@@ -52,11 +52,11 @@ func relaying(o Options, next http.Handler) http.Handler {
 		target, err := url.Parse(leader.URL)
 		switch {
 		case leader.Name == "":
-			refuseRelay(w, "no replica leads at the moment: one takes over soon")
+			refuseRelay(w, r, "no replica leads at the moment: one takes over soon")
 		case err != nil || leader.URL == "":
-			refuseRelay(w, "the leader "+leader.Name+" does not say where it answers")
+			refuseRelay(w, r, "the leader "+leader.Name+" does not say where it answers")
 		case r.Header.Get(relayedHeader) != "":
-			refuseRelay(w, "who leads is changing just now")
+			refuseRelay(w, r, "who leads is changing just now")
 		default:
 			relay(target, leader.Name, transport, o.Vouch).ServeHTTP(patient{w}, r)
 		}
@@ -96,8 +96,8 @@ func relay(target *url.URL, name string, transport http.RoundTripper, vouch func
 		},
 		Transport: transport,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			guarded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				refuseRelay(w, "the leader "+name+" does not answer ("+access.WithoutAddress(err).Error()+"): another replica takes over if it stays away")
+			guarded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				refuseRelay(w, r, "the leader "+name+" does not answer ("+access.WithoutAddress(err).Error()+"): another replica takes over if it stays away")
 			})).ServeHTTP(w, r)
 		},
 	}
@@ -124,9 +124,9 @@ func relayTransport(secured func() *tls.Config) http.RoundTripper {
 }
 
 // refuseRelay says why there is no answer now.
-func refuseRelay(w http.ResponseWriter, why string) {
+func refuseRelay(w http.ResponseWriter, r *http.Request, why string) {
 	w.Header().Set("Retry-After", leaderAgain)
-	writeError(w, refuse(http.StatusServiceUnavailable, "this replica is a standby, and %s", why))
+	tell(w, r, refuse(http.StatusServiceUnavailable, "this replica is a standby, and %s", why))
 }
 
 // patient gives each part of an answer its own time: a stream lasts longer than a server lets an answer take.

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/klauspost/compress/gzhttp"
@@ -39,6 +40,7 @@ var roles = map[string]access.Role{
 	"/api/v1/offerings/{offering}/versions/{version}/changes":    access.Viewer, // developers see lines of files, too
 	"/api/v1/requests":                                           access.Viewer,
 	"/api/v1/requests/{team}/{request}":                          access.Viewer,
+	"/api/v1/requests/{team}/{request}/plan":                     access.Developer, // of that team
 	"/api/v1/instances":                                          access.Viewer,
 	"/api/v1/instances/{environment}/{team}/{request}":           access.Viewer,
 	"/api/v1/instances/{environment}/{team}/{request}/history":   access.Viewer,
@@ -149,14 +151,14 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil && statusOf(err) == http.StatusUnauthorized && forPage(r): // as cheap as to say that it is too much
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	case !rt.readers.mayAsk(r, route):
-		rt.readers.tellTooMany(w)
+		rt.readers.tellTooMany(w, r)
 	case err == nil:
 		if _, longer := bodies[route]; !longer {
 			r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 		}
 		rt.mux.ServeHTTP(w, r)
 	default:
-		tellRefusal(w, err)
+		tellRefusal(w, r, err)
 	}
 }
 
@@ -177,14 +179,24 @@ func forPage(r *http.Request) bool {
 	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-func tellRefusal(w http.ResponseWriter, err error) {
+func tellRefusal(w http.ResponseWriter, r *http.Request, err error) {
 	switch statusOf(err) {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="transom"`)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "60")
 	}
-	writeError(w, failureOf(err))
+	tell(w, r, failureOf(err))
+}
+
+// tell answers with a failure: with a page where a browser asks for one, else with JSON.
+func tell(w http.ResponseWriter, r *http.Request, f failure) {
+	if !forPage(r) {
+		writeError(w, f)
+		return
+	}
+	seconds, _ := strconv.Atoi(w.Header().Get("Retry-After")) // there is none: it does not help to wait
+	access.WriteRefusal(w, f.code, f.message, seconds)
 }
 
 // A person is who asks, and whether they could log in as somebody else.

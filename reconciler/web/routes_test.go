@@ -55,7 +55,13 @@ func (a team) guard(t *testing.T) *access.Guard {
 // as asks with a token and headers, and returns the answer without following redirects.
 func as(t *testing.T, method, url, token string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
+	return sent(t, method, url, token, "", headers...)
+}
+
+// sent is as with a body.
+func sent(t *testing.T, method, url, token, text string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(text))
 	require.NoError(t, err)
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)

@@ -34,6 +34,12 @@ func (p *liveReader) see(r *http.Request, look console.Look) (seen console.Seen,
 	ctx, cancel := context.WithTimeout(r.Context(), seenTime)
 	defer cancel()
 	seen.Cluster = at.Cluster
+	if look.Alone {
+		if seen.Pods, err = p.Runtime.Pods(ctx, at); err != nil {
+			seen.NoPods = wording.Clean(err.Error())
+		}
+		return seen, nil
+	}
 	if seen.Events, err = p.Runtime.Happenings(ctx, at); err != nil {
 		seen.NoEvents = wording.Clean(err.Error())
 	}

@@ -3,17 +3,21 @@ package web_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
 	"transom.dev/reconciler/web/access"
 	resource "transom.dev/reconciler/web/api"
+	"transom.dev/render/state"
 )
 
 const shopPods = "/requests/store/shop/pods?environment=prod"
@@ -29,7 +33,7 @@ func TestThePageOfPodsIsForDevelopersOfTheTeamWhereTheEnvironmentSaysSo(t *testi
 		require.Equal(t, want, resp.StatusCode, "as %s: %s", role, body)
 		require.Equal(t, want == http.StatusOK, strings.Contains(body, "one line"), "as %s", role)
 		_, body = as(t, http.MethodGet, s.URL+"/requests/store/shop?environment=prod", all.tokens[role])
-		require.Equal(t, want == http.StatusOK, strings.Contains(body, "Tree to pods, log and Events"), "as %s", role)
+		require.Equal(t, want == http.StatusOK, strings.Contains(body, "Log and Events of its pods"), "as %s", role)
 	}
 	o = busy(t)
 	o.Board.Status().Platform.Offers().Environments["prod"].Logs = false
@@ -37,7 +41,7 @@ func TestThePageOfPodsIsForDevelopersOfTheTeamWhereTheEnvironmentSaysSo(t *testi
 	require.Equal(t, http.StatusForbidden, code)
 	require.Contains(t, body, "merge spec.logs: true in environments/prod.yaml")
 	_, body = get(t, serve(t, o), "/requests/store/shop?environment=prod")
-	require.NotContains(t, body, "Tree to pods, log and Events")
+	require.NotContains(t, body, "Log and Events of its pods")
 }
 
 // TestThePageOfPodsIsBoundedAndHarmless: whatever containers print and clusters say stays text, and is short.
@@ -123,4 +127,82 @@ func TestALogIsFollowedOnItsPage(t *testing.T) {
 		return told;
 	})(), window.told.includes("stopped"))`, "true")
 	eventually(all("#follow"), "Follow")
+}
+
+// aTree is the pods of a placement, which may be lost.
+type aTree struct {
+	pods
+	asked atomic.Int32
+	gone  atomic.Bool
+}
+
+func (p *aTree) Pods(context.Context, resource.Placement) ([]resource.Pod, error) {
+	p.asked.Add(1)
+	if p.gone.Load() {
+		return nil, errors.New("cluster east is not reachable at the moment")
+	}
+	return []resource.Pod{{Namespace: "store", Name: "shop-web-1", Phase: "Running", Message: "CrashLoopBackOff <b>", Owners: []resource.Controller{{Kind: "ConfigMap", Name: "shop-web"}}}}, nil
+}
+
+func (*aTree) Happenings(context.Context, resource.Placement) ([]resource.Happening, error) {
+	panic("nobody asked for Events")
+}
+
+func (*aTree) ReadLog(context.Context, resource.Placement, resource.Log, func(io.Reader) error) error {
+	panic("nobody asked for logs")
+}
+
+// TestThePageOfAnInstanceHasItsTreeToPods: its objects are there at once, with their desired and live manifests, and the cluster is asked for
+// the pods alone, by the page that is open, where they are in sight.
+func TestThePageOfAnInstanceHasItsTreeToPods(t *testing.T) {
+	o := busy(t)
+	tree := &aTree{}
+	o.Runtime = tree
+	server := served(t, o)
+	const page, manifest = "/requests/store/shop?environment=prod", "/requests/store/shop/manifests?cluster=east&environment=prod&object=ConfigMap+store%2Fshop-web"
+	resp, body := as(t, http.MethodGet, server+page, "")
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	escaped := strings.NewReplacer("&", "&amp;", "+", "&#43;").Replace(manifest)
+	require.Contains(t, body, `<a href="`+escaped+`">shop-web</a>`)
+	require.Contains(t, body, `href="`+escaped+`&amp;live=true"`)
+	require.Zero(t, tree.asked.Load(), "the page comes without a question to a cluster")
+
+	eventually := open(t, server+page)
+	eventually(`document.querySelector("#clusters .tree .tree .node a")?.textContent`, "shop-web-1")
+	eventually(`document.querySelector("#clusters .tree .tree .reason")?.textContent`, "CrashLoopBackOff <b>")
+	eventually(`document.querySelector("#clusters .tree .tree .node a").getAttribute("href")`, "/requests/store/shop/pods?cluster=east&environment=prod&pod=shop-web-1#log")
+	eventually(`document.querySelector("#clusters .tree .live").getAttribute("href")`, manifest+"&live=true")
+	require.EqualValues(t, 1, tree.asked.Load())
+	b := o.Board.(*status.Board)
+	for i := range 3 { // the page is made anew, and keeps its pods without a further question
+		b.ClusterSeen(status.Cluster{Name: "east", Reachable: true, Version: "v1.36.3", Problem: fmt.Sprint("sick ", i)})
+		eventually(all("#notice span"), fmt.Sprint("sick ", i))
+		eventually(`document.querySelector("#clusters .tree .tree .node a")?.textContent`, "shop-web-1")
+	}
+	require.LessOrEqual(t, tree.asked.Load(), int32(2), "once in five seconds at most")
+	tree.gone.Store(true)
+	eventually(`document.querySelector("#clusters .grows .why")?.textContent`, "cluster east is not reachable at the moment")
+	eventually(`document.querySelector("#clusters .tree .node a").textContent`, "shop-web")
+
+	o.Board.Status().Platform.Offers().Environments["prod"].Logs = false
+	_, body = as(t, http.MethodGet, server+page, "")
+	require.NotContains(t, body, "data-tree")
+	require.Contains(t, body, ">shop-web</a>")
+}
+
+// TestATreeIsBounded: of very many objects and pods the page has those that are worst off, and says how many others there are.
+func TestATreeIsBounded(t *testing.T) {
+	o := busy(t)
+	b := o.Board.(*status.Board)
+	objects := []status.Object{}
+	for i := range 1000 {
+		objects = append(objects, status.Object{Kind: "ConfigMap", Namespace: "store", Name: fmt.Sprintf("c%03d", i), Health: state.Healthy})
+	}
+	objects = append(objects, status.Object{Kind: "Secret", Namespace: "store", Name: "sick", Health: state.Failed})
+	b.Placed("prod", shop, status.Placement{Cluster: "east", Stage: status.Applied, Health: state.Failed, Revision: "r", Objects: objects})
+	_, body := as(t, http.MethodGet, served(t, o)+"/requests/store/shop?environment=prod", "")
+	require.Equal(t, 100, strings.Count(body, `class="node"`))
+	require.Contains(t, body, ">sick</a>")
+	require.NotContains(t, body, `live manifest of Secret`, "it stays in its cluster")
+	require.Contains(t, body, "and 901 objects more, none of them worse")
 }

@@ -138,12 +138,13 @@ func Handler(o Options) http.Handler {
 
 type server struct {
 	Options
-	streams *streams
-	looks   *streams // questions about pods that are open: their requests to a cluster are made beside those that apply
+	streams   *streams
+	broadcast *broadcast
+	looks     *streams // questions about pods that are open: their requests to a cluster are made beside those that apply
 }
 
 func newServer(o Options) *server {
-	return &server{o, newStreams(), &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}}}
+	return &server{o, newStreams(), newBroadcast(o.Board), &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}}}
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) error {
@@ -257,17 +258,24 @@ type errorAnswer struct {
 
 // remedies say how to mend an error of a status that has no remedy of its own.
 var remedies = map[int]string{
-	http.StatusBadRequest:         "ask as /api/v1/openapi.json describes it",
-	http.StatusUnauthorized:       "log in at /login, or send a token that \"transom token\" made",
-	http.StatusForbidden:          "ask somebody who keeps the daemon's file of access for the role",
-	http.StatusNotFound:           "/api/v1/openapi.json lists all there is; a change that was just merged is known after the next pass",
-	http.StatusBadGateway:         "look at the status of the cluster, and at the rights that \"transom install\" lists for it",
-	http.StatusMethodNotAllowed:   "use a method that the header Allow names; changes are merged in Git",
-	http.StatusTooManyRequests:    "ask again after the time that the header Retry-After gives",
-	http.StatusServiceUnavailable: "ask again in a moment",
+	http.StatusBadRequest:            "ask as /api/v1/openapi.json describes it",
+	http.StatusUnauthorized:          "log in at /login, or send a token that \"transom token\" made",
+	http.StatusForbidden:             "ask somebody who keeps the daemon's file of access for the role",
+	http.StatusNotFound:              "/api/v1/openapi.json lists all there is; a change that was just merged is known after the next pass",
+	http.StatusBadGateway:            "look at the status of the cluster, and at the rights that \"transom install\" lists for it",
+	http.StatusMethodNotAllowed:      "use a method that the header Allow names; changes are merged in Git",
+	http.StatusRequestEntityTooLarge: "send less",
+	http.StatusTooManyRequests:       "ask again after the time that the header Retry-After gives",
+	http.StatusServiceUnavailable:    "ask again in a moment",
 }
 
+// laterAgain is the number of seconds after which a client that found no room tries again, where nothing says another one.
+const laterAgain = "5"
+
 func writeError(w http.ResponseWriter, f failure) {
+	if f.code == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", laterAgain)
+	}
 	remedy := cmp.Or(f.remedy, remedies[f.code])
 	body, _ := json.Marshal(errorAnswer{"about:blank", http.StatusText(f.code), f.code, f.message, remedy, f.message}) // strings always marshal
 	w.Header().Set("Content-Type", "application/problem+json")

@@ -171,9 +171,23 @@ const (
 // mostMessage is how much of a message people get to see: an issuer may say much.
 const mostMessage = 1000
 
+// WriteRefusal writes a page that says why there is no other one. A number of seconds, if there is one, is when to try again, which a
+// browser does by itself then.
+func WriteRefusal(w http.ResponseWriter, code int, message string, seconds int) {
+	on := toConsole
+	if seconds > 0 {
+		w.Header().Set("Refresh", fmt.Sprint(seconds))
+		on = fmt.Sprintf(`<p>Try again in %d s; this page does so by itself.</p>`, seconds)
+	}
+	writePage(w, code, message, on)
+}
+
 // writePage writes a page with a message and a way on, for people.
 func writePage(w http.ResponseWriter, code int, message, on string) {
-	message = message[:min(len(message), mostMessage)]
+	message = strings.ToValidUTF8(message[:min(len(message), mostMessage)], "")
+	if code == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", "60") // tooMany says so
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)

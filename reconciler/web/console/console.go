@@ -198,6 +198,18 @@ func codeOf(err error) int {
 	return http.StatusNotFound
 }
 
+// againAfter is the number of seconds after which somebody who found no room may try again.
+const againAfter = "5"
+
+// sentence is an error as its page says it. Where there was no room, the page says when to try again, and so does the answer to a script.
+func sentence(w http.ResponseWriter, code int, err error) string {
+	if code != http.StatusTooManyRequests {
+		return err.Error()
+	}
+	w.Header().Set("Retry-After", againAfter)
+	return err.Error() + ". Try again in " + againAfter + " s."
+}
+
 // A document is all that the layout shows.
 type document struct {
 	Title    string
@@ -225,7 +237,7 @@ func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http
 		v, err := show(r, m)
 		if err != nil {
 			code = codeOf(err)
-			v = &view{template: "missing", title: http.StatusText(code), main: named{http.StatusText(code), err.Error()}}
+			v = &view{template: "missing", title: http.StatusText(code), main: named{http.StatusText(code), sentence(w, code, err)}}
 		}
 		if behind || v.isUnfinished() {
 			w.Header().Set("Transom-Behind", "true") // the script asks again soon

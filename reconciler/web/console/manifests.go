@@ -72,11 +72,6 @@ func manifestsLink(key platform.RequestKey, environment, cluster, with string) s
 	return "/requests/" + url.PathEscape(key.Team) + "/" + url.PathEscape(key.Name) + "/manifests?" + q.Encode()
 }
 
-// objectLink is the address of the manifest of one object.
-func objectLink(key platform.RequestKey, environment, cluster string, o status.Object) string {
-	return manifestsLink(key, environment, cluster, "") + "&object=" + url.QueryEscape(objectName(o.Kind, o.Namespace, o.Name))
-}
-
 func objectName(kind, namespace, name string) string {
 	if namespace != "" {
 		name = namespace + "/" + name

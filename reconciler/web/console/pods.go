@@ -21,6 +21,7 @@ type Look struct {
 	Container   string // empty: all but those that prepare a pod
 	Tail        int    // so many of the latest lines of each container; 0: as many as the API gives
 	Previous    bool   // the log before the last restart
+	Alone       bool   // the pods without logs and Events
 }
 
 // Seen is what a cluster answers to a Look. A question that failed has its reason instead.
@@ -47,6 +48,7 @@ type podsPage struct {
 	Action     string
 	Lines      int
 	Tree       []*node
+	More       int    // objects that it leaves out
 	Follow     string // the address at the API of the lines to come; empty: there are none to come
 }
 
@@ -86,7 +88,7 @@ func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 	if in == nil {
 		in = row.worst()
 	}
-	look := Look{Environment: in.Environment, Request: key, Cluster: q.Get("cluster"), Pod: q.Get("pod"), Container: q.Get("container"), Previous: q.Get("previous") != ""}
+	look := Look{Environment: in.Environment, Request: key, Cluster: q.Get("cluster"), Pod: q.Get("pod"), Container: q.Get("container"), Previous: q.Get("previous") != "", Alone: q.Get("only") == "tree"}
 	look.Tail, _ = strconv.Atoi(q.Get("tail")) // any other text is as many as usual
 	look.Tail = max(look.Tail, 0)
 	if look.Cluster == "" && len(in.Placements) > 0 {
@@ -104,8 +106,8 @@ func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 			at = &in.Placements[i]
 		}
 	}
-	page.Tree = treeOf(at, seen.Pods)
-	page.link(page.Tree, c.showsManifests(r, in.Instance))
+	page.Tree, page.More = trim(treeOf(at, seen.Pods), 1)
+	link(page.Tree, in.Instance, seen.Cluster, c.showsManifests(r, in.Instance))
 	for _, p := range in.Placements {
 		page.Clusters = append(page.Clusters, named{p.Cluster, podsLink(key, in.Environment, p.Cluster)})
 	}
@@ -120,19 +122,6 @@ func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 		page.Follow = page.follow()
 	}
 	return &view{template: "pods", title: "Pods of " + key.String(), section: "fleet", main: page}, nil
-}
-
-// link gives pods the address of their log on the same page, and objects that of their manifest where whoever looks may see it.
-func (p *podsPage) link(nodes []*node, manifests bool) {
-	for _, n := range nodes {
-		switch {
-		case n.Kind == "Pod":
-			n.Link = podsLink(p.Key, p.In.Environment, p.Seen.Cluster) + "&pod=" + url.QueryEscape(n.Name) + "#log"
-		case manifests && !n.made:
-			n.Link = manifestsLink(p.Key, p.In.Environment, p.Seen.Cluster, "") + "&object=" + url.QueryEscape(objectName(n.Kind, n.Namespace, n.Name))
-		}
-		p.link(n.Below, manifests)
-	}
 }
 
 // follow is the address of the same log at the API, with the lines to come.

@@ -55,7 +55,8 @@ type placementView struct {
 	Verdict verdict
 	Flag    *flag
 	Steps   []step
-	Groups  []objects
+	Tree    []*node // of its objects; its pods are asked for by the page's script
+	More    int     // objects that it leaves out
 	Open    bool
 }
 
@@ -64,12 +65,6 @@ type step struct {
 	Name    string
 	At      time.Time
 	Reached bool
-}
-
-// objects are those of one kind.
-type objects struct {
-	Kind string
-	List []status.Object
 }
 
 // An output is a value that others can be told.
@@ -89,6 +84,9 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
 	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
 	page.Pods, page.Manifests = onClusters{c}.showsPods(r, m, in.Instance), onClusters{c}.showsManifests(r, in.Instance)
+	for _, one := range page.Placements {
+		link(one.Tree, in.Instance, one.Cluster, page.Manifests)
+	}
 	page.Edits = c.Edit != nil && ofRequests{c}.mayEdit(r, key)
 	c.readGit(r.Context(), in, page)
 	return &view{template: "request", title: key.String(), section: "fleet", main: page}, nil
@@ -159,7 +157,7 @@ func opensByPerson(g status.Gate) bool { return g.Name == gate.Approval || g.Nam
 
 func viewOf(in *status.Instance, p *status.Placement, wave string) placementView {
 	v := verdictOf(in, p)
-	one := placementView{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != healthy || len(p.Added)+len(p.Leaving) > 0}
+	one := placementView{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != healthy || len(p.Added)+len(p.Leaving) > 0 || len(in.Placements) == 1}
 	order := []status.Stage{status.Rendered, status.Committed, status.Applied, status.Healthy}
 	times := []time.Time{in.MergedAt, p.CommittedAt, p.AppliedAt, p.HealthyAt}
 	names := []string{"Merged", string(status.Committed), string(status.Applied), string(status.Healthy)}
@@ -167,16 +165,7 @@ func viewOf(in *status.Instance, p *status.Placement, wave string) placementView
 	for i, name := range names {
 		one.Steps = append(one.Steps, step{name, times[i], i <= reached})
 	}
-	byKind := map[string][]status.Object{}
-	for _, o := range p.Objects {
-		if p.Health == state.Unknown { // the objects were seen before the cluster went away
-			o.Health = state.Unknown
-		}
-		byKind[o.Kind] = append(byKind[o.Kind], o)
-	}
-	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
-		one.Groups = append(one.Groups, objects{kind, byKind[kind]})
-	}
+	one.Tree, one.More = trim(treeOf(p, nil), len(in.Placements))
 	return one
 }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"time"
@@ -18,11 +19,14 @@ type node struct {
 	Health                verdict
 	Word                  string // its health, or the phase of a pod
 	Why                   string
-	Link                  string // to its manifest, or to the log of a pod; empty: there is none
+	Link                  string // to its desired manifest, or to the log of a pod; empty: there is none
+	Live                  string // to the object as its cluster has it; empty: nobody may see that
 	Started               time.Time
 	Containers            []api.Container
 	Below                 []*node
+	More                  int // nodes below that are left out
 
+	seen bool // it is a pod that was looked at
 	made bool // by a controller: nobody asked its health, so that it is as its pods are
 }
 
@@ -55,6 +59,38 @@ func treeOf(p *status.Placement, pods []api.Pod) (roots []*node) {
 		return cmp.Compare(min(len(b.Below), 1), min(len(a.Below), 1))
 	})
 	return roots
+}
+
+// Bounds of the trees of a page, which has one for each cluster: so many roots in all, and so many nodes side by side in one tree.
+const mostRoots, mostBeside, leastBeside = 1000, 100, 10
+
+// trim leaves out the nodes that are best off where more stand side by side than a page of so many trees has room for, and counts them.
+func trim(nodes []*node, trees int) (kept []*node, more int) {
+	for _, n := range nodes {
+		n.Below, n.More = trim(n.Below, trees)
+	}
+	most := max(leastBeside, min(mostBeside, mostRoots/max(trees, 1)))
+	if len(nodes) <= most {
+		return nodes, 0
+	}
+	slices.SortStableFunc(nodes, func(a, b *node) int { return cmp.Compare(a.Health.rank(), b.Health.rank()) })
+	return nodes[:most], len(nodes) - most
+}
+
+// link gives the pods of a placement the address of their log, and its objects those of their manifests where whoever looks may see them.
+func link(nodes []*node, in *status.Instance, cluster string, manifests bool) {
+	for _, n := range nodes {
+		switch {
+		case n.seen:
+			n.Link = podsLink(in.Request, in.Environment, cluster) + "&pod=" + url.QueryEscape(n.Name) + "#log"
+		case manifests && !n.made:
+			n.Link = manifestsLink(in.Request, in.Environment, cluster, "") + "&object=" + url.QueryEscape(objectName(n.Kind, n.Namespace, n.Name))
+			if n.Kind != "Secret" { // it stays in its cluster
+				n.Live = n.Link + "&live=true"
+			}
+		}
+		link(n.Below, in, cluster, manifests)
+	}
 }
 
 // run finds the number at the end of the name of a Job that a CronJob made.
@@ -90,7 +126,7 @@ func nodeOf(among *[]*node, c api.Controller, namespace string) *node {
 }
 
 func podNode(p *api.Pod) *node {
-	n := &node{Kind: "Pod", Namespace: p.Namespace, Name: p.Name, Word: p.Phase, Why: p.Message, Started: p.Started, Containers: p.Containers, Health: healthy}
+	n := &node{Kind: "Pod", Namespace: p.Namespace, Name: p.Name, Word: p.Phase, Why: p.Message, Started: p.Started, Containers: p.Containers, Health: healthy, seen: true}
 	waits := slices.ContainsFunc(p.Containers, func(c api.Container) bool { return !c.Ready && !c.Prepares })
 	switch {
 	case p.Message != "" || p.Phase == "Failed":

@@ -78,6 +78,7 @@ function replace(page, keep = true) {
   spellTimes();
   showChosen();
   showFollow();
+  grow();
 }
 
 // showChosen brings the chosen environment of a picture that is wider than the window into sight.
@@ -100,6 +101,46 @@ function typed(event) {
     tag = undefined;
     rush();
   }, 60);
+}
+
+// The trees of objects that are in sight get their pods once the page is there: each cluster is asked by itself, one after the other, and
+// a tree no more often than its pace. Until the next answer the page has the last one.
+const treePace = 5000;
+const grown = new Map(); // by address: when it was asked for, and the answer
+let growing, growAgain;
+
+async function grow() {
+  const trees = () => [...document.querySelectorAll("[data-tree]")].filter((e) => e.closest("details")?.open ?? true);
+  const wait = (e) => (grown.get(e.dataset.tree)?.at ?? -Infinity) + treePace - performance.now();
+  for (const e of trees()) put(e);
+  if (growing || trees().some((e) => wait(e) > 0)) { // something changed since the answer
+    clearTimeout(growAgain);
+    growAgain = setTimeout(grow, treePace);
+  }
+  if (growing) return;
+  growing = true;
+  for (let e; !document.hidden && (e = trees().find((one) => wait(one) <= 0));) {
+    const address = e.dataset.tree;
+    const tree = { ...grown.get(address), at: performance.now() };
+    grown.set(address, tree);
+    try {
+      const answer = await fetch(address, { headers: { Accept: "text/html" } });
+      const page = answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : undefined;
+      tree.nodes = [page?.querySelector("#pods > .why"), ...(page?.getElementById("grown")?.childNodes ?? [])].filter(Boolean);
+    } catch { tree.nodes = []; } // the page has its objects
+    for (const one of trees()) if (one.dataset.tree === address) put(one);
+  }
+  growing = false;
+}
+
+// put shows the last tree that came in the place of one, and keeps the focus on its link.
+function put(e) {
+  const nodes = grown.get(e.dataset.tree)?.nodes ?? [];
+  if (nodes.length === 0) return;
+  const focus = e.contains(document.activeElement) ? document.activeElement.getAttribute("href") : undefined;
+  e.replaceChildren(...nodes.map((node) => node.cloneNode(true)));
+  if (focus) [...e.querySelectorAll("a")].find((a) => a.getAttribute("href") === focus)?.focus({ preventScroll: true });
+  spellTimes();
 }
 
 // A log that is followed stays in place while the page around it is made anew, until its page is left or shows another log.
@@ -169,14 +210,32 @@ function connection(state, text = { live: "live", away: "no daemon: trying again
   byId("link").textContent = text;
 }
 
+const events = "/api/v1/events?only=status";
+
 function listen() {
-  stream = new EventSource("/api/v1/events?only=status");
+  stream = new EventSource(events);
   stream.addEventListener("open", () => connection("live"));
   stream.addEventListener("error", () => {
     connection("away");
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    if (stream.readyState === EventSource.CLOSED) refused();
   });
   stream.addEventListener("status", () => refresh());
+}
+
+// refused asks why there is no stream, which an EventSource does not tell, and when there may be one. Then it listens again.
+async function refused() {
+  let seconds = 3;
+  const asked = new AbortController();
+  try {
+    const answer = await fetch(events, { headers: { Accept: "text/event-stream" }, signal: asked.signal });
+    if (answer.ok) seconds = 1;
+    if (answer.status === 429) {
+      seconds = Math.max(1, Number(answer.headers.get("Retry-After")) || 1);
+      connection("away", `too many requests, trying again in ${seconds} s`);
+    }
+  } catch { /* nobody answers */ }
+  asked.abort();
+  setTimeout(listen, seconds * 1000);
 }
 
 // spell says how long ago a time was, or how long it is until then.
@@ -214,10 +273,13 @@ document.addEventListener("keydown", (e) => { // "/" goes to the search of a pag
   if (e.key === "/" && !typing && search) { e.preventDefault(); search.focus(); }
 });
 window.addEventListener("popstate", () => { tag = undefined; rush(false); }); // the fields are those of the address
+document.addEventListener("toggle", () => grow(), true);
+document.addEventListener("visibilitychange", () => grow());
 setInterval(spellTimes, 5000);
 spellTimes();
 showChosen();
 showFollow();
+grow();
 // A page that the browser keeps for the way back would keep its stream, too, and few connections to one server may be open at once.
 window.addEventListener("pagehide", () => { stream.close(); following?.stop.abort(); });
 window.addEventListener("pageshow", (e) => { if (e.persisted) { listen(); rush(false); } });
