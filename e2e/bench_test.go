@@ -249,41 +249,57 @@ func (w *world) click(ctx context.Context, path string) {
 	}
 }
 
-// flood calls the hook 1,000 times a second until ctx is done. Its callers share the machine's cores with the daemon, so they keep their
-// connections, as Git servers do, and sign nothing anew: their own part is not the daemon's.
+// flood calls the hook 1,000 times a second until ctx is done, with half of the calls forged.
 func (w *world) flood(ctx context.Context, calls *sync.WaitGroup) {
 	body := `{"commits":["` + strings.Repeat("x", 4<<10) + `"]}`
-	for i := range 10 {
+	for i := range callers {
+		request := w.hookCall([]string{hookSecret, "another"}[i%2], body)
+		calls.Go(func() { w.repeat(ctx, request) })
+	}
+}
+
+// callers are who send 1,000 requests a second together.
+const callers = 10
+
+// repeat sends requests in turn, a hundred a second, until ctx is done. Callers share the machine's cores with the daemon, so they keep
+// their connections, as Git servers do, and make their requests before: their own part is not the daemon's.
+func (w *world) repeat(ctx context.Context, requests ...*http.Request) {
+	var written [][]byte
+	for _, r := range requests {
 		var request bytes.Buffer
-		require.NoError(w.t, w.hookCall([]string{hookSecret, "another"}[i%2], body).Write(&request))
-		calls.Go(func() {
-			tick := time.NewTicker(10 * time.Millisecond)
-			defer tick.Stop()
-			conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(w.api, "http://"))
-			if err != nil {
-				w.t.Errorf("no connection: %v", err)
+		if err := r.Write(&request); err != nil {
+			w.t.Errorf("no request: %v", err)
+			return
+		}
+		written = append(written, request.Bytes())
+	}
+	began, tick := time.Now(), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(w.api, "http://"))
+	if err != nil {
+		w.t.Errorf("no connection: %v", err)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	for answers, i := bufio.NewReader(conn), 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			if least := int(time.Since(began) / (20 * time.Millisecond)); i < least {
+				w.t.Errorf("%d requests instead of %d and more: the machine is too busy to measure", i, least)
+			}
+			return
+		case <-tick.C:
+			if _, err := conn.Write(written[i%len(written)]); err != nil {
+				w.t.Errorf("the daemon ended the connection: %v", err)
 				return
 			}
-			defer func() { _ = conn.Close() }()
-			answers := bufio.NewReader(conn)
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-tick.C:
-					if _, err := conn.Write(request.Bytes()); err != nil {
-						w.t.Errorf("the daemon ended the connection: %v", err)
-						return
-					}
-					answer, err := http.ReadResponse(answers, nil)
-					if err != nil {
-						w.t.Errorf("no answer: %v", err)
-						return
-					}
-					_, _ = answers.Discard(int(answer.ContentLength))
-				}
+			answer, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				w.t.Errorf("no answer: %v", err)
+				return
 			}
-		})
+			_, _ = answers.Discard(int(answer.ContentLength))
+		}
 	}
 }
 
