@@ -38,12 +38,17 @@ func BenchmarkChartInstance(b *testing.B) {
 	}
 	call, encoded := instance(99)
 	var firsts, hundredths, sdks []time.Duration
-	for range max(b.N, 100) {
+	first := func() {
 		firsts = append(firsts, timed(func() {
 			_, err := helm.Render(files, encoded)
 			require.NoError(b, err)
 		}))
-		sdks = append(sdks, timed(func() { sdk(b, files, call) }))
+	}
+	alone := func() { sdks = append(sdks, timed(func() { sdk(b, files, call) })) }
+	for n := range max(b.N, 100) {
+		for _, measure := range [][]func(){{first, alone}, {alone, first}}[n%2] { // the second of them finds warm caches
+			measure()
+		}
 		for range 5 { // the caches of the processor are filled with the SDK's work otherwise
 			hundredths = append(hundredths, timed(func() {
 				_, err := charts.Render(files, encoded)
@@ -51,11 +56,11 @@ func BenchmarkChartInstance(b *testing.B) {
 			}))
 		}
 	}
-	first, hundredth := median(firsts), median(hundredths)
-	b.ReportMetric(first/median(sdks), "chart-instance:times")
-	b.ReportMetric(first, "chart-instance:ms")
+	ours, hundredth, theirs := median(firsts), median(hundredths), median(sdks)
+	b.ReportMetric(ours/theirs, "chart-instance:times")
+	b.ReportMetric(ours, "chart-instance:ms")
 	b.ReportMetric(hundredth, "chart-instance-hundredth:ms")
-	b.ReportMetric(hundredth/first, "chart-instance-hundredth:times")
+	b.ReportMetric(hundredth/theirs, "chart-instance-hundredth:times")
 	b.ReportMetric(0, "ns/op")
 }
 

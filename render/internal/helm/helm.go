@@ -101,37 +101,38 @@ func definitions(c *chart.Chart) map[string]string {
 const chartFile = "Chart.yaml"
 
 // load reads a chart and everything in its charts directory, and refuses a chart that cannot be installed by itself.
-func load(files map[string][]byte) (*chart.Chart, error) {
+func load(files map[string][]byte) (*chart.Chart, schemas, error) {
 	buffered, err := directory(files)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	loaded, err := loader.LoadFiles(buffered)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", chartFile, err)
+		return nil, nil, fmt.Errorf("%s: %w", chartFile, err)
 	}
 	switch loaded.Metadata.APIVersion {
 	case chart.APIVersionV1, chart.APIVersionV2:
 	default:
-		return nil, fmt.Errorf("%s: apiVersion is %q; a chart of Helm has v1 or v2", chartFile, loaded.Metadata.APIVersion)
+		return nil, nil, fmt.Errorf("%s: apiVersion is %q; a chart of Helm has v1 or v2", chartFile, loaded.Metadata.APIVersion)
 	}
 	if loaded.Metadata.Type == "library" {
-		return nil, fmt.Errorf("%s: type is library, and a library renders nothing; vendor a chart of type application that depends on it", chartFile)
+		return nil, nil, fmt.Errorf("%s: type is library, and a library renders nothing; vendor a chart of type application that depends on it", chartFile)
 	}
-	return loaded, vendored(loaded)
+	found := schemas{}
+	return loaded, found, vendored(loaded, found)
 }
 
-// vendored reports a dependency that is not in the chart's charts directory, brings the dependencies into one order, and leaves out
-// the notes for people, which nobody would see.
-func vendored(c *chart.Chart) error {
-	if err := selfContained(c.Schema); err != nil {
+// vendored reports a dependency that is not in the chart's charts directory, brings the dependencies into one order, leaves out
+// the notes for people, which nobody would see, and adds the schemas.
+func vendored(c *chart.Chart, found schemas) error {
+	if err := found.add(c.Schema); err != nil {
 		return err
 	}
 	c.Templates = slices.DeleteFunc(c.Templates, func(f *common.File) bool { return path.Base(f.Name) == "NOTES.txt" })
 	has := map[string]bool{}
 	for _, dependency := range c.Dependencies() {
 		has[dependency.Name()] = true
-		if err := vendored(dependency); err != nil {
+		if err := vendored(dependency, found); err != nil {
 			return err
 		}
 	}
@@ -147,14 +148,11 @@ func vendored(c *chart.Chart) error {
 }
 
 // renderValues returns the data that a chart's templates are executed with, and leaves out the dependencies that the values disable. It
-// changes the chart. Where fits reports true, Helm does not check the values against the chart's schemas again.
-func renderValues(c *chart.Chart, call Call, fits func(*chart.Chart, map[string]any) bool) (common.Values, error) {
-	capabilities, err := capabilitiesOf(call)
+// changes the chart.
+func (k *keptChart) renderValues(c *chart.Chart, call Call) (common.Values, error) {
+	capabilities, err := k.capabilitiesOf(call)
 	if err != nil {
 		return nil, err
-	}
-	if wants := c.Metadata.KubeVersion; wants != "" && !chartutil.IsCompatibleRange(wants, capabilities.KubeVersion.String()) {
-		return nil, fmt.Errorf("%s: the chart needs Kubernetes %s, and the environment has %s", chartFile, wants, call.Kubernetes)
 	}
 	if call.Values == nil {
 		call.Values = map[string]any{}
@@ -162,16 +160,16 @@ func renderValues(c *chart.Chart, call Call, fits func(*chart.Chart, map[string]
 	if err := chartutil.ProcessDependencies(c, call.Values); err != nil {
 		return nil, fmt.Errorf("%s: %w", chartFile, err)
 	}
-	options := common.ReleaseOptions{Name: call.Release, Namespace: call.Namespace, Revision: 1, IsInstall: true}
-	values, err := util.ToRenderValuesWithSchemaValidation(c, call.Values, options, capabilities, true)
-	merged, _ := values["Values"].(common.Values)
-	if err == nil && !fits(c, merged) {
-		err = util.ValidateAgainstSchema(c, merged)
+	values, err := util.CoalesceValues(c, call.Values)
+	if err == nil && !k.schemas.fit(c, values) {
+		err = util.ValidateAgainstSchema(c, values)
 	}
 	if err != nil {
 		return nil, schemaFailure(err)
 	}
-	return values, nil
+	return common.Values{"Values": values, "Capabilities": capabilities, "Release": map[string]any{
+		"Name": call.Release, "Namespace": call.Namespace, "Revision": 1, "IsInstall": true, "IsUpgrade": false, "Service": "Helm",
+	}}, nil
 }
 
 // execute runs the templates of a chart, and returns their texts by the full name of each.
@@ -183,15 +181,23 @@ func execute(c *chart.Chart, values common.Values) (map[string]string, error) {
 	return printed, nil
 }
 
-func capabilitiesOf(call Call) (*common.Capabilities, error) {
-	version, err := common.ParseKubeVersion(call.Kubernetes + ".0")
-	if err != nil {
-		return nil, fmt.Errorf("read the Kubernetes version %q: %w", call.Kubernetes, err)
+// capabilitiesOf returns what templates are told of the cluster of a call, which has to be one for the chart.
+func (k *keptChart) capabilitiesOf(call Call) (*common.Capabilities, error) {
+	if k.cluster == nil || k.version != call.Kubernetes {
+		version, err := common.ParseKubeVersion(call.Kubernetes + ".0")
+		if err != nil {
+			return nil, fmt.Errorf("read the Kubernetes version %q: %w", call.Kubernetes, err)
+		}
+		if wants := k.chart.Metadata.KubeVersion; wants != "" && !chartutil.IsCompatibleRange(wants, version.String()) {
+			return nil, fmt.Errorf("%s: the chart needs Kubernetes %s, and the environment has %s", chartFile, wants, call.Kubernetes)
+		}
+		k.cluster, k.version = common.DefaultCapabilities.Copy(), call.Kubernetes
+		k.cluster.KubeVersion = *version
+		k.cluster.HelmVersion.GitCommit, k.cluster.HelmVersion.GitTreeState, k.cluster.HelmVersion.GoVersion = "", "", ""
 	}
-	capabilities := common.DefaultCapabilities.Copy()
-	capabilities.KubeVersion, capabilities.APIVersions = *version, call.APIVersions
-	capabilities.HelmVersion.GitCommit, capabilities.HelmVersion.GitTreeState, capabilities.HelmVersion.GoVersion = "", "", ""
-	return capabilities, nil
+	capabilities := *k.cluster
+	capabilities.APIVersions = call.APIVersions
+	return &capabilities, nil
 }
 
 // documents splits a manifest where a line says so, and leaves out documents without any content.

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"helm.sh/helm/v4/pkg/chart/common"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 )
@@ -27,7 +26,10 @@ type keptChart struct {
 	files   map[string][]byte
 	size    int
 	chart   *chart.Chart // which no release changes
-	schemas map[string]*jsonschema.Schema
+	schemas schemas
+	cluster *common.Capabilities // of the release before
+	version string               // of Kubernetes, of that cluster
+	texts   yamlTexts
 	choices []*choice
 }
 
@@ -50,11 +52,11 @@ func (k *Charts) Render(files map[string][]byte, call []byte) (map[string]string
 	}
 	kept := k.find(files)
 	if kept == nil {
-		loaded, err := load(files)
+		loaded, documents, err := load(files)
 		if err != nil {
 			return nil, err
 		}
-		kept = &keptChart{files: files, chart: loaded, schemas: map[string]*jsonschema.Schema{}}
+		kept = &keptChart{files: files, chart: loaded, schemas: documents}
 		for name, content := range files {
 			kept.size += len(name) + len(content)
 		}
@@ -83,7 +85,7 @@ func (k *Charts) keep(used *keptChart) {
 	k.kept = append(slices.DeleteFunc(k.kept, func(c *keptChart) bool { return c == used }), used)
 	size := 0
 	for n, c := range slices.Backward(k.kept) {
-		if size += c.size * (1 + len(c.choices)); size > keptBytes {
+		if size += c.size*(1+len(c.choices)) + c.texts.size; size > keptBytes {
 			for _, c := range k.kept[:n+1] {
 				c.forget(len(c.choices))
 			}
@@ -106,7 +108,7 @@ func (k *keptChart) forget(n int) {
 // print executes the templates of a copy of the chart, and returns their texts by the full name of each. The engine prints a set of
 // templates by itself the first time, and whenever a session fails: its errors are the ones that people read.
 func (k *keptChart) print(c *chart.Chart, call Call) (map[string]string, error) {
-	values, err := renderValues(c, call, k.fits)
+	values, err := k.renderValues(c, call)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +124,7 @@ func (k *keptChart) print(c *chart.Chart, call Call) (map[string]string, error) 
 	}
 	known := k.choices[at]
 	if known.session == nil {
-		known.session = startSession(c, values)
+		known.session = startSession(c, values, &k.texts)
 	}
 	if known.session != nil {
 		if texts, ok := known.session.print(c, values); ok {
@@ -131,51 +133,10 @@ func (k *keptChart) print(c *chart.Chart, call Call) (map[string]string, error) 
 		known.session = nil
 	}
 	c = copyOf(k.chart)
-	if values, err = renderValues(c, call, k.fits); err != nil { // templates may have changed the others
+	if values, err = k.renderValues(c, call); err != nil { // templates may have changed the others
 		return nil, err
 	}
 	return execute(c, values)
-}
-
-// fits reports whether values fit the schemas of a chart and its dependencies, which are compiled once. Where it reports false,
-// Helm says why.
-func (k *keptChart) fits(c *chart.Chart, values map[string]any) bool {
-	if len(c.Schema) > 0 {
-		schema, known := k.schemas[string(c.Schema)]
-		if !known {
-			schema = compileSchema(c.Schema)
-			k.schemas[string(c.Schema)] = schema
-		}
-		if schema == nil || schema.Validate(values) != nil {
-			return false
-		}
-	}
-	for _, dependency := range c.Dependencies() {
-		inside, isMap := values[dependency.Name()].(map[string]any)
-		if values[dependency.Name()] != nil && !(isMap && k.fits(dependency, inside)) {
-			return false
-		}
-	}
-	return true
-}
-
-// compileSchema returns nil for a text that is no schema. It loads no other: load refused a chart whose schema refers to one.
-func compileSchema(text []byte) *jsonschema.Schema {
-	const name = "file:///values.schema.json"
-	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		return nil
-	}
-	compiler := jsonschema.NewCompiler()
-	compiler.UseLoader(jsonschema.SchemeURLLoader{})
-	if compiler.AddResource(name, schema) != nil {
-		return nil
-	}
-	compiled, err := compiler.Compile(name)
-	if err != nil {
-		return nil
-	}
-	return compiled
 }
 
 // copyOf copies everything of a chart that Helm changes for a release: metadata and dependencies. Values are copied where Helm merges

@@ -40,10 +40,11 @@ const (
 	printed = "transomPrinted"
 )
 
-// startSession parses the templates of a chart. It returns nil where the engine cannot.
-func startSession(c *chart.Chart, values common.Values) *session {
+// startSession parses the templates of a chart. It returns nil where the engine cannot. The texts are there for all of its releases.
+func startSession(c *chart.Chart, values common.Values, texts *yamlTexts) *session {
 	s := &session{}
 	own := maps.Clone(functions())
+	own["toYaml"] = texts.of
 	own[printed] = func(text string) string {
 		s.text = text
 		return ""
