@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -79,6 +80,47 @@ func BenchmarkCommitOneFileOf5000(b *testing.B) {
 		s, err = r.Commit(context.Background(), s, transom("one", map[string][]byte{stateFile(1, 1, 1): manifest(1, i+1)}))
 		require.NoError(b, err)
 	}
+}
+
+// BenchmarkCommitThatMergesPacks measures the commit for which the mirror has no room: its packs are merged before. Each of those has
+// what a busy environment commits at once, and they come to most of what is merged at all.
+func BenchmarkCommitThatMergesPacks(b *testing.B) {
+	repo, r, s := stateRepository(b)
+	generation := 0
+	some := func(files int) {
+		changed := map[string][]byte{}
+		generation++
+		for i := range files {
+			changed[stateFile(i%5, i/5%20, i/100)] = manifest(i, generation)
+		}
+		var err error
+		s, err = r.Commit(context.Background(), s, transom("some", changed))
+		require.NoError(b, err)
+	}
+	size := int64(0)
+	packs := func() int {
+		found, err := filepath.Glob(filepath.Join(r.Dir, "objects/pack/*.pack"))
+		require.NoError(b, err)
+		size = 0
+		for _, file := range found {
+			info, err := os.Stat(file)
+			require.NoError(b, err)
+			size += info.Size()
+		}
+		return len(found)
+	}
+	for range b.N {
+		b.StopTimer()
+		for packs() < 50 {
+			some(250)
+		}
+		b.ReportMetric(float64(size), "bytes")
+		b.StartTimer()
+		some(1)
+		b.StopTimer()
+		require.Less(b, packs(), 10)
+	}
+	repo.run("", "-C", r.Dir, "fsck")
 }
 
 // BenchmarkFirstRead clones a repository as git packs it and reads all 5,000 files, as a daemon does that starts.

@@ -2,16 +2,13 @@ package gitrepo
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/storage/memory"
 )
@@ -23,15 +20,12 @@ const (
 	// mostMerged is how many bytes of packs are merged. More than that is better made anew from the remote, which
 	// packs its objects much tighter than they come one commit at a time.
 	mostMerged = 16 << 20
-	// mostUnpacked is how many bytes those may unpack to, which are in memory while they are merged.
-	mostUnpacked = 512 << 20
 )
 
 // makeRoom merges packs if there is no room for another one. Cloning anew every fifty commits would do as well, but
-// takes seconds where the history is long: half an hour after the start every fiftieth commit would be that late.
+// takes seconds where the history is long: half an hour after the start every fiftieth commit would be that late. The
+// owner of the remote's lock calls it.
 func (m *mirror) makeRoom() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	packs, err := m.packs()
 	if err != nil {
 		return m.damaged(err)
@@ -43,7 +37,7 @@ func (m *mirror) makeRoom() error {
 	if size > mostMerged {
 		return m.damaged(fmt.Errorf("%d packs are too many", len(packs)))
 	}
-	return m.damaged(m.merge(some))
+	return m.merge(some)
 }
 
 // A pack is a file of objects.
@@ -54,6 +48,8 @@ type pack struct {
 
 // packs returns the packs of the mirror, the smallest first.
 func (m *mirror) packs() ([]pack, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	ids, err := m.store.ObjectPacks()
 	if err != nil {
 		return nil, err
@@ -86,77 +82,29 @@ func (m *mirror) packFile(id plumbing.Hash, kind string) string {
 	return filepath.Join(m.dir, "objects", "pack", "pack-"+id.String()+"."+kind)
 }
 
-// merge writes one pack with the objects of some, and removes those. The caller holds the lock.
+// merge makes one pack of some, and removes those. Readers wait for the removal alone.
 func (m *mirror) merge(some []pack) error {
-	all, budget := memory.NewStorage(), int64(mostUnpacked)
-	for _, p := range some {
-		if err := m.copyTo(all, p.id, &budget); err != nil {
-			return err
-		}
-	}
-	merged, err := packOf(all)
+	merged, err := m.union(some)
 	if err != nil {
+		return m.damaged(err)
+	}
+	defer merged.close()
+	if err := m.add(merged); err != nil {
 		return err
 	}
-	w, err := m.store.PackfileWriter()
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(merged)
-	if err := errors.Join(err, w.Close()); err != nil {
-		return err
-	}
-	written := plumbing.Hash(merged[len(merged)-len(plumbing.ZeroHash):])
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, p := range some {
-		if p.id == written {
+		if p.id == merged.checksum {
 			continue
 		}
 		if err := m.store.DeleteOldObjectPackAndIndex(p.id, time.Time{}); err != nil {
-			return err
+			return m.damaged(err)
 		}
 	}
 	_ = m.store.Close()
 	m.store.Reindex()
 	return nil
-}
-
-// copyTo puts the objects of one pack into memory, and takes their bytes off the budget.
-func (m *mirror) copyTo(all *memory.Storage, id plumbing.Hash, budget *int64) error {
-	file, err := os.ReadFile(m.packFile(id, "idx"))
-	if err != nil {
-		return err
-	}
-	index := idxfile.NewMemoryIndex()
-	if err := idxfile.NewDecoder(bytes.NewReader(file)).Decode(index); err != nil {
-		return err
-	}
-	entries, err := index.Entries()
-	if err != nil {
-		return err
-	}
-	for {
-		e, err := entries.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		o, err := m.store.EncodedObject(plumbing.AnyObject, e.Hash)
-		if err != nil {
-			return err
-		}
-		if *budget -= o.Size(); *budget < 0 {
-			return fmt.Errorf("packs that unpack to over %s are too many", sizeText(mostUnpacked))
-		}
-		content, err := readObject(m.store, o.Type(), e.Hash)
-		if err != nil {
-			return err
-		}
-		if err := store(all, o.Type(), content); err != nil {
-			return err
-		}
-	}
 }
 
 // store puts an object into memory.

@@ -3,18 +3,19 @@ package notify
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"sync/atomic"
 	"time"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/push/ntfy"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 )
 
@@ -57,9 +58,6 @@ type errand struct {
 // messenger does an errand, and writes why its target did not take the text.
 func messenger(in io.Reader, out io.Writer) (code int) {
 	confine()
-	if transport, ok := http.DefaultTransport.(*http.Transport); ok { // mattermost, ntfy and gotify have transports of their own
-		transport.Proxy = notRedirected(transport.Proxy)
-	}
 	time.AfterFunc(sendTime, func() { os.Exit(1) }) // whoever started it may be gone
 	var e errand
 	if err := json.NewDecoder(in).Decode(&e); err != nil {
@@ -72,23 +70,55 @@ func messenger(in io.Reader, out io.Writer) (code int) {
 	return 0
 }
 
-// notRedirected refuses requests that a redirect asks for: text and credentials are for the address that the operator wrote. A transport
-// asks it for the proxy of each request.
-func notRedirected(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
-	return func(r *http.Request) (*url.URL, error) {
-		if r.Response != nil {
-			return nil, errors.New("it redirects, which is not followed: write the address that it leads to")
-		}
-		return proxy(r)
-	}
+// exchanges are those of a messenger over HTTP. None of them is asked for by a redirect: text and credentials are for the address that
+// the operator wrote.
+type exchanges struct {
+	http.RoundTripper
+	fault error // of the last one
 }
 
-// shout has shoutrrr send a text.
-func shout(t Target, text string) error {
+// RoundTrip is part of http.RoundTripper.
+func (e *exchanges) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Response != nil {
+		e.fault = errors.New("it redirects, which is not followed: write the address that it leads to")
+		return nil, e.fault
+	}
+	answer, err := e.RoundTripper.RoundTrip(r)
+	if e.fault = err; err == nil && answer.StatusCode >= http.StatusBadRequest {
+		e.fault = fmt.Errorf("answered %s", answer.Status)
+	}
+	return answer, err
+}
+
+// shout has shoutrrr send a text. A service that says that it did, or panics, where its last exchange failed is not believed: telegram
+// loses such errors, and zulip expects an answer.
+func shout(t Target, text string) (err error) {
+	e := &exchanges{RoundTripper: http.DefaultTransport}
+	http.DefaultTransport = e
 	service, err := new(router.ServiceRouter).Locate(t.URL)
 	if err != nil {
 		return err
 	}
+	switch s := service.(type) { // most services have the default transport, these one of their own
+	case interface{ GetHTTPClient() *http.Client }: // gotify and mattermost
+		e.RoundTripper, s.GetHTTPClient().Transport = s.GetHTTPClient().Transport, e
+	case *ntfy.Service:
+		e.RoundTripper = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.Config.DisableTLSVerification}}
+		s.SetHTTPClient(&http.Client{Transport: e})
+	}
+	if own, ok := e.RoundTripper.(*http.Transport); ok {
+		own.Proxy = http.ProxyFromEnvironment
+	}
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("shoutrrr ended with %v", panicked)
+		} else if err != nil {
+			return
+		}
+		if e.fault != nil {
+			err = e.fault
+		}
+	}()
 	return service.Send(text, &types.Params{})
 }
 

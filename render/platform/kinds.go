@@ -161,6 +161,9 @@ type Request struct {
 
 	// Broken says that the file has a Problem. A broken request is not absent: the release that it last had stays.
 	Broken bool
+
+	// Deferred says that the request is new and that a later load resolves it, as Loader.AtOnce bounds. It is Broken until then.
+	Deferred bool
 }
 
 // RequestSpec is the spec that a developer writes, as decoded. Hold is read at the head and belongs to no release.
