@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -103,6 +104,7 @@ func BenchmarkManyClusters(b *testing.B) {
 			f.measureRest()
 			f.measureFanout()
 			f.measureHung()
+			f.measureHungTenth()
 			b.ReportMetric(0, "ns/op")
 			f.stop()
 		})
@@ -146,6 +148,16 @@ func (f *farm) begin() {
 func (f *farm) fill() {
 	f.begin()
 	f.stop()
+	f.copyAndPush()
+	began := time.Now()
+	f.start()
+	f.eventually("all clusters are healthy", func() error { return f.allHealthy(f.clusters * f.requests) })
+	f.b.Logf("%s: all clusters joined after %s, %s", f.name(), time.Since(began), f.costs())
+	f.stop()
+}
+
+// copyAndPush gives all clusters the objects of the first, and the platform all clusters.
+func (f *farm) copyAndPush() {
 	out, err := exec.Command(filepath.Join(f.bin, "sandbox"), "copy", "--dir", f.fleet).CombinedOutput()
 	require.NoError(f.t, err, "%s", out)
 	files := map[string]string{}
@@ -153,11 +165,6 @@ func (f *farm) fill() {
 		files[fmt.Sprintf("clusters/edge-%04d.yaml", i)] = farmCluster(i)
 	}
 	f.push("all clusters", files)
-	began := time.Now()
-	f.start()
-	f.eventually("all clusters are healthy", func() error { return f.allHealthy(f.clusters * f.requests) })
-	f.b.Logf("%s: all clusters joined after %s, %s", f.name(), time.Since(began), f.costs())
-	f.stop()
 }
 
 func farmCluster(i int) string {
@@ -238,14 +245,80 @@ func (f *farm) measureHung() {
 			return err
 		}
 	}
-	f.command("stop")
+	f.command("stop", 7)
 	began := time.Now()
 	f.eventually("it is told", told(0))
 	f.b.ReportMetric(time.Since(began).Seconds(), "hung-told:s")
-	f.command("start")
+	f.command("start", 7)
 	began = time.Now()
 	f.eventually("it is told", told(1))
 	f.b.ReportMetric(time.Since(began).Seconds(), "hung-back:s")
+}
+
+// measureHungTenth reports by how much one hung cluster in ten slows the changes of the others: twenty requests change, and the time counts
+// from the commit until a cluster has the change and is healthy. The clusters hang from right before the change on.
+func (f *farm) measureHungTenth() {
+	hung := func(cluster int) bool { return cluster%10 == 5 }
+	f.changesOfOthers("blue", hung) // so that both measurements find the daemon alike
+	before := f.changesOfOthers("white", hung)
+	for i := range f.clusters {
+		if hung(i) {
+			f.command("stop", i)
+		}
+	}
+	after := f.changesOfOthers("black", hung)
+	for i := range f.clusters {
+		if hung(i) {
+			f.command("start", i)
+		}
+	}
+	f.eventually("all clusters are back", func() error { return f.allHealthy(f.clusters * f.requests) })
+	f.b.ReportMetric(before.Seconds(), "hung-tenth-"+f.name()+"-without-p99:s")
+	f.b.ReportMetric(after.Seconds(), "hung-tenth-"+f.name()+"-p99:s")
+	f.b.ReportMetric(after.Seconds()/before.Seconds(), "hung-tenth-"+f.name()+"-p99-ratio:x")
+}
+
+// changesOfOthers changes twenty requests, and returns the 99th percentile of the time until they are healthy on a cluster, of those that are
+// not among some.
+func (f *farm) changesOfOthers(color string, among func(cluster int) bool) time.Duration {
+	files := map[string]string{}
+	for i := range 20 {
+		name := fmt.Sprintf("page-%03d", 20+i)
+		files["requests/shop/"+name+".yaml"] = farmRequest(name, color)
+	}
+	began := time.Now()
+	f.push("everything is "+color, files)
+	var took []time.Duration
+	f.eventually("the change is on the other clusters", func() error {
+		<-time.After(time.Second) // the whole status is long
+		s, err := f.status()
+		if err != nil {
+			return err
+		}
+		took = nil
+		for _, in := range s.Instances {
+			if files["requests/shop/"+in.Request.Name+".yaml"] == "" {
+				continue
+			}
+			for _, p := range in.Placements {
+				var cluster int
+				if _, err := fmt.Sscanf(p.Cluster, "edge-%d", &cluster); err != nil {
+					return err
+				}
+				if among(cluster) {
+					continue
+				}
+				if p.CommittedAt.Before(began) || !p.IsHealthy() {
+					return fmt.Errorf("%s is %s %s on %s", in.Request, p.Stage, p.Health, p.Cluster)
+				}
+				took = append(took, p.HealthyAt.Sub(p.CommittedAt))
+			}
+		}
+		return nil
+	})
+	slices.Sort(took)
+	require.NotEmpty(f.t, took)
+	return took[(len(took)-1)*99/100]
 }
 
 // costs are those of the daemon's process at present.
@@ -284,7 +357,7 @@ func (f *farm) figure(name string) (found float64) {
 
 // metrics reads the daemon's figures. Very many clusters have very many, so that they are not asked for all the time.
 func (f *farm) metrics(each func(name, labels string, value float64)) error {
-	<-time.After(200 * time.Millisecond)
+	<-time.After(200*time.Millisecond + time.Duration(f.clusters)*time.Millisecond)
 	response, err := http.Get(f.api + "/metrics")
 	if err != nil {
 		return err
@@ -306,9 +379,9 @@ func (f *farm) metrics(each func(name, labels string, value float64)) error {
 	return lines.Err()
 }
 
-// command has edge-0007 stop or start to answer.
-func (f *farm) command(verb string) {
-	response, err := f.control.Post("http://sandbox/clusters/edge-0007/"+verb, "", nil)
+// command has a cluster stop or start to answer.
+func (f *farm) command(verb string, cluster int) {
+	response, err := f.control.Post(fmt.Sprintf("http://sandbox/clusters/edge-%04d/%s", cluster, verb), "", nil)
 	require.NoError(f.t, err)
 	require.NoError(f.t, response.Body.Close())
 	require.Equal(f.t, http.StatusOK, response.StatusCode)

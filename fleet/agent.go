@@ -20,6 +20,8 @@ const (
 	sweepEvery = 10 * time.Minute      // how often everything is looked at although nothing seems to have happened
 	lookers    = 4                     // how many instances of one cluster are looked at at a time, apart from those worked on
 
+	longestAlone = 2 * time.Second // for how long the first visit on a connection keeps the others waiting
+
 	mostWorkers = 64 // how many are worked on at a time at most
 )
 
@@ -57,6 +59,7 @@ func newAgent(f *Fleet, cluster string, last *agent) *agent {
 	a.link = newLink(func(ctx context.Context) (member, error) {
 		return dial(ctx, cluster, a.assignments.own(), events{instance: a.event, unreachable: a.link.probe})
 	}, a.linked)
+	a.link.turn = f.shared.TakeTurn
 	return a
 }
 
@@ -87,7 +90,8 @@ func (a *agent) run(ctx, visits context.Context) {
 }
 
 // workers is how many instances are worked on at a time: half as many as there may be requests, since one that waits for the
-// answer to a request often has others to make.
+// answer to a request often has others to make. The first one on a new connection is alone for a while, since it waits for the lists of objects that
+// the others would wait for as well.
 func (a *agent) workers() int {
 	if a.fleet.Concurrency > 0 {
 		return min(a.fleet.Concurrency, mostWorkers)
@@ -97,6 +101,9 @@ func (a *agent) workers() int {
 		return 1
 	}
 	defer c.release()
+	if !c.visited.Load() && time.Since(c.since) < longestAlone {
+		return 1
+	}
 	return min(max(1, c.Width()/2), mostWorkers)
 }
 
@@ -107,8 +114,12 @@ func (a *agent) serve(ctx context.Context, atATime func() int, next func() (appl
 	defer visiting.Wait()
 	ended := make(chan struct{}, mostWorkers)
 	for busy := 0; a.link.wait(ctx); busy++ {
-		for ; busy >= atATime(); busy-- {
-			<-ended
+		for busy >= atATime() {
+			select {
+			case <-ended:
+				busy--
+			case <-time.After(longestAlone): // there may be room for more by now
+			}
 		}
 		o, ok := next()
 		if !ok {
@@ -280,6 +291,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 		err = a.sweepInventories(limited, conn, as)
 	default:
 		result, err = a.visit(limited, conn, as, o, do)
+		conn.visited.Store(true)
 	}
 	switch {
 	case errors.Is(err, apply.ErrRequests):

@@ -57,7 +57,9 @@ func TestSlowClusterDelaysOnlyItself(t *testing.T) {
 		}
 		h.deploy(state, pinned("a", "b"))
 		require.Len(h, h.clusters["b"].holds(), 50)
-		require.Len(h, h.clusters["a"].take(), 8, "not more than its workers")
+		require.Len(h, h.clusters["a"].take(), 1, "the first visit is alone at first")
+		h.after(2 * time.Second)
+		require.Len(h, h.clusters["a"].take(), 7, "not more than its workers")
 		h.reported()
 		h.after(3 * time.Minute)
 		failed := h.reported()
@@ -124,6 +126,40 @@ func TestClusterThatNeverAnswersIsGivenUpOnAndAskedAgain(t *testing.T) {
 		silent.Store(false)
 		h.after(time.Minute)
 		require.Contains(h, a.holds(), "payments/web")
+	})
+}
+
+// Visits that fail together ask the cluster together whether it is still there, and not one after the other.
+func TestVisitsThatFailTogetherAskOnceWhoTheClusterIs(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		a := h.clusters["a"]
+		state := commit()
+		for _, o := range many(8) {
+			state = state.with(place(o, "1", "a"))
+		}
+		h.deploy(state, pinned("a"))
+		h.after(time.Minute)
+		fails := make(chan struct{})
+		a.set(func(c *fakeCluster) {
+			c.on = func(context.Context, apply.Instance) (apply.Result, error) {
+				<-fails
+				return apply.Result{}, errors.New("etcdserver: request timed out")
+			}
+		})
+		changed := commit()
+		for _, o := range many(8) {
+			changed = changed.with(place(o, "2", "a"))
+		}
+		h.deploy(changed, pinned("a"))
+		answer := a.hang()
+		asked := a.asked
+		close(fails)
+		synctest.Wait()
+		time.Sleep(time.Second)
+		answer()
+		synctest.Wait()
+		require.Equal(h, asked+1, a.asked)
+		require.True(h, h.statusOf("a").Reachable)
 	})
 }
 

@@ -25,6 +25,7 @@ type fakeCluster struct {
 	visits   []visit                                                     // in the order they began
 	on       func(context.Context, apply.Instance) (apply.Result, error) // instead of doing it; nil result and error: do it
 	dials    int
+	asked    int // who it is
 	written  []apply.Checkpoint
 	misused  bool // a session was closed during a visit
 	sessions map[*session]bool
@@ -127,6 +128,7 @@ func (s *session) Version() string { return "" }
 func (s *session) Width() int { return 16 }
 
 func (s *session) UID(ctx context.Context) (string, error) {
+	s.set(func(c *fakeCluster) { c.asked++ })
 	s.answers(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -27,6 +28,9 @@ var errSilent = fmt.Errorf("no answer within %v", probeLimit)
 type link struct {
 	dial   func(ctx context.Context) (member, error)
 	notify func(*connection, error) // called by run alone: connected, something to report again, or away
+
+	// turn waits until the cluster may be connected to, and returns the function that ends the turn; nil: it may at once.
+	turn func(ctx context.Context, failed bool) (end func())
 
 	// Signals to run, one pending at most: connect anew at once, notify again, ask whether the cluster still answers.
 	again, notifyAgain, probes chan struct{}
@@ -50,9 +54,12 @@ type connection struct {
 	ctx     context.Context // of everything that is asked of the cluster; its cause says why it is over
 	cancel  context.CancelCauseFunc
 	users   sync.WaitGroup
-	probing sync.Mutex
+	probing chan struct{} // has room for one, who asks the cluster who it is
 
-	answered time.Time // when the cluster last said who it is; under probing
+	answered atomic.Pointer[time.Time] // when the cluster last said who it is
+
+	since   time.Time   // when it was made
+	visited atomic.Bool // a visit of an instance has ended
 
 	refused error // why the new way to reach the cluster is not used; used by the link's goroutine alone
 }
@@ -72,15 +79,19 @@ func signal(c chan struct{}) {
 func (l *link) run(ctx, visits context.Context) {
 	delays := newDelays()
 	var next *connection // that replaces the last one; nil: none yet
+	failed := false
 	for ctx.Err() == nil {
 		c, err := next, error(nil)
 		if c == nil {
+			end := l.takeTurn(ctx, failed)
 			began := time.Now()
 			c, err = l.connect(ctx, visits)
+			end()
 			if time.Since(began) >= probeLimit {
 				delays = newDelays() // waiting for a cluster that hangs was pause enough: it answers the next attempt when it can
 			}
 		}
+		failed = err != nil
 		if ctx.Err() == nil && err != nil {
 			l.notify(nil, err)
 			l.pause(ctx, &delays)
@@ -106,6 +117,13 @@ func (l *link) run(ctx, visits context.Context) {
 	if next != nil {
 		next.end()
 	}
+}
+
+func (l *link) takeTurn(ctx context.Context, failed bool) (end func()) {
+	if l.turn == nil {
+		return func() {}
+	}
+	return l.turn(ctx, failed)
 }
 
 func newDelays() wait.Backoff {
@@ -146,7 +164,9 @@ func (l *link) connect(ctx, visits context.Context) (*connection, error) {
 		m.Close()
 		return nil, fmt.Errorf("read its identity: %w", err)
 	}
-	return &connection{member: m, uid: uid, ctx: live, cancel: cancel, answered: time.Now()}, nil
+	c := &connection{member: m, uid: uid, ctx: live, cancel: cancel, since: time.Now(), probing: make(chan struct{}, 1)}
+	c.answered.Store(&c.since)
+	return c, nil
 }
 
 // keep returns when the connection is to be given up: with an error if the cluster is away, and with the connection that
@@ -187,7 +207,9 @@ func (l *link) keep(ctx, visits context.Context, c *connection) (*connection, er
 // replace connects in the new way. Where that fails, the connection that there is stays and the error is remembered, unless nobody
 // gives a way any more.
 func (l *link) replace(ctx, visits context.Context, c *connection) *connection {
+	end := l.takeTurn(ctx, c.refused != nil)
 	next, err := l.connect(ctx, visits)
+	end()
 	switch {
 	case err == nil:
 		c.cancel(errors.New("there is a new way to reach it"))
@@ -200,12 +222,18 @@ func (l *link) replace(ctx, visits context.Context, c *connection) *connection {
 	return next
 }
 
-// lost asks the cluster who it is, and gives up the connection if it does not say the same as before.
+// lost asks the cluster who it is, and gives up the connection if it does not say the same as before. Those who want to know at one time
+// ask once.
 func (c *connection) lost() bool {
-	c.probing.Lock()
-	defer c.probing.Unlock()
-	if c.ctx.Err() != nil {
+	began := time.Now()
+	select {
+	case c.probing <- struct{}{}:
+	case <-c.ctx.Done():
 		return true
+	}
+	defer func() { <-c.probing }()
+	if c.ctx.Err() != nil || c.lastAnswer().After(began) {
+		return c.ctx.Err() != nil
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, probeLimit)
 	defer cancel()
@@ -219,17 +247,14 @@ func (c *connection) lost() bool {
 	if err != nil {
 		c.cancel(err)
 	} else {
-		c.answered = time.Now()
+		now := time.Now()
+		c.answered.Store(&now)
 	}
 	return err != nil
 }
 
 // lastAnswer is when the cluster last said who it is.
-func (c *connection) lastAnswer() time.Time {
-	c.probing.Lock()
-	defer c.probing.Unlock()
-	return c.answered
-}
+func (c *connection) lastAnswer() time.Time { return *c.answered.Load() }
 
 // wait returns true when there is a connection, or false when ctx is done.
 func (l *link) wait(ctx context.Context) bool {

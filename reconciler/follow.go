@@ -34,7 +34,7 @@ func (r *Reconciler) readAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := r.parse(head)
+	p, err := r.parse(head, 0)
 	if err != nil {
 		return err
 	}

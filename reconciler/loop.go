@@ -36,6 +36,7 @@ type loop struct {
 	evidence   evidence // of the files of the state
 	proof      *proof   // of the state that is deployed; nil: there is none yet, or none is needed
 	reported   reported // to status
+	followed   string   // the last platform commit of which no request is deferred
 }
 
 // reported is the last report of an environment to status.
@@ -93,6 +94,7 @@ func (r *Reconciler) runPass(ctx context.Context, l *loop) (err error) {
 		}
 	}()
 	p := l.inbox.latestPlatform()
+	defer r.cache.deferred.passed(l.environment, p)
 	e := p.Environments[l.environment]
 	if e == nil {
 		r.Board.Forget(l.environment)

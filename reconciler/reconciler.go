@@ -113,6 +113,7 @@ type cache struct {
 	told       toldPlatform
 	vouching   vouching
 
+	deferred deferred
 	loading  loading
 	followed followed
 }
@@ -195,6 +196,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			r.Logger.Debug("platform not loaded", "cause", causes, "err", err)
 			continue // the ticker tries again; the loops keep their platform
 		}
+		r.cache.deferred.loaded(p, r.Trigger.Fire)
 		r.startLoops(ctx, p, causes)
 	}
 }
@@ -209,18 +211,18 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 		return nil, err
 	}
 	latest := r.cache.readiness.platform()
-	if latest != nil && latest.Commit == head.Commit {
+	if latest != nil && latest.Commit == head.Commit && latest.Deferred() == 0 {
 		r.Board.PlatformReached()
 		r.tellLoaded(latest)
 		return latest, nil
 	}
-	p, err := r.parse(head)
+	p, err := r.parse(head, requestsAtOnce)
 	if err != nil {
 		return nil, err
 	}
 	r.cache.readiness.loaded(p)
 	r.tellLoaded(p)
-	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
+	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems), "deferred", p.Deferred())
 	return p, nil
 }
 
@@ -236,11 +238,12 @@ func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 	return r.vouchedFor(ctx, head)
 }
 
-// parse loads the files of the platform's head. Follow and Run call it, one after the other.
-func (r *Reconciler) parse(head *gitrepo.Snapshot) (*platform.Platform, error) {
+// parse loads the files of the platform's head, and resolves so many new requests. Follow and Run call it, one after the other.
+func (r *Reconciler) parse(head *gitrepo.Snapshot, atOnce int) (*platform.Platform, error) {
 	loader := r.cache.loading.with(platform.Loader{
 		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
 	})
+	loader.AtOnce = atOnce
 	p, err := loader.Load(head)
 	if err != nil {
 		return nil, fmt.Errorf("load platform commit %s: %w", head.Commit, err)
@@ -255,6 +258,7 @@ func (r *Reconciler) tellLoaded(p *platform.Platform) {
 	if r.Further != nil {
 		further = r.Further(p)
 	}
+	further = append(further, warnOfDeferred(p)...)
 	if told := &r.cache.told; told.of != p || !slices.Equal(told.further, further) {
 		told.of, told.further = p, further
 		problems := slices.SortedFunc(slices.Values(slices.Concat(p.Problems, further)), platform.Problem.Compare)

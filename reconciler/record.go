@@ -144,7 +144,7 @@ func (p *pass) environmentStatus(ctx context.Context, facts environmentFacts) st
 	e := p.environment
 	seen := status.Environment{
 		Name: e.Name, StateURL: e.State.URL, StateBranch: e.State.Branch,
-		Commit: p.platform.Commit, StateCommit: p.state.believed.Commit, PromotesFrom: e.PromotesFrom,
+		Commit: p.loop.follow(p.platform), StateCommit: p.state.believed.Commit, PromotesFrom: e.PromotesFrom,
 		Problems: facts.problems, Next: facts.next, Deletions: facts.deletions, Plan: facts.plan, Frozen: facts.frozen,
 	}
 	for _, d := range p.platform.Decisions {

@@ -26,12 +26,17 @@ type shares struct {
 	byOffering map[string]int // of those that have any
 }
 
-// countShares counts the placements of an environment.
+// countShares counts the placements of an environment, with those that deferred requests may come to: a share that is too large would
+// let in a request that all together have no share for.
 func countShares(p *platform.Platform, environment string) shares {
 	s := shares{platform: p, byOffering: map[string]int{}}
 	for _, i := range p.Instances(environment) {
 		s.byOffering[i.Offering.Name] += len(i.Clusters)
 		s.placements += len(i.Clusters)
+	}
+	for name, n := range p.DeferredIn(environment) {
+		s.byOffering[name] += n
+		s.placements += n
 	}
 	s.placements = expression.RoundUp(s.placements)
 	for name, n := range s.byOffering {

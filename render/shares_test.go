@@ -120,3 +120,33 @@ func TestAShareIsTheSameInEveryPass(t *testing.T) {
 	_, warned, _ := costlyOf(next.Problems)
 	require.Equal(t, 8, warned)
 }
+
+// TestDeferredRequestsCountForTheSharesOfOthers has those that a load resolves first refused as if all were there.
+func TestDeferredRequestsCountForTheSharesOfOthers(t *testing.T) {
+	entries := "  computed: {v: '" + counting + "'}\n"
+	many := crowded(20, entries)
+	l := &platform.Loader{AtOnce: 8}
+	_, err := l.Load(crowded(0, entries))
+	require.NoError(t, err)
+	for _, resolved := range []int{8, 16, 20} {
+		p, err := l.Load(many)
+		require.NoError(t, err)
+		require.Equal(t, 20-resolved, p.Deferred())
+		denied, _, _ := costlyOf(renderAll(t, p, "dev", nil).Problems)
+		require.Equal(t, resolved, denied)
+	}
+}
+
+// TestKeysOfAllThatWaitAreRemembered asks about more instances than a cache has by itself, pass after pass, as promotion does while they
+// have a Problem.
+func TestKeysOfAllThatWaitAreRemembered(t *testing.T) {
+	p := load(t, crowded(33_000, ""))
+	var r render.Renderer
+	for pass := range 2 {
+		for _, i := range p.Instances("dev") {
+			require.True(t, pass == 0 || r.RemembersKeys(i), i.Request.Key)
+			_, problems := r.Keys(p, "dev", nil, i)
+			require.Empty(t, problems)
+		}
+	}
+}

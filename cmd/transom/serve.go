@@ -165,6 +165,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	}
 	defer release()
 	limitMemory(logger)
+	defer freeMemory(ctx)()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	defer endWithin(ctx, endTime, func() {

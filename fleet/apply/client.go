@@ -85,6 +85,7 @@ func (c *client) request(ctx context.Context, do func(context.Context) error) er
 	if err := mayRequest(ctx); err != nil {
 		return err
 	}
+	leaveDesk(ctx)
 	if !c.pace.begin(ctx.Done()) {
 		return ctx.Err()
 	}

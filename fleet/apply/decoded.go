@@ -7,12 +7,17 @@ import (
 )
 
 // Shared is shared by the Clusters of a fleet: manifests that were decoded last, and the lists of objects that inventories have, since many
-// clusters have the same, and the turns in which their objects are read. The zero value works; nil shares nothing.
+// clusters have the same, and the turns in which they are connected to, their objects are listed and their visits compute. The zero value works; nil shares nothing.
 type Shared struct {
 	decoded memo[[]manifest]
 	listed  memo[map[Object]bool]
-	turns   turns
-	retries turns
+
+	connects, reconnects, lists, relists turns
+	desks                                desks
+
+	traits pool[traits]
+	health pool[statusHealth]
+	whole  pool[traits] // of objects whose field sets cover their manifests
 }
 
 // decode is decode, of a text that it may have decoded before.

@@ -68,10 +68,10 @@ func quietWatch(gvk schema.GroupVersionKind) *objectWatch {
 // which it knows the object then; empty if it does not.
 func Relist(known string, list map[string]string, asOf string) string {
 	w := quietWatch(schema.GroupVersionKind{})
-	w.objects[key{name: "web"}] = &live{version: known}
+	w.objects[key{name: "web"}] = &live{version: known, traits: &traits{}, oddities: none, byStatus: &statusHealth{}}
 	all := map[key]any{}
 	for name, version := range list {
-		all[key{name: name}] = &live{version: version}
+		all[key{name: name}] = &live{version: version, traits: &traits{}, oddities: none, byStatus: &statusHealth{}}
 	}
 	w.replace(all, asOf)
 	if l := w.objects[key{name: "web"}]; l != nil {
@@ -309,3 +309,27 @@ func (p Pacing) Make(requests int, serve func(under int) (time.Duration, int)) (
 
 // OwnersOf is ownersOf, for tests.
 func OwnersOf(p *corev1.Pod) []Object { return ownersOf(p) }
+
+// Sit is sit.
+func (s *Shared) Sit(ctx context.Context) (context.Context, func()) { return s.sit(ctx) }
+
+// LeaveDesk is leaveDesk.
+func LeaveDesk(ctx context.Context) { leaveDesk(ctx) }
+
+// arrived is an object of which our entry claims a field set, as a watch hands it on.
+func (s *Shared) arrived(fields string) *live {
+	gvk := schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+	w := quietWatch(gvk)
+	w.stream = newStream("arrivals", source{}, w)
+	w.shared = s
+	return w.reduce(&metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Name: "web", Labels: map[string]string{state.LabelManagedBy: manager}, Annotations: map[string]string{state.AnnotationDigest: "sha256:1"},
+		ManagedFields: []metav1.ManagedFieldsEntry{{
+			Manager: manager, Operation: metav1.ManagedFieldsOperationApply, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields),
+		}},
+	}}).(*live)
+}
+
+// RecordWhole takes that the field set of such an object covers its manifest, and Compares says whether it is still to be compared.
+func (s *Shared) RecordWhole(fields string)   { s.recordWhole(s.arrived(fields).traits) }
+func (s *Shared) Compares(fields string) bool { return s.arrived(fields).entries != nil }

@@ -59,6 +59,9 @@ func (w writer) findDrift(d *desired) (bool, string) {
 	own := ownEntry(d.live.entries)
 	missing := w.findMissing(d, own)
 	if missing == nil {
+		if d.whole.Load() == d.live.fields {
+			w.cluster.shared.recordWhole(d.live.traits)
+		}
 		d.watch.markCovered(key{d.object.Namespace, d.object.Name}, d.live)
 		return false, ""
 	}
@@ -114,15 +117,18 @@ const (
 )
 
 // allow lets the first few through, and then ever fewer: after 8 s, 16 s, … up to five minutes.
-func (c corrections) allow(now time.Time) bool {
+func (c *corrections) allow(now time.Time) bool {
+	if c == nil {
+		return true
+	}
 	since := now.Sub(c.last)
 	return c.count < freeCorrections || since > min(time.Second<<min(c.count, 20), 5*time.Minute)
 }
 
 // next counts one correction more.
-func (c corrections) next(now time.Time) corrections {
-	if now.Sub(c.last) > correctionsReset {
-		return corrections{1, now}
+func (c *corrections) next(now time.Time) *corrections {
+	if c == nil || now.Sub(c.last) > correctionsReset {
+		return &corrections{1, now}
 	}
-	return corrections{c.count + 1, now}
+	return &corrections{c.count + 1, now}
 }

@@ -24,38 +24,49 @@ type live struct {
 	version    string // resourceVersion
 	generation int64
 	created    metav1.Time
-	labels     labelSet
-	offering   string // by its label
-	kept       *kept  // the instance that let it go, as it remembers; nil: none
-	digest     string
-	arrived    time.Time // when a watch first saw that digest, by our clock; zero: we wrote it
-	deleting   bool
-	ending     *ending    // of an object that is being deleted; nil: it is not
-	added      []addition // by hand, beside the fields of others
-	prunable   bool       // annotated so that even a kind whose objects have data may go
-	generated  bool       // a Secret whose values were made here
-	pruneFirst bool       // must go before its replacement is applied
-	handed     bool       // its replicas were handed over, and nobody took them yet
-	dataKeys   []string   // of a Secret, without values
+	*traits
+	*oddities
+	arrived  time.Time // when a watch first saw that digest, by our clock; zero: we wrote it
+	deleting bool
 
-	// fields is a hash of the field set that our manager's entry claims; 0 without an entry. entries is kept only
-	// until that set was compared with the desired object; covered is the hash that passed.
-	fields      uint64
+	// entries is kept only until the field set of ours was compared with the desired object; covered is the hash that passed.
 	covered     uint64
 	applied     time.Time // when our manager last changed it, in whole seconds of the API server's clock
 	patched     time.Time // the same by our own clock; zero if it was before this connection
 	entries     []metav1.ManagedFieldsEntry
-	byAgent     bool        // an agent owns fields of it
-	corrections corrections // of fields that others took
+	corrections *corrections // of fields that others took; nil: none
 
 	// For health: the status of a built-in kind, the body of a custom one, neither where metadata says all.
 	// They are of resourceVersion seenVersion, which is older than version while a PATCH of ours has been answered
 	// but not yet seen by the watch.
-	byStatus    statusHealth
+	byStatus    *statusHealth
 	body        map[string]any
 	reported    time.Time // when somebody last changed the status of a custom one, as applied
 	seenVersion string
 }
+
+// traits are the fields of an object that are the same on all clusters that have the same manifest, so that these share them.
+type traits struct {
+	labels     labelSet
+	offering   string // by its label
+	digest     string
+	fields     uint64 // a hash of the field set that our manager's entry claims; 0 without an entry
+	prunable   bool   // annotated so that even a kind whose objects have data may go
+	generated  bool   // a Secret whose values were made here
+	pruneFirst bool   // must go before its replacement is applied
+	handed     bool   // its replicas were handed over, and nobody took them yet
+	byAgent    bool   // an agent owns fields of it
+}
+
+// oddities are those of few objects. All others have the same, empty ones.
+type oddities struct {
+	kept     *kept      // the instance that let it go, as it remembers; nil: none
+	ending   *ending    // of an object that is being deleted; nil: it is not
+	added    []addition // by hand, beside the fields of others
+	dataKeys []string   // of a Secret, without values
+}
+
+var none = &oddities{} // which nobody changes
 
 // labelSet are the labels that ownership is read from.
 type labelSet struct {
@@ -73,17 +84,18 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 		version:    m.GetResourceVersion(),
 		generation: m.GetGeneration(),
 		created:    m.GetCreationTimestamp(),
-		labels:     labelSet{ownerOf(m.GetLabels()), m.GetLabels()[state.LabelManagedBy] == manager},
-		offering:   m.GetLabels()[state.LabelOffering],
-		kept:       readKept(annotations),
-		digest:     annotations[state.AnnotationDigest],
 		deleting:   m.GetDeletionTimestamp() != nil,
-		ending:     endingOf(m),
-		added:      additions(entries),
-		prunable:   annotations[state.AnnotationPrune] == "true",
-		generated:  annotations[state.AnnotationGenerate] != "",
-		pruneFirst: annotations[state.AnnotationPruneOrder] == state.PruneFirst,
 		entries:    entries,
+		byStatus:   &statusHealth{},
+		traits: &traits{
+			labels:     labelSet{ownerOf(m.GetLabels()), m.GetLabels()[state.LabelManagedBy] == manager},
+			offering:   m.GetLabels()[state.LabelOffering],
+			digest:     annotations[state.AnnotationDigest],
+			prunable:   annotations[state.AnnotationPrune] == "true",
+			generated:  annotations[state.AnnotationGenerate] != "",
+			pruneFirst: annotations[state.AnnotationPruneOrder] == state.PruneFirst,
+		},
+		oddities: &oddities{kept: readKept(annotations), ending: endingOf(m), added: additions(entries)},
 	}
 	l.byAgent = slices.ContainsFunc(l.entries, func(e metav1.ManagedFieldsEntry) bool { return isAgent(&e) })
 	l.handed = slices.ContainsFunc(l.entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == handoverManager })
@@ -96,6 +108,9 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 	if gk == (schema.GroupKind{Kind: "Secret"}) {
 		l.dataKeys = claimedKeys(l.entries)
 	}
+	if l.kept == nil && l.ending == nil && len(l.added) == 0 && len(l.dataKeys) == 0 {
+		l.oddities = none
+	}
 	return l
 }
 
@@ -107,7 +122,7 @@ func reduceWhole(u *unstructured.Unstructured) *live {
 	if custom(gk) {
 		l.body, l.reported = reduceBody(u), reportedAt(l.entries)
 	} else {
-		l.byStatus = healthByStatus(u, l.applied)
+		*l.byStatus = healthByStatus(u, l.applied)
 	}
 	return l
 }
@@ -124,7 +139,7 @@ func reduceWorkload(gvk schema.GroupVersionKind, o metav1.Object) *live {
 	}
 	u := unstructured.Unstructured{Object: body}
 	u.SetGroupVersionKind(gvk)
-	l.byStatus = healthByStatus(&u, l.applied)
+	*l.byStatus = healthByStatus(&u, l.applied)
 	return l
 }
 
@@ -145,11 +160,14 @@ func (l *live) carryOver(old *live) {
 	if old == nil || old.uid != l.uid {
 		return
 	}
-	if l.corrections == (corrections{}) {
+	if l.corrections == nil {
 		l.corrections = old.corrections
 	}
 	if old.digest == l.digest {
-		l.covered, l.arrived = old.covered, old.arrived
+		l.arrived = old.arrived
+		if l.covered == 0 {
+			l.covered = old.covered
+		}
 	}
 	if l.covered != 0 && l.covered == l.fields {
 		l.entries = nil
@@ -161,6 +179,9 @@ func (l *live) carryOver(old *live) {
 		l.byStatus, l.body, l.reported, l.seenVersion = old.byStatus, old.body, old.reported, old.seenVersion
 	}
 }
+
+// share has the object share traits and a status that are equal to its own.
+func (l *live) share(t *traits, s *statusHealth) { l.traits, l.byStatus = t, s }
 
 // arrive records that a watch sees the object now.
 func (l *live) arrive() { l.arrived = time.Now() }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"time"
+	"unique"
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -74,7 +75,8 @@ func (s *stream) whenUnknown(do func()) { s.unknown = do }
 
 // ready waits until the sink has the objects that the cluster has. It fails while the cluster cannot be watched.
 func (s *stream) ready(ctx context.Context) error {
-	if mayRequest(ctx) == nil { // waiting for a turn does not count against the cluster's timeout
+	if mayRequest(ctx) == nil && !s.hasSynced() { // waiting for a turn does not count against the cluster's timeout
+		leaveDesk(ctx)
 		select {
 		case <-s.begun:
 		case <-ctx.Done():
@@ -96,6 +98,7 @@ func (s *stream) ready(ctx context.Context) error {
 		if err := mayRequest(ctx); err != nil {
 			return err
 		}
+		leaveDesk(ctx)
 		select {
 		case <-turned:
 		case <-ctx.Done():
@@ -263,7 +266,9 @@ func (s *stream) item(object any) (*item, error) {
 	if err != nil {
 		return nil, err
 	}
-	named := metav1.ObjectMeta{Namespace: m.GetNamespace(), Name: m.GetName(), ResourceVersion: m.GetResourceVersion()}
+	named := metav1.ObjectMeta{ // whose names are those of many clusters, as a rule, and are in memory once
+		Namespace: unique.Make(m.GetNamespace()).Value(), Name: unique.Make(m.GetName()).Value(), ResourceVersion: m.GetResourceVersion(),
+	}
 	return &item{ObjectMeta: named, value: s.sink.reduce(object)}, nil
 }
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// turns bounds how many streams of all clusters list their objects at a time. A daemon that starts, or whose network comes back, would list
-// those of a thousand clusters at once: nobody's answer would be read in time, and all of them would be in memory.
+// turns bounds how many of all clusters are connected to at a time, and how many of their streams list objects. A daemon that starts, or whose
+// network comes back, would ask a thousand clusters at once: nobody's answer would be read in time, and all of them would be in memory.
 type turns struct {
 	once sync.Once
 	free chan struct{}
@@ -16,27 +16,40 @@ type turns struct {
 
 const (
 	turnsPerProcessor = 16
-	longestTurn       = 2 * time.Second // a list that is not answered by then goes on without its turn, which another one gets
+	longestTurn       = 2 * time.Second // whoever is not answered by then goes on without the turn, which another one gets
 	longestWait       = 5 * time.Second // of a stream that was up to date before: its objects are taken for those that are there
 )
 
-// turn waits for a turn, and returns the function that ends it. Streams whose last attempt failed have turns of their own, so that clusters
-// that do not answer take none from others.
+// TakeTurn waits until a cluster may be connected to, and returns the function that ends its turn. Clusters whose last attempt failed have turns
+// of their own, so that those that do not answer take none from others.
+func (s *Shared) TakeTurn(ctx context.Context, failed bool) (end func()) {
+	if failed {
+		return s.reconnects.take(ctx, nil)
+	}
+	return s.connects.take(ctx, nil)
+}
+
+// turn is TakeTurn for a stream that is about to list its objects.
 func (s *Shared) turn(ctx context.Context, failed, synced bool) (end func()) {
 	if s == nil {
 		return func() {}
 	}
-	t := &s.turns
+	t := &s.lists
 	if failed {
-		t = &s.retries
+		t = &s.relists
 	}
-	t.once.Do(func() { t.free = make(chan struct{}, turnsPerProcessor*runtime.GOMAXPROCS(0)) })
 	var enough <-chan time.Time
 	if synced {
 		timer := time.NewTimer(longestWait)
 		defer timer.Stop()
 		enough = timer.C
 	}
+	return t.take(ctx, enough)
+}
+
+// take waits for a turn, until it is enough or ctx is done.
+func (t *turns) take(ctx context.Context, enough <-chan time.Time) (end func()) {
+	t.once.Do(func() { t.free = make(chan struct{}, turnsPerProcessor*runtime.GOMAXPROCS(0)) })
 	select {
 	case t.free <- struct{}{}:
 	case <-enough:

@@ -3,6 +3,7 @@ package apply_test
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,4 +47,82 @@ func TestStreamsThatFailedHaveTurnsOfTheirOwn(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, turns, alive.Load())
 	})
+}
+
+// A daemon does not connect to all clusters at once, and those that did not answer before wait among themselves.
+func TestClustersAreConnectedToInTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var shared apply.Shared
+		turns := 16 * runtime.GOMAXPROCS(0)
+		connecting := func(failed bool, clusters int) *atomic.Int64 {
+			var begun atomic.Int64
+			for range clusters {
+				go func() {
+					defer shared.TakeTurn(ctx, failed)()
+					if ctx.Err() == nil {
+						begun.Add(1)
+					}
+					<-ctx.Done()
+				}()
+			}
+			return &begun
+		}
+		dead := connecting(true, turns*20)
+		synctest.Wait()
+		require.EqualValues(t, turns, dead.Load())
+		alive := connecting(false, turns+5)
+		synctest.Wait()
+		require.EqualValues(t, turns, alive.Load())
+		time.Sleep(2100 * time.Millisecond)
+		synctest.Wait()
+		require.EqualValues(t, turns+5, alive.Load(), "a cluster that does not answer keeps its turn for two seconds")
+	})
+}
+
+// So many visits compute at a time that all processors have work, and one that waits for its cluster is none of them.
+func TestVisitsComputeInTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var shared apply.Shared
+		desks := 2 * runtime.GOMAXPROCS(0)
+		var begun atomic.Int64
+		visit := func(then func(context.Context)) {
+			go func() {
+				ctx, end := shared.Sit(ctx)
+				defer end()
+				begun.Add(1)
+				then(ctx)
+			}()
+		}
+		wait := func(context.Context) { <-ctx.Done() }
+		for range desks {
+			visit(wait)
+		}
+		synctest.Wait()
+		visit(func(ctx context.Context) { apply.LeaveDesk(ctx); wait(ctx) })
+		synctest.Wait()
+		require.EqualValues(t, desks, begun.Load())
+		time.Sleep(260 * time.Millisecond)
+		synctest.Wait()
+		require.EqualValues(t, desks+1, begun.Load(), "whoever waits for something else gives the desk away as well")
+		for range 10 * desks {
+			visit(func(ctx context.Context) { apply.LeaveDesk(ctx); wait(ctx) })
+		}
+		synctest.Wait()
+		require.EqualValues(t, 11*desks+1, begun.Load(), "those that wait for their clusters keep nobody waiting")
+	})
+}
+
+// An object that is as on another cluster, where its field set was compared with its manifest, keeps nothing to compare. One whose fields
+// somebody took does.
+func TestAFieldSetThatIsWholeElsewhereIsNotComparedAgain(t *testing.T) {
+	const ours, less = `{"f:data":{"f:a":{},"f:b":{}}}`, `{"f:data":{"f:a":{}}}`
+	var shared apply.Shared
+	require.True(t, shared.Compares(ours), "nothing is known yet")
+	shared.RecordWhole(ours)
+	require.False(t, shared.Compares(ours))
+	require.True(t, shared.Compares(less))
 }

@@ -33,6 +33,8 @@ func (c *Cluster) Look(ctx context.Context, in Instance) (Result, error) {
 }
 
 func (c *Cluster) visit(ctx context.Context, in Instance, how mode) (Result, error) {
+	ctx, end := c.shared.sit(ctx)
+	defer end()
 	c.subscribers.add(in.Owner)
 	p := newVisit(c, in, how)
 	err := p.run(ctx)

@@ -33,6 +33,9 @@ func newObjectWatch(k *kind, changed func(Owner), assessed func(Owner) bool) *ob
 func (w *objectWatch) reduce(object any) any {
 	l := w.reduceKind(object)
 	l.arrive()
+	if w.stream != nil {
+		w.shared.unify(l)
+	}
 	return l
 }
 
@@ -181,7 +184,7 @@ func (w *objectWatch) compare(old, l *live) {
 func (l *live) differs(old *live) bool {
 	return l.uid != old.uid || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
 		l.fields != old.fields || !slices.Equal(l.dataKeys, old.dataKeys) ||
-		l.byStatus != old.byStatus || l.seen() != old.seen() || !slices.EqualFunc(l.added, old.added, addition.same) ||
+		*l.byStatus != *old.byStatus || l.seen() != old.seen() || !slices.EqualFunc(l.added, old.added, addition.same) ||
 		(l.seenVersion != old.seenVersion && !reflect.DeepEqual(l.body, old.body))
 }
 

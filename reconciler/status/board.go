@@ -72,6 +72,10 @@ type instance struct {
 	Instance
 	placements map[string]*Placement
 	entered    string // the release that entered while the Board watched and was not healthy everywhere yet
+
+	// The objects and images that a cluster reported last. Others report the same as a rule, and share them.
+	objects []Object
+	images  []string
 }
 
 // NewBoard returns an empty Board. The times of its records and events come from now.

@@ -248,3 +248,25 @@ func TestNothingIsKnownOfAClusterThatIsAway(t *testing.T) {
 	b.ClusterSeen(status.Cluster{Name: "one", Reachable: true})
 	require.Equal(t, state.Healthy, placement(b).Health, "it is back, and nobody has heard otherwise")
 }
+
+// A thousand clusters report the same objects of an instance as a rule: the Board has them once.
+func TestClustersShareTheObjectsThatTheyReport(t *testing.T) {
+	b, _ := newBoard()
+	e, instances := committed("r1")
+	for _, cluster := range []string{"three", "two"} {
+		e.Clusters = append(e.Clusters, status.Cluster{Name: cluster})
+		instances[0].Placements = append(instances[0].Placements, status.Placement{Cluster: cluster, Revision: "r1", Stage: status.Committed})
+	}
+	b.Reconciled(e, instances)
+	report := func(cluster string, health state.Health) {
+		b.Placed("dev", shop, status.Placement{
+			Cluster: cluster, Revision: "r1", Stage: status.Healthy, Health: health, Objects: []status.Object{{Kind: "ConfigMap", Name: "web", Health: health}},
+		})
+	}
+	report("one", state.Healthy)
+	report("two", state.Healthy)
+	report("three", state.Failed)
+	placements := b.Status().Instances[0].Placements
+	require.Same(t, &placements[0].Objects[0], &placements[2].Objects[0])
+	require.Equal(t, state.Failed, placements[1].Objects[0].Health)
+}

@@ -24,6 +24,7 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 	if old == nil || old.Revision != p.Revision {
 		return
 	}
+	p.share(in)
 	p.succeed(old, b.refused[membership{environment, p.Cluster}], b.now())
 	like := Event{Environment: environment, Cluster: p.Cluster, Request: &key.request, Found: !old.reported}
 	if old.Stage != p.Stage || old.Health != p.Health || old.Message != p.Message {

@@ -86,6 +86,17 @@ func (p *Placement) succeed(known *Placement, refused string, now time.Time) {
 	p.reported, p.alarmed = true, known.alarmed || p.ill()
 }
 
+// share has the placement share its objects and images with the last report about its instance, where that had the same.
+func (p *Placement) share(in *instance) {
+	if slices.Equal(in.objects, p.Objects) {
+		p.Objects = in.objects
+	}
+	if slices.Equal(in.images, p.Images) {
+		p.Images = in.images
+	}
+	in.objects, in.images = p.Objects, p.Images
+}
+
 // stamp carries the times of old over to the placement and adds those of the stages that it reached for the first time.
 func (p *Placement) stamp(old *Placement, now time.Time) {
 	remembered := p.HealthyAt

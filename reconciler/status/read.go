@@ -77,7 +77,10 @@ func (b *Board) clustersOf(e *Environment) []Cluster {
 // withPlacements copies an instance. A report that a cluster gave before it went away is no longer known to be true. The caller
 // holds the lock.
 func (b *Board) withPlacements(in *instance) Instance {
-	var placements []Placement
+	if len(in.placements) == 0 {
+		return in.with(nil)
+	}
+	placements := make([]Placement, 0, len(in.placements))
 	for _, name := range slices.Sorted(maps.Keys(in.placements)) {
 		p := *in.placements[name]
 		if cluster, heard := b.clusters[name]; heard && !cluster.Reachable {

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"io/fs"
+	"sync"
 	"time"
 
 	"github.com/Masterminds/semver/v3"
@@ -161,6 +162,9 @@ type Request struct {
 
 	// Broken says that the file has a Problem. A broken request is not absent: the release that it last had stays.
 	Broken bool
+
+	// Deferred says that the request is new and that a later load resolves it, as Loader.AtOnce bounds. It is Broken until then.
+	Deferred bool
 }
 
 // RequestSpec is the spec that a developer writes, as decoded. Hold is read at the head and belongs to no release.
@@ -232,6 +236,8 @@ type StateRepository struct {
 type Impersonation struct {
 	ServiceAccount *expression.Expression // over the team: the name of an account in the instance's namespace; nil: none
 	ClusterScoped  string                 // NAMESPACE/NAME of that for cluster-scoped versions; empty: they are not for this environment
+
+	accounts *sync.Map // that were found out, by team
 }
 
 // ReservedKind is a kind of objects in a reserved namespace that an environment leaves to cluster-scoped offerings. The

@@ -21,6 +21,10 @@ type Loader struct {
 	// Own is where the platform itself is kept, as far as that is known: nothing else may be written there.
 	Own []StateRepository
 
+	// AtOnce bounds how many requests one load resolves that the load before did not have; zero: there is no bound. The others are
+	// Deferred, and loads after it resolve them in the order of their paths. A first load resolves all.
+	AtOnce int
+
 	files        map[string]*file
 	versions     map[string]*versionFile
 	offerings    map[string]*loaded[*Offering]

@@ -16,6 +16,7 @@ type team struct {
 	resolved  map[RequestKey]*resolved
 	instances map[string][]*Instance // by environment, sorted by request
 	broken    map[string]map[RequestKey]bool
+	deferred  int
 	named     map[string]bool // the names that files give themselves where they differ from the file's name
 	problems  []Problem
 }
@@ -33,13 +34,14 @@ func (l *Loader) loadRequests(p *Platform) {
 	l.stages = l.stages.among(l.crowdOf(p))
 	p.stages = l.stages
 	kept := l.last != nil && l.last.stages == l.stages && maps.Equal(l.last.Offerings, p.Offerings)
+	room := newRoom(l)
 	for _, name := range sortedKeys(p.tree.teams) {
 		var made *team
 		if l.last != nil {
 			made = l.last.teams[name]
 		}
-		if files := p.tree.teams[name]; !kept || made == nil || made.files != files {
-			made = l.loadTeam(p, name, files, made)
+		if files := p.tree.teams[name]; !kept || made == nil || made.files != files || made.deferred > 0 {
+			made = l.loadTeam(p, name, files, made, room)
 		}
 		p.teams[name] = made
 		p.Requests = append(p.Requests, made.requests...)
@@ -50,17 +52,23 @@ func (l *Loader) loadRequests(p *Platform) {
 	}
 }
 
-// loadTeam resolves the requests of a team. Results that did not change since the last time are taken over.
-func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team) *team {
+// loadTeam resolves the requests of a team, as many new ones as there is room for. Results that did not change since the last time are
+// taken over.
+func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team, room *room) *team {
 	t := &team{files: files, resolved: make(map[RequestKey]*resolved, len(files.requests)), named: map[string]bool{}}
 	names := sortedKeys(files.requests)
 	all := make([]*resolved, len(names))
+	later := room.without(last, name, names)
 	forAll(len(names), func(i int) {
 		key := RequestKey{name, names[i]}
 		f := l.decoded(files.requests[names[i]], key).sealing(files.sealed[names[i]])
 		files.requests[names[i]].decoded = f
 		if last != nil {
 			all[i] = last.resolved[key]
+		}
+		if later[names[i]] {
+			all[i] = deferred(f, all[i])
+			return
 		}
 		if r := all[i]; r == nil || r.file != f || !r.fits(l.stages) || r.offering != p.Offerings[f.request.Spec.Offering] || r.offering == nil {
 			all[i] = resolve(p, f, l.stages, r)
@@ -74,6 +82,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 		t.requests = append(t.requests, r.request)
 		t.problems = append(t.problems, r.file.problems...)
 	}
+	t.deferred = len(later)
 	t.problems = append(t.problems, t.strayValues(name, files)...)
 	t.bindRequests(p)
 	return t

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"unique"
 
 	"go.yaml.in/yaml/v3"
 
@@ -97,7 +98,20 @@ func DecodeRelease(data []byte) (*Release, error) {
 		return nil, err
 	}
 	o.Spec.Key = platform.RequestKey{Team: o.Metadata.Team, Name: o.Metadata.Name}
+	for cluster, p := range o.Spec.Clusters {
+		o.Spec.Clusters[cluster] = p.shared()
+	}
 	return &o.Spec, nil
+}
+
+// shared is the placement with the texts that many clusters have alike, which are then in memory once.
+func (p Placement) shared() Placement {
+	for _, text := range []*string{&p.Revision, &p.RenderKey, &p.Namespace, &p.Renderer, &p.Selectors, &p.Release, &p.Version, &p.Anew, &p.ValueKey, &p.UrgentKey} {
+		if *text != "" {
+			*text = unique.Make(*text).Value()
+		}
+	}
+	return p
 }
 
 // DecodeFleet reads fleet.yaml as strictly as a person's file. A file of a newer format is refused by that name, whatever

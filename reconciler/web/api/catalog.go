@@ -179,7 +179,7 @@ func Requests(s status.Status) []Request {
 		for _, r := range p.Requests {
 			byKey[r.Key] = &Request{
 				Request: r.Key, File: r.File, Offering: r.Spec.Offering, Version: r.Spec.Version, Parameters: r.Spec.Parameters,
-				Bindings: r.Spec.Bindings, Problem: r.Broken, Instances: []Running{},
+				Bindings: r.Spec.Bindings, Problem: r.Broken && !r.Deferred, Instances: []Running{},
 			}
 		}
 	}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+	"time"
+)
+
+// restEvery is how often the daemon looks whether it rests.
+const restEvery = 15 * time.Second
+
+// leastWorthFreeing is how much memory without use is worth a garbage collection, which costs about a second of processor for a gigabyte.
+const leastWorthFreeing = 64 << 20
+
+// freeMemory gives memory back that a burst needed, such as a start with a thousand clusters: a process that rests collects its garbage
+// every two minutes only, and keeps most of the room. The function that it returns ends that.
+func freeMemory(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	working.Go(func() { freeMemoryAtRest(ctx) })
+	return func() {
+		cancel()
+		working.Wait()
+	}
+}
+
+// freeMemoryAtRest is freeMemory until ctx is done.
+func freeMemoryAtRest(ctx context.Context) {
+	ticker := time.NewTicker(restEvery)
+	defer ticker.Stop()
+	last := readHeap()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := readHeap()
+		if now.isWorthFreeing(last) {
+			debug.FreeOSMemory()
+			now = readHeap()
+		}
+		last = now
+	}
+}
+
+// heap is the memory of the process as its runtime tells it.
+type heap struct {
+	cycles uint64 // of garbage collection
+	live   uint64 // bytes that the last one found in use
+	used   uint64 // bytes of objects, garbage included
+	free   uint64 // bytes without objects that were not given back
+}
+
+func readHeap() heap {
+	read := []metrics.Sample{
+		{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
+	}
+	metrics.Read(read)
+	return heap{read[0].Value.Uint64(), read[1].Value.Uint64(), read[2].Value.Uint64(), read[3].Value.Uint64()}
+}
+
+// isWorthFreeing says whether the process did so little since it was last looked at that nothing was collected, and has much more than it
+// uses.
+func (h heap) isWorthFreeing(before heap) bool {
+	unused := h.free
+	if h.used > h.live {
+		unused += h.used - h.live
+	}
+	return h.cycles == before.cycles && unused > leastWorthFreeing+h.live/2
+}
