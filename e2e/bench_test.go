@@ -1,20 +1,16 @@
 package e2e_test
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -161,38 +157,70 @@ func (w *world) latencies(b *testing.B, n int, cluster string, gvr schema.GroupV
 	return took
 }
 
-// slowdown is how many times longer a pass takes beside others, who go on until their context is done. Passes with and without them take
-// turns.
-func (w *world) slowdown(b *testing.B, call func(), others func(context.Context, *sync.WaitGroup)) float64 {
+// A comparison is how passes do beside clients.
+type comparison struct {
+	slowdown        float64 // how many times longer a pass takes
+	rate            float64 // answers a second
+	daemon, clients float64 // processor time a second: that the daemon takes beside clients and not alone, and that the clients take
+}
+
+// beside compares passes with and without clients, which take turns. All of the daemon's own work for them slows its passes; their own does
+// not, as they have the lowest priority. Where they could not ask as often as they were to, the comparison would flatter and fails.
+func (w *world) beside(b *testing.B, told func(), c clients) (found comparison) {
+	const turns = 4
+	c.Host = strings.TrimPrefix(w.api, "http://")
 	var alone, beside []float64
-	for range 4 {
+	for range turns {
 		for _, with := range []bool{false, true} {
-			ctx, cancel := context.WithCancel(b.Context())
-			var under sync.WaitGroup
+			end := func() load { return load{} }
 			if with {
-				others(ctx, &under)
+				end = c.start(b)
 			}
-			before := w.passes(b)
-			w.latencies(b, 10, "one", configMaps, "payments", "shop-settings", call, shopColors())
+			began, processor, before := time.Now(), w.processor(), w.passes(b)
+			w.latencies(b, 10, "one", configMaps, "payments", "shop-settings", told, shopColors())
 			after := w.passes(b)
-			cancel()
-			under.Wait()
+			share := (w.processor() - processor) / time.Since(began).Seconds()
 			mean := (after.seconds - before.seconds) / (after.count - before.count)
-			if with {
-				beside = append(beside, mean)
-			} else {
+			if !with {
 				alone = append(alone, mean)
+				found.daemon -= share / turns
+				continue
 			}
+			did := end()
+			require.Zero(b, did.Wrong, "answers that were none, and streams that ended")
+			beside = append(beside, mean)
+			found.daemon += share / turns
+			found.rate += float64(did.Answers) / did.seconds / turns
+			found.clients += did.processor / did.seconds / turns
 		}
 	}
 	slices.Sort(alone)
 	slices.Sort(beside)
-	return (beside[1] + beside[2]) / (alone[1] + alone[2])
+	found.slowdown = (beside[1] + beside[2]) / (alone[1] + alone[2])
+	asked := float64(len(c.Pages)+len(c.Calls)) / c.Every.Seconds()
+	require.GreaterOrEqual(b, found.rate, 0.9*asked, "the machine has no room for so many clients: %+v", found)
+	return found
+}
+
+// report reports a comparison as rows of one name.
+func (c comparison) report(b *testing.B, name string) {
+	b.ReportMetric(c.slowdown, name+":times")
+	b.ReportMetric(c.rate, name+"-answers:1/s")
+	b.ReportMetric(c.daemon, name+"-daemon:cores")
+	b.ReportMetric(c.clients, name+"-clients:cores")
+	b.ReportMetric(0, "ns/op")
 }
 
 // measureFlood reports the slowdown while the daemon's hook is called 1,000 times a second, half of the calls forged.
 func (w *world) measureFlood(b *testing.B, call func()) {
-	b.ReportMetric(w.slowdown(b, call, w.flood), "hook-flood:times")
+	body := `{"commits":["` + strings.Repeat("x", 4<<10) + `"]}`
+	c := clients{Every: 10 * time.Millisecond}
+	for i := range 10 {
+		var request bytes.Buffer
+		require.NoError(b, w.hookCall([]string{hookSecret, "another"}[i%2], body).Write(&request))
+		c.Calls = append(c.Calls, request.Bytes())
+	}
+	w.beside(b, call, c).report(b, "hook-flood")
 }
 
 const (
@@ -203,88 +231,12 @@ const (
 
 // measureWatched reports the slowdown while thousands watch and people click.
 func (w *world) measureWatched(b *testing.B) {
-	watched := w.slowdown(b, nothing, func(ctx context.Context, clients *sync.WaitGroup) { w.watch(ctx, b, clients) })
-	b.ReportMetric(watched, "pass-beside-watchers:times")
-	b.ReportMetric(0, "ns/op")
-}
-
-// watch opens streams and asks for pages, as browsers do that have the page of before, until ctx is done.
-func (w *world) watch(ctx context.Context, b *testing.B, clients *sync.WaitGroup) {
-	host := strings.TrimPrefix(w.api, "http://")
-	for range watchers {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
-		require.NoError(b, err)
-		_, err = fmt.Fprintf(conn, "GET /api/v1/events?only=status HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n\r\n", host)
-		require.NoError(b, err)
-		context.AfterFunc(ctx, func() { _ = conn.Close() })
-		clients.Go(func() { _, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{conn}, make([]byte, 64)) }) // until it is closed
-	}
 	paths := []string{"/fleet", "/", "/environments/dev", "/api/v1/instances?limit=20&team=payments", "/requests/payments/shop?environment=dev"}
+	c := clients{Streams: watchers, Every: people * time.Second / requestsPerSecond}
 	for i := range people {
-		clients.Go(func() { w.click(ctx, paths[i%len(paths)]) })
+		c.Pages = append(c.Pages, paths[i%len(paths)])
 	}
-}
-
-// click asks for a page again and again until ctx is done, one that is as it was for nothing but the news that it is.
-func (w *world) click(ctx context.Context, path string) {
-	tick := time.NewTicker(people * time.Second / requestsPerSecond)
-	defer tick.Stop()
-	tag := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.api+path, http.NoBody)
-			if err != nil {
-				return
-			}
-			r.Header.Set("If-None-Match", tag)
-			if answer, err := http.DefaultClient.Do(r); err == nil {
-				tag = answer.Header.Get("ETag")
-				_, _ = io.Copy(io.Discard, answer.Body)
-				_ = answer.Body.Close()
-			}
-		}
-	}
-}
-
-// flood calls the hook 1,000 times a second until ctx is done. Its callers share the machine's cores with the daemon, so they keep their
-// connections, as Git servers do, and sign nothing anew: their own part is not the daemon's.
-func (w *world) flood(ctx context.Context, calls *sync.WaitGroup) {
-	body := `{"commits":["` + strings.Repeat("x", 4<<10) + `"]}`
-	for i := range 10 {
-		var request bytes.Buffer
-		require.NoError(w.t, w.hookCall([]string{hookSecret, "another"}[i%2], body).Write(&request))
-		calls.Go(func() {
-			tick := time.NewTicker(10 * time.Millisecond)
-			defer tick.Stop()
-			conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(w.api, "http://"))
-			if err != nil {
-				w.t.Errorf("no connection: %v", err)
-				return
-			}
-			defer func() { _ = conn.Close() }()
-			answers := bufio.NewReader(conn)
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-tick.C:
-					if _, err := conn.Write(request.Bytes()); err != nil {
-						w.t.Errorf("the daemon ended the connection: %v", err)
-						return
-					}
-					answer, err := http.ReadResponse(answers, nil)
-					if err != nil {
-						w.t.Errorf("no answer: %v", err)
-						return
-					}
-					_, _ = answers.Discard(int(answer.ContentLength))
-				}
-			}
-		})
-	}
+	w.beside(b, nothing, c).report(b, "pass-beside-watchers")
 }
 
 // passesMade is how many passes over dev with a commit there were, and how long they took.

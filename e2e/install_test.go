@@ -241,7 +241,13 @@ func (w *world) install(i image, cluster string, args ...string) {
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	require.NoError(w.t, err)
-	for document := range strings.SplitSeq(string(out), "\n---\n") {
+	w.apply(cluster, string(out))
+}
+
+// apply does as "kubectl apply" does.
+func (w *world) apply(cluster, manifests string) {
+	w.t.Helper()
+	for document := range strings.SplitSeq(manifests, "\n---\n") {
 		var u unstructured.Unstructured
 		require.NoError(w.t, yaml.Unmarshal([]byte(document), &u.Object))
 		body, err := json.Marshal(u.Object)

@@ -176,6 +176,9 @@ func (a *admission) conclude() *outcome {
 		o.problems = append(o.problems, c.problems...)
 		if !c.broken() && c.next != nil {
 			a.take(o, c.key(), c.next)
+			if c.reshapes() {
+				o.pending[c.key()] = true // its record gets the urgent key
+			}
 			if c.evaluation.built = nil; o.pending[c.key()] {
 				c.evaluation.recorded, c.evaluation.built = nil, c.placements
 			} else if len(c.kept) == 0 && o.releases[c.key()] != nil {

@@ -37,6 +37,7 @@ type placement struct {
 
 	before    string // the base's revision
 	selectors string // that are not as the rule says, as the record has them
+	reshapes  bool   // urgent values alone change the bytes, and objects come or go
 }
 
 func (c *candidate) key() platform.RequestKey { return c.instance.Request.Key }
@@ -197,7 +198,7 @@ func (c *candidate) released(commit string) *state.Release {
 		}
 		r.Clusters[placed.cluster.Name] = state.Placement{
 			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace, Renderer: renderer,
-			ValueKey: placed.valueKeyAfter(before), UrgentKey: placed.urgentKey,
+			ValueKey: placed.valueKeyAfter(before), UrgentKey: placed.urgentKeyNow(),
 			Selectors: placed.selectors, Joining: before.Joining, Anew: c.anew(placed, before),
 		}
 	}

@@ -18,10 +18,10 @@ import (
 type CheckJob struct {
 	Check  string // the name of the check
 	Dir    string // in the version's directory
-	Prefix string // of the names of the Job and its ConfigMaps
+	Prefix string // of the names of the Job and of what it needs
 }
 
-// CheckJob renders the Job of a check beside one placement, and the ConfigMaps that it needs. It is made of the directory of the check
+// CheckJob renders the Job of a check beside one placement, and the ConfigMaps and image pull secrets that it needs. It is made of the directory of the check
 // alone, with the inputs, the overlays and the namespace of the placement, and obeys every rule that the objects of the version
 // obey. It has none of the labels by which pods are the instance's: no Service of the instance sends it requests, and no health is read of it.
 // The instances are that of the placement and those that it is bound to, sorted by request, with the records that the environment has of
@@ -111,9 +111,8 @@ func (b checkBuilder) build(c *candidate, placed *placement, job CheckJob) {
 	}
 	c.add(refused(l, w.Prefix, file, b.environment.Kubernetes, nodes, b.definitions.schemasFor(c.instance.Version))...)
 	c.add(noCheckJob(file, nodes)...)
-	if placed.manifest, _, err = (pulling{c.instance, placed.namespace, nil}).name(manifest); err != nil {
-		c.report(file, "build", "%v", err)
-	}
+	placed.manifest, _, problems = pulling{c.instance, placed.namespace, job.Prefix, w.Labels}.add(manifest, objects)
+	c.add(problems...)
 }
 
 // checkWrapper puts the directory of a check into the wrapper of a placement.

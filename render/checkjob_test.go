@@ -163,7 +163,7 @@ func TestAFaultThatACheckBringsToLightIsAnError(t *testing.T) {
 	require.ErrorContains(t, err, "rendering it came upon a fault of Transom, which is worth a report: the trap is sprung, at transom.dev/render_test.trap.Open")
 }
 
-// The pods of a check pull as those of its instance do, whose Secret is there already.
+// The pods of a check pull with Secrets of their own, which come and go with the Job: an instance without pods has none.
 func TestTheJobOfACheckHasTheImagePullSecrets(t *testing.T) {
 	const recipient = "age1q73he0q5yzfu3d64msd3p6rvksnrwjk3d2598mgtmlqt9wrdr37q2vrn72"
 	files := smoke()
@@ -174,6 +174,11 @@ func TestTheJobOfACheckHasTheImagePullSecrets(t *testing.T) {
 	files["environments/prod/registry.secret.yaml"] = data
 	manifest, err := checkJob(t, with(t, files), "checks/smoke")
 	require.NoError(t, err)
-	require.Contains(t, manifest, "      imagePullSecrets:\n      - name: shop-registry\n")
-	require.NotContains(t, manifest, "kind: Secret")
+	require.Contains(t, manifest, "      imagePullSecrets:\n      - name: shop-0a1b-registry\n")
+	_, secret, there := strings.Cut(manifest, "kind: Secret\n")
+	require.True(t, there)
+	for _, line := range []string{"  name: shop-0a1b-registry\n", "    transom.dev/check: smoke\n", "    transom.dev/pull-secret: registry\n", "type: " + sealed.PullType, "sops:"} {
+		require.Contains(t, secret, line)
+	}
+	require.NotContains(t, secret, "app.kubernetes.io/managed-by")
 }

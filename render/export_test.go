@@ -1,5 +1,7 @@
 package render
 
+import "transom.dev/render/platform"
+
 // Remembered says how many of so many entries a cache with a bound still has, and how many times one that is asked for
 // again and again was made.
 func Remembered(generation, entries int) (kept, made int) {
@@ -45,4 +47,9 @@ func JSONSize(manifest []byte) int {
 		return -1
 	}
 	return jsonSize(nodes[0])
+}
+
+// RemembersKeys reports whether a Renderer knows the keys of an instance that it was asked about.
+func (r *Renderer) RemembersKeys(i *platform.Instance) bool {
+	return r.memories.of(i.Environment.Name).evaluation(i) != nil
 }

@@ -95,3 +95,44 @@ func list(outputs *map[string][]string, binding, output string) {
 	}
 	(*outputs)[binding] = append((*outputs)[binding], output)
 }
+
+// reshape finds out whether objects come or go where urgent values alone change the bytes, as by the condition of a component or by
+// a value of a chart.
+func (o writtenObjects) reshape(c *candidate, placed *placement, now []objectID) error {
+	before := placementOf(c.base, placed.cluster.Name)
+	if placed.urgentKey == "" || placed.urgentKey != before.UrgentKey {
+		return nil
+	}
+	was, err := o.at(state.ManifestFile(placed.cluster.Name, c.key()), before.Revision)
+	if err != nil {
+		return err
+	}
+	placed.reshapes = !maps.Equal(countedObjects(was), countedObjects(now))
+	return nil
+}
+
+// reshapes reports whether objects come or go somewhere as urgent values alone change the bytes.
+func (c *candidate) reshapes() bool {
+	return slices.ContainsFunc(c.placements, func(p *placement) bool { return p.reshapes })
+}
+
+// countedObjects counts objects. ConfigMaps and Secrets are told by no name, as those that are generated have other names with other values.
+func countedObjects(objects []objectID) map[objectID]int {
+	counts := map[objectID]int{}
+	for _, id := range objects {
+		if id.group == "" && (id.kind == "ConfigMap" || id.kind == "Secret") {
+			id.name = ""
+		}
+		counts[id]++
+	}
+	return counts
+}
+
+// urgentKeyNow is the urgent key of the placement that the record has. There is none in a change by which objects come or go, so that it is
+// not urgent, and waits as any other. The record gets the key once the bytes are there.
+func (p *placement) urgentKeyNow() string {
+	if p.reshapes {
+		return ""
+	}
+	return p.urgentKey
+}

@@ -173,6 +173,42 @@ func TestARecordTellsAValueFromAnyOtherChange(t *testing.T) {
 	require.False(t, mixed.OnlyValues(before))
 }
 
+// TestAnUrgentValueIsNotUrgentWhereObjectsComeOrGo, as by a component whose condition reads it. A ConfigMap that is generated has another
+// name with each value, and is the same one.
+func TestAnUrgentValueIsNotUrgentWhereObjectsComeOrGo(t *testing.T) {
+	files := claims()
+	hasten(files, "endpoint")
+	const web1 = "offerings/web/1.0.0/"
+	put(files, web1+"version.yaml", append(bytes.Clone(files[web1+"version.yaml"].Data), "  components: [{path: extra, when: 'bindings.db.endpoint.startsWith(\"b\")'}]\n"...))
+	put(files, web1+"extra/kustomization.yaml", []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [b.yaml]\n"))
+	put(files, web1+"extra/b.yaml", []byte("apiVersion: v1\nkind: Service\nmetadata: {name: extra}\nspec: {ports: [{port: 80}]}\n"))
+	put(files, web1+"kustomization.yaml", bytes.Replace(files[web1+"kustomization.yaml"].Data, []byte("resources: [a.yaml]"), []byte("configMapGenerator: [{name: web, literals: [address=none]}]"), 1))
+	p := load(t, files)
+	require.Empty(t, p.Problems)
+	files = commit(fstest.MapFS{}, renderAll(t, p, "prod", nil).Changes)
+	base, err := render.ReadBase(files)
+	require.NoError(t, err)
+	var r render.Renderer
+	hastens := func(endpoint string) bool {
+		t.Helper()
+		before := base.Releases[web].Clusters["prod-eu"]
+		told := told(base.Releases[db], map[string]string{"prod-eu": endpoint, "prod-us": endpoint})
+		next, err := r.Direct(p, "prod", base, render.Direction{Records: map[platform.RequestKey]*state.Release{db: told}, Admit: everything})
+		require.NoError(t, err)
+		require.Empty(t, next.Problems)
+		files = commit(files, next.Changes)
+		base.Advance(next, files)
+		return base.Releases[web].Clusters["prod-eu"].Hastens(before)
+	}
+	hastens("a.example.com")
+	require.True(t, hastens("aa.example.com"), "the ConfigMap is the same one")
+	require.False(t, hastens("b.example.com"), "a Service comes")
+	require.Contains(t, string(files["clusters/prod-eu/shop/web.yaml"].Data), "kind: Service")
+	require.False(t, hastens("b.example.com"), "nothing changes but the record")
+	require.True(t, hastens("bb.example.com"), "the Service stays")
+	require.False(t, hastens("a.example.com"), "the Service goes")
+}
+
 // TestRecordsWithoutValueKeysStayAtRest, as those that an earlier Transom wrote have none.
 func TestRecordsWithoutValueKeysStayAtRest(t *testing.T) {
 	p := load(t, claims())

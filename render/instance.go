@@ -151,7 +151,7 @@ func (c *candidate) built(placed *placement) bool {
 	for _, built := range c.evaluation.built {
 		if built.cluster == placed.cluster && built.manifest != nil && built.before == placed.before {
 			placed.manifest, placed.revision, placed.warnings = built.manifest, built.revision, built.warnings
-			placed.selectors = built.selectors
+			placed.selectors, placed.reshapes = built.selectors, built.reshapes
 			c.add(placed.warnings...)
 			return true
 		}
@@ -215,8 +215,9 @@ func (b *builder) render(c *candidate, placed *placement) error {
 		}
 	}
 	placed.manifest, placed.revision = bytes.Clone(manifest), state.Revision(manifest) // without the room that its printer reserved
-	b.written.known.put(placed.revision, idsOf(objects))
-	return nil
+	ids := idsOf(objects)
+	b.written.known.put(placed.revision, ids)
+	return b.written.reshape(c, placed, ids)
 }
 
 // checkRendered adds the Problems of a placement's objects to those that were found before, and reports whether none of them
@@ -280,6 +281,7 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	e := m.evaluation(i)
 	if all := m.sharesOf(p, environment); !e.fits(bound, record, all) {
 		e = evaluate(i, bound, record, all)
+		m.asked.generation = max(cacheGeneration, len(p.Instances(environment))) // each pass asks about all that wait
 		m.asked.put(i, e)
 	}
 	if slices.ContainsFunc(e.problems, blocks) {

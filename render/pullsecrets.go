@@ -15,12 +15,13 @@ import (
 	"transom.dev/render/state"
 )
 
-// pulling gives the pods of an instance the image pull secrets of its environment. Each instance with pods has Secrets of its own for
-// them: one that several shared would go with the first of them, or with none.
+// pulling gives the pods of an instance, or of the Job of a check, the image pull secrets of the environment. Each instance with pods and each
+// such Job has Secrets of its own for them: one that several shared would go with the first of them, or with none.
 type pulling struct {
 	instance  *platform.Instance
 	namespace string
-	labels    map[string]string // of the instance's objects
+	prefix    string            // of the names of the Secrets
+	labels    map[string]string // of the objects
 }
 
 // pullSecretsKey is all that bytes depend on of image pull secrets.
@@ -39,8 +40,8 @@ func (p pulling) secrets() []string {
 	return slices.Sorted(maps.Keys(p.instance.Environment.PullSecrets))
 }
 
-// own is the name of the instance's own Secret for one of them.
-func (p pulling) own(secret string) string { return p.instance.Request.Key.Name + "-" + secret }
+// own is the name of the own Secret for one of them.
+func (p pulling) own(secret string) string { return p.prefix + secret }
 
 // add puts the Secrets behind the other objects of a manifest, and their names into its pods. Without pods nothing changes.
 func (p pulling) add(manifest []byte, objects []object) ([]byte, []object, []platform.Problem) {

@@ -79,7 +79,7 @@ func (c *candidate) fill(placed *placement, labels map[string]string, manifest [
 	manifest, problems := c.fillSealed(manifest, objects)
 	if !slices.ContainsFunc(problems, blocks) && placed.namespace != "" {
 		var more []platform.Problem
-		manifest, objects, more = pulling{c.instance, placed.namespace, labels}.add(manifest, objects)
+		manifest, objects, more = pulling{c.instance, placed.namespace, c.key().Name + "-", labels}.add(manifest, objects)
 		problems = append(problems, more...)
 	}
 	if c.add(problems...); slices.ContainsFunc(problems, blocks) {

@@ -136,3 +136,17 @@ func TestDeferredRequestsCountForTheSharesOfOthers(t *testing.T) {
 		require.Equal(t, resolved, denied)
 	}
 }
+
+// TestKeysOfAllThatWaitAreRemembered asks about more instances than a cache has by itself, pass after pass, as promotion does while they
+// have a Problem.
+func TestKeysOfAllThatWaitAreRemembered(t *testing.T) {
+	p := load(t, crowded(33_000, ""))
+	var r render.Renderer
+	for pass := range 2 {
+		for _, i := range p.Instances("dev") {
+			require.True(t, pass == 0 || r.RemembersKeys(i), i.Request.Key)
+			_, problems := r.Keys(p, "dev", nil, i)
+			require.Empty(t, problems)
+		}
+	}
+}

@@ -191,7 +191,7 @@ func (o *initOptions) readme(s *scaffold) error {
 	var states, clusters []string
 	for _, name := range o.environments {
 		states = append(states, "   - `"+stateOf(name)+"`")
-		clusters = append(clusters, "   - `"+clusterOf(name)+"`: its kubeconfig as `kubeconfigs/"+clusterOf(name)+".kubeconfig`")
+		clusters = append(clusters, "   - `transom cluster add "+clusterOf(name)+" --context CONTEXT --label environment="+name+" --out ../kubeconfigs`")
 	}
 	gate := ""
 	if last := o.environments[len(o.environments)-1]; len(o.environments) > 1 {

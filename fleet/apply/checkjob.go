@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ const (
 
 var (
 	jobs       = &kind{gvk: batchv1.SchemeGroupVersion.WithKind("Job"), resource: batchv1.SchemeGroupVersion.WithResource("jobs"), namespaced: true}
+	secrets    = &kind{gvk: corev1.SchemeGroupVersion.WithKind("Secret"), resource: corev1.SchemeGroupVersion.WithResource("secrets"), namespaced: true}
 	configMaps = &kind{gvk: corev1.SchemeGroupVersion.WithKind("ConfigMap"), resource: corev1.SchemeGroupVersion.WithResource("configmaps"), namespaced: true}
 )
 
@@ -44,7 +46,7 @@ type checks struct {
 	running sync.Map // Jobs that are waited for, by Object
 }
 
-// A CheckJob is a Job that is run beside an instance, and the ConfigMaps that it needs. It is no part of the instance: no inventory
+// A CheckJob is a Job that is run beside an instance, and the ConfigMaps and image pull secrets that it needs. It is no part of the instance: no inventory
 // lists it, and the health of the instance does not depend on it.
 type CheckJob struct {
 	Manifest []byte        // with the label state.LabelCheck on each object
@@ -64,6 +66,7 @@ type checkRun struct {
 	writer *objectWriter
 	in     *Instance
 	job    *unstructured.Unstructured
+	pulls  []*unstructured.Unstructured // its image pull secrets, with sealed values
 	beside []*unstructured.Unstructured // its ConfigMaps
 	of     CheckJob
 	ailing string // what kept its pods from starting, when that was last seen
@@ -72,7 +75,7 @@ type checkRun struct {
 // RunCheck runs the Job of a check to its end, and has it deleted then. A Job of the same name that still runs is of a daemon before
 // this one, and is waited for. One that ended before is of another time, and one of another manifest is another: it is deleted, and run anew. The Job ends by itself at its
 // deadline, and is deleted by the cluster where nobody else does it. An error says that there is no result. Of in, Owner, Namespace,
-// Accounts, State and Lineage are read.
+// Accounts, Keys, State and Lineage are read.
 func (c *checks) RunCheck(ctx context.Context, in Instance, of CheckJob) (CheckResult, error) {
 	if foreign, _, err := c.cluster.foreignSignature(ctx, &in); err != nil || foreign != nil {
 		return CheckResult{}, errors.Join(err, errors.New("the cluster is another installation's"))
@@ -121,7 +124,7 @@ func (c *checks) take(ctx context.Context, o Object) bool {
 	}
 }
 
-// parse reads the manifest, which is one Job and its ConfigMaps in the namespace of the instance.
+// parse reads the manifest, which is one Job with its ConfigMaps and image pull secrets in the namespace of the instance.
 func (r *checkRun) parse() error {
 	for document := range bytes.SplitSeq(r.of.Manifest, []byte("\n---\n")) {
 		u := &unstructured.Unstructured{}
@@ -141,6 +144,8 @@ func (r *checkRun) parse() error {
 			r.job = u
 		case gvk == configMaps.gvk:
 			r.beside = append(r.beside, u)
+		case gvk == secrets.gvk && u.GetAnnotations()[state.AnnotationPullSecret] != "":
+			r.pulls = append(r.pulls, u)
 		default:
 			return fmt.Errorf("a check is one Job with ConfigMaps, not %s %s", u.GetKind(), u.GetName())
 		}
@@ -180,23 +185,48 @@ func (r *checkRun) begin(ctx context.Context) (types.UID, error) {
 	}
 }
 
-// create creates the Job, and then its ConfigMaps, which go with it. A pod of the Job waits for them.
+// create creates the Job, and then its image pull secrets and ConfigMaps, which go with it. A pod of the Job waits for the ConfigMaps, and
+// pulls again with the secrets where it was faster than they.
 func (r *checkRun) create(ctx context.Context) (types.UID, error) {
+	pulls, err := r.opened()
+	if err != nil {
+		return "", err
+	}
 	made, err := r.createOne(ctx, jobs, r.bounded())
 	if err != nil {
 		return "", err
 	}
 	uid := made.GetUID()
-	for _, u := range r.beside {
+	for n, u := range slices.Concat(pulls, r.beside) {
+		k := configMaps
+		if n < len(pulls) {
+			k = secrets
+		}
 		u = u.DeepCopy()
 		u.SetOwnerReferences([]metav1.OwnerReference{{
 			APIVersion: "batch/v1", Kind: "Job", Name: made.GetName(), UID: uid, BlockOwnerDeletion: ptr.To(true),
 		}})
-		if _, err := r.createOne(ctx, configMaps, u); err != nil {
+		if _, err := r.createOne(ctx, k, u); err != nil {
 			return "", errors.Join(err, r.writer.deleteCheck(ctx, r.object(r.job), uid))
 		}
 	}
 	return uid, nil
+}
+
+// opened are the image pull secrets with their values, for the requests to the API server alone.
+func (r *checkRun) opened() (all []*unstructured.Unstructured, err error) {
+	for _, u := range r.pulls {
+		d := &desired{manifest: *newManifest(u.DeepCopy())}
+		if d.sealed == nil {
+			return nil, fmt.Errorf("%s: its values are not sealed; render it anew", d.object)
+		}
+		content, err := opened(r.in, d, d.content)
+		if err != nil {
+			return nil, fmt.Errorf("%s: its values cannot be opened: %w", d.object, err)
+		}
+		all = append(all, &unstructured.Unstructured{Object: content})
+	}
+	return all, nil
 }
 
 // bounded is the Job with its deadline, after which the cluster ends it, and with an end of its own where nobody deletes it.
@@ -238,6 +268,9 @@ func (r *checkRun) createOne(ctx context.Context, k *kind, u *unstructured.Unstr
 		return err
 	})
 	if err != nil {
+		if body, unread := u.MarshalJSON(); unread == nil {
+			err = discreet(r.object(u), body, err)
+		}
 		return nil, fmt.Errorf("create %s: %w%s", r.object(u), err, remedyOf(err))
 	}
 	return made, nil
@@ -292,7 +325,7 @@ func endOf(job *batchv1.Job) *batchv1.JobCondition {
 	return nil
 }
 
-// deleteCheck deletes the Job of a check, its pods and its ConfigMaps. The name is free once all of them are gone.
+// deleteCheck deletes the Job of a check, its pods, and what was made for it. The name is free once all of them are gone.
 func (w *objectWriter) deleteCheck(ctx context.Context, o Object, uid types.UID) error {
 	err := w.request(ctx, func(ctx context.Context) error {
 		return metadataOf(w.metadata, jobs, o.Namespace).Delete(ctx, o.Name, metav1.DeleteOptions{

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/sealed"
 	"transom.dev/render/state"
 )
 
@@ -121,6 +122,41 @@ func TestAJobThatIsOnItsWayIsWaitedFor(t *testing.T) {
 	require.NoError(t, err, "nobody collects garbage here")
 	require.NotNil(t, now.DeletionTimestamp)
 	require.Contains(t, now.Finalizers, metav1.FinalizerDeleteDependents)
+}
+
+// TestACheckBringsItsImagePullSecrets, opened, and is not begun where they cannot be opened.
+func TestACheckBringsItsImagePullSecrets(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", configMap("web", "1"))
+	r.visit(in)
+	v := newVault(t)
+	in.Keys = v.open
+	of := r.checkOf("smoke", "1")
+	pulls := func(environment string) apply.CheckJob {
+		with := of
+		secret := v.pullSecret(sealed.Subject{Environment: environment, PullSecret: "registry"}, `{"auths":{}}`)
+		with.Manifest = append(bytes.Clone(of.Manifest), "---\n"+strings.Replace(secret, "  name: shop-registry\n",
+			"  name: smoke-registry\n  namespace: "+r.team+"\n  labels: {transom.dev/check: smoke}\n", 1)...)
+		return with
+	}
+
+	_, err := r.RunCheck(t.Context(), in, pulls("prod"))
+	require.ErrorContains(t, err, "Secret "+r.team+"/smoke-registry: its values cannot be opened: it is sealed for another image pull secret or environment than test/registry")
+	_, err = r.kube.BatchV1().Jobs(r.team).Get(t.Context(), "smoke", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err))
+
+	answer := make(chan error, 1)
+	go func() {
+		_, err := r.RunCheck(t.Context(), in, pulls("test"))
+		answer <- err
+	}()
+	job := r.job("smoke")
+	require.Eventually(t, func() bool {
+		secret, err := r.kube.CoreV1().Secrets(r.team).Get(background, "smoke-registry", metav1.GetOptions{})
+		return err == nil && secret.OwnerReferences[0].UID == job.UID && string(secret.Data[sealed.PullKey]) == `{"auths":{}}` && string(secret.Type) == sealed.PullType
+	}, patience, 50*time.Millisecond)
+	r.ends(job, batchv1.JobCondition{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded"})
+	require.NoError(t, <-answer)
 }
 
 // TestAJobThatAnotherQuestionRunsIsWaitedFor, and run anew then: the runs of two questions may have a placement in common.

@@ -156,9 +156,8 @@ func TestARunOfManyClustersIsRemembered(t *testing.T) {
 		read(a, "prod", s)
 		wait(time.Second)
 		read(a, "prod", s)
-		synctest.Wait()
-		require.Len(t, n.entries, 1)
-		for topic := range n.entries {
+		require.Len(t, n.all(), 1)
+		for topic := range n.all() {
 			require.Len(t, topic.Question.Run, 64)
 		}
 		wait(c.Every)

@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -39,6 +40,24 @@ func (n *notebook) Remember(of check.Topic, is promotion.Checked) bool {
 	return true
 }
 
+func (n *notebook) all() map[check.Topic]promotion.Checked {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return maps.Clone(n.entries)
+}
+
+func (n *notebook) written() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.writes
+}
+
+func (n *notebook) put(of check.Topic, is promotion.Checked) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.entries[of] = is
+}
+
 // remember gives an asker a memory before it asks anybody.
 func remember(t *testing.T, p *party, n *notebook) *check.Asker {
 	t.Helper()
@@ -60,10 +79,10 @@ func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 		wait(21 * time.Second)
 		before := read(a, "prod", s)[0]
 		require.Equal(t, 20*time.Second, before.Passed)
-		require.LessOrEqual(t, n.writes, 3)
+		require.LessOrEqual(t, n.written(), 3)
 
 		wait(time.Hour) // in which the first one is not there
-		n.entries[check.Topic{Environment: "prod", Check: "budget", Subject: s.Key(), Question: urlOf("https://slo.example.com/")}] = before
+		n.put(check.Topic{Environment: "prod", Check: "budget", Subject: s.Key(), Question: urlOf("https://slo.example.com/")}, before)
 		b := remember(t, p, n)
 		at := read(b, "prod", s)[0]
 		require.Empty(t, at.Verdict, "the party may say something else by now")
@@ -77,7 +96,7 @@ func TestAnAnswerOutlivesTheProcess(t *testing.T) {
 		require.True(t, sufficient.Suffices(c))
 
 		require.Zero(t, read(b, "prod", subject(c, "shop", "r2"))[0], "of another release it says nothing")
-		require.Empty(t, n.entries, "nobody waits for it any more")
+		require.Empty(t, n.all(), "nobody waits for it any more")
 		require.Zero(t, read(b, "prod", s)[0])
 	})
 }
@@ -100,7 +119,7 @@ func TestAnAnswerOfAnotherVerdictBeginsAnew(t *testing.T) {
 		require.Equal(t, promotion.Passes, is.Verdict)
 		require.Zero(t, is.Passed)
 		require.Zero(t, is.Failed)
-		require.Equal(t, promotion.Passes, n.entries[of].Verdict)
+		require.Equal(t, promotion.Passes, n.all()[of].Verdict)
 	})
 }
 
@@ -128,8 +147,8 @@ func TestTheEndOfAskingIsNoAnswer(t *testing.T) {
 		end()
 		require.NoError(t, <-ended)
 		require.Equal(t, 2, asked)
-		require.Len(t, n.entries, 1)
-		for _, is := range n.entries {
+		require.Len(t, n.all(), 1)
+		for _, is := range n.all() {
 			require.Equal(t, promotion.Passes, is.Verdict)
 		}
 	})

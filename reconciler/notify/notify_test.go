@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,6 +170,7 @@ func TestManyEventsAreOneMessage(t *testing.T) {
 			n.Take(status.Event{Kind: event.Promoted, Environment: "prod", Request: &platform.RequestKey{Team: "store", Name: fmt.Sprintf("r%03d", i)}, Message: "took release"})
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Len(t, texts, 1)
 		require.Contains(t, texts[0], "Promoted in prod:\nstore/r000: took release\n")
 		require.Contains(t, texts[0], "\nand 990 more")
@@ -187,9 +189,9 @@ func TestATargetThatDoesNotAnswerHoldsUpNobody(t *testing.T) {
 			outcomes[target+" "+string(outcome)]++
 		}
 		n.Told = func(target string, err error) { faults = append(faults, fmt.Sprintf("%s %v", target, err)) }
-		alive := false
+		var alive atomic.Bool
 		n.Send = func(ctx context.Context, to notify.Target, m *notify.Message) error {
-			if to.Name == "dead" && !alive {
+			if to.Name == "dead" && !alive.Load() {
 				<-ctx.Done()
 				return context.Cause(ctx)
 			}
@@ -208,7 +210,7 @@ func TestATargetThatDoesNotAnswerHoldsUpNobody(t *testing.T) {
 		mu.Lock()
 		require.Equal(t, map[string]int{"chat sent": 300, "dead dropped": 99}, outcomes)
 		mu.Unlock()
-		alive = true
+		alive.Store(true)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		require.Equal(t, 201, outcomes["dead sent"])
@@ -292,7 +294,12 @@ func TestAHangingAttemptIsEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- send(ctx, to, message("one")) }()
-	require.Contains(t, <-said, "one")
+	select {
+	case text := <-said:
+		require.Contains(t, text, "one")
+	case err := <-ended:
+		require.Fail(t, "nothing was sent", "%v", err)
+	}
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
 	require.Equal(t, "gone", <-said)

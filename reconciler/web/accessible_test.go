@@ -78,7 +78,7 @@ func TestPagesKeepNobodyOut(t *testing.T) {
 }
 
 // served is the address at which options are served.
-func served(t *testing.T, o web.Options) string {
+func served(t testing.TB, o web.Options) string {
 	t.Helper()
 	s := httptest.NewServer(web.Handler(o))
 	t.Cleanup(func() {
@@ -89,7 +89,7 @@ func served(t *testing.T, o web.Options) string {
 }
 
 // evaluated is the text that JavaScript has for a result, once it is there.
-func evaluated(tab context.Context, t *testing.T, expression string) string {
+func evaluated(tab context.Context, t testing.TB, expression string) string {
 	t.Helper()
 	got, err := chromedp.Run(tab, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
 	require.NoError(t, err)

@@ -12,10 +12,12 @@ import (
 	"net/url"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/status"
@@ -149,4 +151,79 @@ func inUse() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc + m.StackInuse
+}
+
+// BenchmarkRequests is the processor time that the daemon spends on a request, without a network and without a client: of pages and of the
+// API, for a browser that has the answer of before, and for one that has none. The board has 1,000 requests in three environments.
+func BenchmarkRequests(b *testing.B) {
+	board := crowd(1000)
+	h := web.Handler(web.Options{Board: board})
+	for b.Loop() {
+		for name, path := range map[string]string{
+			"home": "/", "fleet": "/fleet", "environment": "/environments/dev", "instances": "/api/v1/instances?limit=20&team=team-1", "instance": "/requests/team-1/request-1?environment=dev",
+		} {
+			tag := ""
+			ask := func() time.Duration {
+				r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "http://127.0.0.1"+path, http.NoBody)
+				r.Header.Set("If-None-Match", tag)
+				r.Header.Set("Accept-Encoding", "gzip")
+				w := httptest.NewRecorder()
+				began := time.Now()
+				h.ServeHTTP(w, r)
+				took := time.Since(began)
+				require.Contains(b, []int{http.StatusOK, http.StatusNotModified}, w.Code)
+				if tag != "" {
+					require.Equal(b, http.StatusNotModified, w.Code, path)
+				}
+				tag = w.Header().Get("ETag")
+				return took
+			}
+			ask()
+			var same, anew []time.Duration
+			for range 100 {
+				same = append(same, ask())
+				tag = ""
+				anew = append(anew, ask())
+			}
+			slices.Sort(same)
+			slices.Sort(anew)
+			b.ReportMetric(float64(same[50].Microseconds()), "console-same-"+name+":us")
+			b.ReportMetric(float64(anew[50].Microseconds()), "console-anew-"+name+":us")
+		}
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// typing types a text into the filter of Fleet, and is how many milliseconds pass until the rows that it leaves are painted.
+const typing = `new Promise((done) => {
+	const search = document.querySelector("#q"), began = performance.now();
+	new MutationObserver((_, watched) => {
+		const rows = [...document.querySelectorAll("tbody .request")];
+		if (rows.length === 0 || !rows.every((row) => row.textContent.includes(%[1]q))) return;
+		watched.disconnect();
+		requestAnimationFrame(() => setTimeout(() => done(String(performance.now() - began))));
+	}).observe(document.querySelector("#main"), { childList: true });
+	search.value = %[1]q;
+	search.dispatchEvent(new Event("input", { bubbles: true }));
+})`
+
+// BenchmarkFilter is the time from a letter that somebody types to the rows that they see, in Chromium, among 10,000 requests in three
+// environments. The browser shares the machine's processors with the daemon.
+func BenchmarkFilter(b *testing.B) {
+	server := served(b, web.Options{Board: crowd(10_000)})
+	tab := newTab(b)
+	_, err := chromedp.Run(tab, chromedp.Navigate(server+"/fleet"))
+	require.NoError(b, err)
+	for b.Loop() {
+		var took []float64
+		for i := range 50 {
+			one, err := strconv.ParseFloat(evaluated(tab, b, fmt.Sprintf(typing, fmt.Sprintf("request-%d", 1000+37*i))), 64)
+			require.NoError(b, err)
+			took = append(took, one)
+		}
+		slices.Sort(took)
+		b.ReportMetric(took[len(took)/2], "console-filter-p50:ms")
+		b.ReportMetric(took[len(took)*95/100], "console-filter-p95:ms")
+		b.ReportMetric(0, "ns/op")
+	}
 }

@@ -120,7 +120,7 @@ func TestChangeOfALargeFleetComesToThePage(t *testing.T) {
 }
 
 // newTab is a tab of a Chromium that ends with the test.
-func newTab(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
+func newTab(t testing.TB, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.IgnoreCertErrors, chromedp.WSURLReadTimeout(time.Minute))
 	allocator, closeAllocator := chromedp.NewExecAllocator(t.Context(), append(options, flags...)...)

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"sort"
+	"strings"
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/wording"
@@ -128,6 +130,7 @@ func readCursor(after string) (id string, err error) {
 func listed[P interface{ paged() paging }, T interface{ ID() string }](
 	s *server, route, summary string, all func(status.Status) []T, keep func(P, *T) bool,
 ) operation {
+	made := remembered[T]{board: s.Board, all: all}
 	return asking(route, summary, func(_ *http.Request, p P) (listing[T], error) {
 		page, l := p.paged(), listing[T]{Items: []T{}}
 		most := page.Limit
@@ -138,13 +141,16 @@ func listed[P interface{ paged() paging }, T interface{ ID() string }](
 		if err != nil {
 			return l, err
 		}
-		now := s.Board.Status()
-		items := all(now)
+		items, platform := made.list()
 		if len(items) == 0 {
-			return l, unread(now.Platform)
+			return l, unread(platform)
 		}
-		for _, one := range items {
-			if one.ID() <= after || !keep(p, &one) {
+		first := 0
+		if after != "" {
+			first = sort.Search(len(items), func(i int) bool { return items[i].ID() > after })
+		}
+		for _, one := range items[first:] {
+			if !keep(p, &one) {
 				continue
 			}
 			if len(l.Items) == most {
@@ -164,16 +170,17 @@ func named[P interface {
 }, T interface{ ID() string }](
 	s *server, route, summary string, all func(status.Status) []T,
 ) operation {
+	made := remembered[T]{board: s.Board, all: all}
 	return asking(route, summary, func(_ *http.Request, p P) (found T, err error) {
-		now := s.Board.Status()
-		if err := unread(now.Platform); err != nil {
+		items, platform := made.list()
+		if err := unread(platform); err != nil {
 			return found, err
 		}
+		if i, is := slices.BinarySearchFunc(items, p.id(), func(one T, id string) int { return strings.Compare(one.ID(), id) }); is {
+			return items[i], nil
+		}
 		var ids []string
-		for _, one := range all(now) {
-			if one.ID() == p.id() {
-				return one, nil
-			}
+		for _, one := range items {
 			ids = append(ids, one.ID())
 		}
 		return found, notKnown(p.noun(), p.id(), ids)

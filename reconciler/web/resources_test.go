@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -162,4 +163,29 @@ func TestNothingIsListedBeforeThePlatformWasRead(t *testing.T) {
 		require.Equal(t, http.StatusServiceUnavailable, code, path)
 		require.Contains(t, body, "the platform is not read yet: the daemon has just begun", path)
 	}
+}
+
+// TestAListIsMadeOnceUntilSomethingChanges: of those who ask in between, each has the same one, and a change is in the next answer.
+func TestAListIsMadeOnceUntilSomethingChanges(t *testing.T) {
+	b := crowd(500)
+	b.Loaded("https://git.example.com/platform.git", busy(t).Board.Status().Platform.Offers())
+	h := web.Handler(web.Options{Board: b})
+	ask := func(path string) string {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1"+path, http.NoBody))
+		require.Equal(t, http.StatusOK, w.Code)
+		return w.Body.String()
+	}
+	for _, path := range []string{"/api/v1/instances?limit=1", "/api/v1/instances/dev/team-1/request-1", "/api/v1/clusters/dev-1"} {
+		first := testing.AllocsPerRun(1, func() {
+			b.ClusterSeen(status.Cluster{Name: "dev-1", Reachable: true, Version: path})
+			ask(path)
+		})
+		again := testing.AllocsPerRun(10, func() { ask(path) })
+		require.Less(t, again*5, first, path)
+	}
+	require.Contains(t, ask("/api/v1/clusters/dev-1"), `"version":"/api/v1/clusters/dev-1"`)
+	b.ClusterSeen(status.Cluster{Name: "dev-1", Message: "no answer at all"})
+	require.Contains(t, ask("/api/v1/clusters/dev-1"), "no answer at all")
+	require.Contains(t, ask("/api/v1/instances/dev/team-1/request-1"), "no answer at all")
 }

@@ -185,6 +185,7 @@ func TestThePageOfAnInstanceHasItsTreeToPods(t *testing.T) {
 	eventually(`document.querySelector("#clusters .tree .node a").textContent`, "shop-web")
 
 	o.Board.Status().Platform.Offers().Environments["prod"].Logs = false
+	b.ClusterSeen(status.Cluster{Name: "east", Reachable: true, Version: "v1.37.0"})
 	_, body = as(t, http.MethodGet, server+page, "")
 	require.NotContains(t, body, "data-tree")
 	require.Contains(t, body, ">shop-web</a>")

@@ -74,7 +74,7 @@ const (
 // Cases runs the golden tests of a platform's versions; the file system is the one that the platform was loaded from.
 // Versions that are broken or withdrawn are not tested.
 func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
-	t := tester{platform: p, fsys: fsys, checked: jobsOf(p)}
+	t := tester{platform: p, fsys: fsys, checked: jobsOf(p), blocked: map[string][]*Case{}}
 	custom := t.renderer.FixedFields(p)
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		u := upgrader{renderer: &t.renderer, custom: custom, told: map[string]*platform.Version{}}
@@ -101,7 +101,21 @@ func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
 			t.cases = append(t.cases, cases...)
 		}
 	}
+	t.tellBlocked()
 	return t.cases, nil
+}
+
+// tellBlocked reports the cases that are not rendered for Problems of an environment of the platform, with one text for all of them.
+func (t *tester) tellBlocked() {
+	for file, cases := range t.blocked {
+		message := fmt.Sprintf("the golden case %s is not rendered, as the environment has Problems; mend these first", cases[0].Dir)
+		if len(cases) > 1 {
+			message = fmt.Sprintf("%d golden cases are not rendered, of which %s is the first, as the environment has Problems; mend these first", len(cases), cases[0].Dir)
+		}
+		for _, c := range cases {
+			c.Problems = append(c.Problems, platform.Problem{File: file, Rule: "test", Message: message})
+		}
+	}
 }
 
 // testedLines bounds the manifests that the cases of one version render to, by which the time that they take is bounded, too. A
@@ -119,7 +133,8 @@ type tester struct {
 	loader   platform.Loader
 	renderer render.Renderer
 	cases    []*Case
-	checked  []string // directories of versions that have the Jobs of checks
+	checked  []string           // directories of versions that have the Jobs of checks
+	blocked  map[string][]*Case // those that are not rendered for Problems of an environment of the platform, by its file
 }
 
 // version runs the cases of one version.

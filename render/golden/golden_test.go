@@ -217,7 +217,7 @@ func TestCasesSayWhatIsWrongWithThem(t *testing.T) {
 		"broken neighbour": {oddCase("environments: {lab: {}}") + "-- offerings/store/1.0.0/tests/odd/cluster.yaml --\nmetadata: {}\n", "offerings/store/1.0.0/tests/odd/cluster.yaml: metadata.name is required"},
 		"broken environment": {
 			oddCase("environments: {lab: {}}") + header("environments/lab.yaml", "Environment", "lab") + "spec: {clusters: {}}\n",
-			"offerings/store/1.0.0/tests/odd/request.yaml: no valid request team/odd in lab, for environments/lab.yaml:4:1: spec.state: is required",
+			"environments/lab.yaml: 3 golden cases are not rendered, of which offerings/store/1.0.0/tests/odd is the first, as the environment has Problems; mend these first",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -194,6 +194,10 @@ func (s *setting) render() {
 	if len(s.Problems) > 0 {
 		return
 	}
+	if e := s.loaded.Environments[s.environment]; e != nil && e.Broken && s.origin[e.File] == "" {
+		s.blocked[e.File] = append(s.blocked[e.File], s.Case)
+		return
+	}
 	rendered, problems := s.show(render.Manner{Unsigned: true})
 	for _, problem := range problems {
 		if problem.Warning && problem.Rule != "policy" {

@@ -3,6 +3,7 @@ package platform
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"transom.dev/render/expression"
 	"transom.dev/render/wording"
@@ -12,6 +13,7 @@ import (
 func decodeImpersonation(d *document, serviceAccount, clusterScoped string) (i Impersonation) {
 	switch {
 	case serviceAccount != "":
+		i.accounts = &sync.Map{}
 		i.ServiceAccount = d.compileExpression("spec.impersonate.serviceAccount", "serviceAccount", serviceAccount, teamScope(), expression.String)
 	case clusterScoped != "":
 		d.problem("spec.impersonate.serviceAccount", "required", "is missing: it names the account of each team, such as '\"deployer\"'")
@@ -28,13 +30,36 @@ func decodeImpersonation(d *document, serviceAccount, clusterScoped string) (i I
 	return i
 }
 
+// accountCost is what the name of one team's account may cost: it is made of the team's name alone, and there may be very many teams.
+var accountCost = expression.Allowance{Steps: 10_000, Size: 64 << 10}
+
+// An account is the name of a team's account, or why it has none.
+type account struct {
+	name string
+	err  error
+}
+
 // Account is the name of the ServiceAccount in a team's namespace as which its objects are written; empty where the daemon
-// writes as itself.
+// writes as itself. It is found out once for each team, however many requests the team has.
 func (i Impersonation) Account(team string) (string, error) {
 	if i.ServiceAccount == nil {
 		return "", nil
 	}
-	value, err := i.ServiceAccount.Eval(map[string]any{"request": map[string]any{"team": team}})
+	known, found := i.accounts.Load(team)
+	if !found {
+		name, err := i.evaluate(team)
+		known, _ = i.accounts.LoadOrStore(team, account{name, err})
+	}
+	of := known.(account)
+	return of.name, of.err
+}
+
+func (i Impersonation) evaluate(team string) (string, error) {
+	t := &expression.Tally{Most: accountCost}
+	value, err := t.Evaluate(i.ServiceAccount, map[string]any{"request": map[string]any{"team": team}})
+	if t.Over() {
+		return "", fmt.Errorf("%w, which is all that the account of one team may cost; let the expression do less", err)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"io/fs"
+	"sync"
 	"time"
 
 	"github.com/Masterminds/semver/v3"
@@ -235,6 +236,8 @@ type StateRepository struct {
 type Impersonation struct {
 	ServiceAccount *expression.Expression // over the team: the name of an account in the instance's namespace; nil: none
 	ClusterScoped  string                 // NAMESPACE/NAME of that for cluster-scoped versions; empty: they are not for this environment
+
+	accounts *sync.Map // that were found out, by team
 }
 
 // ReservedKind is a kind of objects in a reserved namespace that an environment leaves to cluster-scoped offerings. The

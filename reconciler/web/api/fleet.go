@@ -1,8 +1,8 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -184,15 +184,22 @@ func Debts(s status.Status) []Debt {
 	return sorted(all)
 }
 
-// sorted sorts a list by ID, and keeps one of those that are the same.
+// sorted sorts a list by ID, and keeps the last one of those that are the same.
 func sorted[T interface{ ID() string }](all []T) []T {
-	ids := make(map[string]T, len(all))
-	for _, one := range all {
-		ids[one.ID()] = one
+	type position struct {
+		id string
+		at int
 	}
-	out := make([]T, 0, len(ids))
-	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		out = append(out, ids[id])
+	order := make([]position, 0, len(all))
+	for i, one := range all {
+		order = append(order, position{one.ID(), i})
+	}
+	slices.SortFunc(order, func(a, b position) int { return cmp.Or(strings.Compare(a.id, b.id), cmp.Compare(a.at, b.at)) })
+	out := make([]T, 0, len(all))
+	for i, one := range order {
+		if i+1 == len(order) || order[i+1].id != one.id {
+			out = append(out, all[one.at])
+		}
 	}
 	return out
 }

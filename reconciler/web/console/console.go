@@ -142,9 +142,9 @@ func New(o Options) *Console {
 // Routes are the pages by their routes.
 func (c *Console) Routes() map[string]http.Handler {
 	routes := map[string]http.Handler{
-		"/{$}":                              c.page(c.home),
+		"/{$}":                              c.shared(c.home),
 		"/fleet":                            c.shared(c.fleet),
-		"/requests/{team}/{name}":           c.page(c.request),
+		"/requests/{team}/{name}":           c.shared(c.request),
 		"/requests/{team}/{name}/edit":      c.page(ofRequests{c}.edit),
 		"/requests/{team}/{name}/pods":      c.page(onClusters{c}.pods),
 		"/requests/{team}/{name}/manifests": c.page(onClusters{c}.manifests),
@@ -176,6 +176,7 @@ type view struct {
 	section  string // of the navigation
 	main     any
 	until    time.Time // when the page has to be made anew although nothing changed; zero: never
+	fleeting bool      // the next one may be another although nothing changed
 }
 
 // isUnfinished says whether a page shows more in a moment, although nothing changes.
@@ -265,22 +266,23 @@ func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http
 	})
 }
 
-// shared is a page whose content follows from the model and the address alone, and is made once for everybody.
+// shared is a page whose content follows from the model, the address and the person's role and teams, and is made once for all who share these.
 func (c *Console) shared(show func(r *http.Request, m *model) (*view, error)) http.Handler {
 	return c.page(func(r *http.Request, m *model) (*view, error) {
-		address := r.URL.RequestURI()
+		who := c.Person(r)
+		address := fmt.Sprintf("%s %s %q", r.URL.RequestURI(), who.Role, who.Teams)
 		if v := m.fragments.find(address); v != nil && (v.until.IsZero() || c.Now().Before(v.until)) {
 			return v, nil
 		}
 		v, err := show(r, m)
-		if err != nil {
-			return nil, err
+		if err != nil || v.fleeting {
+			return v, err
 		}
 		var body bytes.Buffer
 		if err := c.pages[v.template].ExecuteTemplate(&body, "main", v.main); err != nil {
 			return nil, err
 		}
-		made := &view{"made", v.title, v.section, template.HTML(body.String()), v.until} //nolint:gosec // a template made it
+		made := &view{"made", v.title, v.section, template.HTML(body.String()), v.until, false} //nolint:gosec // a template made it
 		m.fragments.keep(address, made, body.Len()+len(address))
 		return made, nil
 	})

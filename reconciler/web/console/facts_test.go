@@ -92,3 +92,45 @@ func TestDecisionsAreOnThePagesThatTheyAreAbout(t *testing.T) {
 	require.Contains(t, body, "Decisions to take back one day")
 	require.Contains(t, body, "the sale")
 }
+
+// TestARequestTellsItsWayFromMergeToHealthy: each step with its time, and those that are still ahead without one.
+func TestARequestTellsItsWayFromMergeToHealthy(t *testing.T) {
+	merged := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
+	b := known(t, offering(t), status.Environment{StateCommit: "s1"}, status.Instance{MergedAt: merged}, status.Placement{})
+	b.Updated(status.Environment{Name: "dev", StateCommit: "s2", Clusters: []status.Cluster{{Name: "one", State: "active"}}}, []status.Instance{{
+		Environment: "dev", Request: shop, Offering: "web", Version: "1.2.0", Release: "sha256:b", MergedAt: merged,
+		Placements: []status.Placement{{Cluster: "one", Revision: "r2", Stage: status.Committed, Health: state.Unknown}},
+	}})
+	get := serve(console.Options{Board: b})
+	_, body := get(t, "/requests/store/shop")
+	require.Contains(t, body, `<li class="reached"><span>Merged</span><time class="ago" datetime="2026-11-30T09:00:00Z"`)
+	require.Contains(t, body, `<li class="reached"><span>Committed</span><time class="ago" datetime="20`)
+	require.Contains(t, body, `<li class="ahead"><span>Healthy</span></li>`)
+	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r2", Stage: status.Healthy, Health: state.Healthy})
+	_, body = get(t, "/requests/store/shop")
+	for _, name := range []string{"Merged", "Committed", "Applied", "Healthy"} {
+		require.Contains(t, body, `<li class="reached"><span>`+name+`</span><time class="ago" datetime="20`)
+	}
+}
+
+// TestAClusterTellsHowItIsReached: whether it answers and why not, which cluster it is, and by which credential it is asked until when.
+func TestAClusterTellsHowItIsReached(t *testing.T) {
+	b := known(t, offering(t), status.Environment{}, status.Instance{}, status.Placement{})
+	ends := time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)
+	c := status.Cluster{Name: "one", Reachable: true, Version: "v1.36.3", UID: "6f1d-uid"}
+	c.Credential.Source, c.Credential.User, c.Credential.Expires = "kubeconfigs/one.kubeconfig", "system:serviceaccount:transom:transom", ends
+	b.ClusterSeen(c)
+	get := serve(console.Options{Board: b})
+	_, body := get(t, "/clusters/one")
+	for _, fact := range []string{
+		"<dt>Reachable</dt><dd>yes", "<dt>Kubernetes</dt><dd>v1.36.3</dd>", "<dt>Identity</dt><dd><code>6f1d-uid</code></dd>", "<dt>Credential</dt><dd>kubeconfigs/one.kubeconfig</dd>",
+		"<dt>User</dt><dd>system:serviceaccount:transom:transom</dd>", `<dt>Ends</dt><dd><time class="ago" datetime="2027-01-02T03:04:05Z"`,
+	} {
+		require.Contains(t, body, fact)
+	}
+	b.ClusterSeen(status.Cluster{Name: "one", Message: "connection refused"})
+	_, body = get(t, "/clusters/one")
+	require.Contains(t, body, "<strong>Not reachable</strong>: ")
+	require.Contains(t, body, "connection refused")
+	require.Contains(t, body, "<dt>Identity</dt><dd><code>6f1d-uid</code></dd>", "it is still that cluster")
+}

@@ -89,7 +89,7 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	}
 	page.Edits = c.Edit != nil && ofRequests{c}.mayEdit(r, key)
 	c.readGit(r.Context(), in, page)
-	return &view{template: "request", title: key.String(), section: "fleet", main: page}, nil
+	return &view{template: "request", title: key.String(), section: "fleet", main: page, fleeting: page.NoOrigin+page.NoHistory != ""}, nil
 }
 
 // worst is the instance that a person would look at first: the one that is worst off, else the last one on the way.

@@ -252,7 +252,11 @@ func (f *finder) checks(p *platform.Platform) {
 		}
 		for _, up := range p.Graph.Upstream(name) {
 			written := p.Environments[up] != nil && p.Environments[up].Impersonate.ServiceAccount == nil
-			for _, gk := range []schema.GroupKind{{Kind: "ConfigMap"}, {Group: "batch", Kind: "Job"}} {
+			kinds := []schema.GroupKind{{Kind: "ConfigMap"}, {Group: "batch", Kind: "Job"}}
+			if p.Environments[up] != nil && len(p.Environments[up].PullSecrets) > 0 {
+				kinds = append(kinds, schema.GroupKind{Kind: "Secret"})
+			}
+			for _, gk := range kinds {
 				f.kinds[gk] = f.kinds[gk] || written
 				f.from[gk] = cmp.Or(f.from[gk], "a check of environments/"+name)
 			}

@@ -13,6 +13,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/installation"
 	"transom.dev/render/platform"
+	"transom.dev/render/sealed"
 	"transom.dev/render/worker"
 )
 
@@ -230,19 +231,27 @@ spec: {state: active}
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
 `
-	verbs := func(archive, before string) (all []string) {
-		rights, err := installation.RightsFor(load(t, strings.ReplaceAll(archive, "ENV", before)))
+	of := func(p *platform.Platform, group, resource string) (all []string) {
+		rights, err := installation.RightsFor(p)
 		require.NoError(t, err)
 		for _, rule := range rights.Rules {
-			if slices.Equal(rule.APIGroups, []string{"batch"}) && slices.Contains(rule.Resources, "jobs") {
+			if slices.Equal(rule.APIGroups, []string{group}) && slices.Contains(rule.Resources, resource) {
 				all = append(all, rule.Verbs...)
 			}
 		}
 		return all
 	}
+	verbs := func(archive, before string) []string {
+		return of(load(t, strings.ReplaceAll(archive, "ENV", before)), "batch", "jobs")
+	}
 	require.Empty(t, verbs(tenants, "prod"))
 	require.Equal(t, []string{"get", "list", "watch", "create", "patch", "delete"}, verbs(strings.Replace(tenants, "  impersonate: {serviceAccount: '\"deploys-\" + request.team', clusterScoped: operators/deployer}\n", "", 1)+after, "prod"))
 	require.Equal(t, []string{"get", "list", "watch"}, verbs(tenants+after, "prod"))
+
+	p := load(t, strings.ReplaceAll(tenants+after, "ENV", "prod"))
+	require.Empty(t, of(p, "", "secrets"))
+	p.Environments["prod"].PullSecrets = map[string]*sealed.File{"registry": nil}
+	require.Equal(t, []string{"get", "list", "watch"}, of(p, "", "secrets"), "the pods of the Job need them")
 }
 
 func TestRightsThatAVersionNeedsBeyondTheKeptOnesAreFound(t *testing.T) {

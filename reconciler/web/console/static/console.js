@@ -100,7 +100,7 @@ function typed(event) {
     history.replaceState(null, "", form.getAttribute("action") + (search ? `?${search}` : ""));
     tag = undefined;
     rush();
-  }, 60);
+  }, 20);
 }
 
 // The trees of objects that are in sight get their pods once the page is there: each cluster is asked by itself, one after the other, and
