@@ -1,38 +1,99 @@
 package platform
 
-import "math"
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"slices"
+)
 
 // A merge may bring very many requests, and everybody waits for the load of it. Where a Loader has a bound, new requests beyond it are
 // deferred: their files are read and counted, so that shares and names are right from the first load on, and nothing is concluded of them.
-// Each comes as if it had been merged a little later.
+// Each comes as if it had been merged a little later. Nothing that was removed goes before all came: one of them may be what takes its place.
 
-// room is how many more new requests a load may resolve.
-type room struct{ free int }
-
-func newRoom(l *Loader) *room {
+// later are the names of the requests that this load defers, by team. Teams with few new requests come first, so that nobody waits behind
+// a crowd of another team. Nothing is deferred for a Loader without a bound, and at the first load.
+func (l *Loader) later(p *Platform) map[string][]string {
 	if l.AtOnce == 0 || l.last == nil {
-		return &room{math.MaxInt}
+		return nil
 	}
-	return &room{l.AtOnce}
+	later := map[string][]string{}
+	for name, files := range p.tree.teams {
+		if last := l.last.teams[name]; last == nil || last.files != files || last.deferred > 0 {
+			if added := last.unknown(name, files); len(added) > 0 {
+				later[name] = added
+			}
+		}
+	}
+	free := l.AtOnce
+	for _, name := range slices.SortedFunc(maps.Keys(later), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(later[a]), len(later[b])), cmp.Compare(a, b))
+	}) {
+		taken := min(free, len(later[name]))
+		later[name] = later[name][taken:]
+		free -= taken
+	}
+	return later
 }
 
-// without returns those requests of a team, among sorted names, for which there is no room. A request that the last load resolved needs
-// none.
-func (r *room) without(last *team, name string, requests []string) map[string]bool {
-	later := map[string]bool{}
-	for _, request := range requests {
-		if last != nil {
-			if known := last.resolved[RequestKey{name, request}]; known != nil && !known.request.Deferred {
+// unknown are the sorted names of the requests among files of a team that the last load did not resolve.
+func (t *team) unknown(team string, files *teamFiles) (names []string) {
+	for _, name := range sortedKeys(files.requests) {
+		if t != nil {
+			if known := t.resolved[RequestKey{team, name}]; known != nil && !known.request.Deferred {
 				continue
 			}
 		}
-		if r.free == 0 {
-			later[request] = true
-		} else {
-			r.free--
+		names = append(names, name)
+	}
+	return names
+}
+
+// withoutProviders returns which of those requests of a team that would be deferred are deferred: a request that is bound to another one
+// comes after it or with it, so that nobody is told to wait for one that is only deferred.
+func withoutProviders(later, names []string, files []*requestFile) map[string]bool {
+	if len(later) == 0 {
+		return nil
+	}
+	deferred := make(map[string]bool, len(later))
+	for _, name := range later {
+		deferred[name] = true
+	}
+	byName, coming := make(map[string]*requestFile, len(files)), []*requestFile(nil)
+	for i, f := range files {
+		byName[names[i]] = f
+		if !deferred[names[i]] {
+			coming = append(coming, f)
 		}
 	}
-	return later
+	for len(coming) > 0 {
+		f := coming[len(coming)-1]
+		coming = coming[:len(coming)-1]
+		for provider := range f.request.Spec.providers() {
+			if deferred[provider] {
+				delete(deferred, provider)
+				coming = append(coming, byName[provider])
+			}
+		}
+	}
+	return deferred
+}
+
+// providers are the names of the requests that a request is bound to in any environment, some of them more than once.
+func (s *RequestSpec) providers() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		all := []map[string]string{s.Bindings}
+		for _, in := range s.Environments {
+			all = append(all, in.Bindings)
+		}
+		for _, bindings := range all {
+			for _, name := range bindings {
+				if !yield(name) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // deferred is the resolution of a request that a later load resolves, after that of the last load.
@@ -43,4 +104,28 @@ func deferred(f *requestFile, last *resolved) *resolved {
 	r := *f.request
 	r.Broken, r.Deferred = true, true
 	return &resolved{file: f, request: &r}
+}
+
+// Deferred is how many requests later loads resolve.
+func (p *Platform) Deferred() int { return p.deferred }
+
+// DeferredIn counts the placements that deferred requests come to in an environment, by offering.
+func (p *Platform) DeferredIn(environment string) map[string]int {
+	count := map[string]int{}
+	for _, t := range p.teams {
+		if t.deferred == 0 {
+			continue
+		}
+		for _, r := range t.resolved {
+			if !r.request.Deferred || r.file.request.Broken || r.file.wrong[environment] {
+				continue
+			}
+			spec := &r.request.Spec
+			in, placed := spec.Environments[environment]
+			if o := p.Offerings[spec.Offering]; placed && o != nil {
+				count[o.Name] += p.stages.placements(environment, o.Match(cmp.Or(in.Version, spec.Version)))
+			}
+		}
+	}
+	return count
 }

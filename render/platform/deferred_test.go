@@ -2,11 +2,15 @@ package platform_test
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
+	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
 
 	"transom.dev/render/platform"
 )
@@ -70,7 +74,7 @@ func TestNewRequestsBeyondABoundAreDeferred(t *testing.T) {
 		require.Equal(t, n >= 3, p.Request(k).Deferred, k)
 		require.Equal(t, n >= 3, p.Broken("dev", k), "a record of a deferred request would stay")
 	}
-	require.Equal(t, map[string]int{"postgres": 3}, p.DeferredIn("dev"), "the broken one names no environment")
+	require.Equal(t, map[string]int{"postgres": 2}, p.DeferredIn("dev"), "the broken ones come to nothing")
 
 	p, err = l.Load(files)
 	require.NoError(t, err)
@@ -82,8 +86,8 @@ func TestNewRequestsBeyondABoundAreDeferred(t *testing.T) {
 	require.Equal(t, known(whole), known(p))
 }
 
-// TestARequestMayBeBoundToADeferredOne has a new request bound to another one that is deferred: that is no mistake of anybody's.
-func TestARequestMayBeBoundToADeferredOne(t *testing.T) {
+// TestARequestComesWithWhatItIsBoundTo beyond the bound: nobody is told to wait for one that is only deferred.
+func TestARequestComesWithWhatItIsBoundTo(t *testing.T) {
 	files := large(t, 2)
 	l := &platform.Loader{AtOnce: 1}
 	first, err := l.Load(files)
@@ -101,10 +105,130 @@ func TestARequestMayBeBoundToADeferredOne(t *testing.T) {
 	files["requests/"+team+"/b.yaml"] = newRequest("b")
 	p, err := l.Load(files)
 	require.NoError(t, err)
-	require.True(t, p.Request(platform.RequestKey{Team: team, Name: "b"}).Deferred)
+	require.False(t, p.Request(platform.RequestKey{Team: team, Name: "b"}).Deferred)
 	require.Equal(t, first.Problems, p.Problems)
 	delete(files, "requests/"+team+"/b.yaml")
 	p, err = l.Load(files)
 	require.NoError(t, err)
 	require.Greater(t, len(p.Problems), len(first.Problems), "now there is none")
+}
+
+// TestANeighboursNewRequestDoesNotWaitForACrowd has one new request of a team come after a crowd of another one.
+func TestANeighboursNewRequestDoesNotWaitForACrowd(t *testing.T) {
+	files := large(t, 2)
+	l := &platform.Loader{AtOnce: 3}
+	_, err := l.Load(files)
+	require.NoError(t, err)
+	files = maps.Clone(files)
+	for n := range 9 {
+		name := fmt.Sprintf("new%d", n)
+		files["requests/a-crowd/"+name+".yaml"] = newRequest(name)
+	}
+	p, err := l.Load(files)
+	require.NoError(t, err)
+	require.Equal(t, 6, p.Deferred())
+	files = maps.Clone(files)
+	files["requests/team-1/mine.yaml"] = newRequest("mine") // a later merge of a neighbour
+	p, err = l.Load(files)
+	require.NoError(t, err)
+	require.False(t, p.Request(platform.RequestKey{Team: "team-1", Name: "mine"}).Deferred, "one request of a neighbour waits for the whole crowd")
+}
+
+// TestNothingIsRemovedBeforeAllCame renames a request in a merge that also brings a crowd: the old one stays until the new one is there.
+func TestNothingIsRemovedBeforeAllCame(t *testing.T) {
+	files := large(t, 2)
+	l := &platform.Loader{AtOnce: 3}
+	first, err := l.Load(files)
+	require.NoError(t, err)
+	old := first.Requests[len(first.Requests)-1].Key
+	files = maps.Clone(files)
+	for n := range 9 {
+		name := fmt.Sprintf("new%d", n)
+		files["requests/"+old.Team+"/"+name+".yaml"] = newRequest(name)
+	}
+	delete(files, old.File())
+	renamed := platform.RequestKey{Team: old.Team, Name: "renamed"}
+	files[renamed.File()] = newRequest("renamed")
+	for {
+		p, err := l.Load(files)
+		require.NoError(t, err)
+		there := !p.Request(renamed).Deferred
+		require.True(t, there || p.Broken("dev", old), "neither the old nor the new one")
+		if p.Deferred() == 0 {
+			require.False(t, p.Broken("dev", old), "it goes once all came")
+			return
+		}
+	}
+}
+
+// TestTurnsEndAsOneLoad: whatever happens to the files while requests are deferred, the last turn comes to what one load comes to, no
+// Problem flashes up, and nothing that will be there is taken for absent.
+func TestTurnsEndAsOneLoad(t *testing.T) {
+	archives := []*txtar.Archive{{}}
+	for _, name := range []string{"whole", "withdrawn", "deprecated", "unknown-environment", "environment-broken", "version-broken", "symlink", "symlink-team", "draining", "every-field", "misplaced", "cluster-broken", "renamed-to-yml", "environment-state-twice", "binding", "binding-wrong", "binding-cycle", "binding-to-broken", "placement", "version-types"} {
+		archive, err := txtar.ParseFile("testdata/" + name + ".txtar")
+		require.NoError(t, err)
+		archives = append(archives, archive)
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	l, git := &platform.Loader{AtOnce: 1}, &platform.Loader{AtOnce: 1}
+	fsys := repository(t, archives[0])
+	halfway := 0
+	for range 150 {
+		other := repository(t, archives[random.IntN(len(archives))])
+		for name := range union(fsys, other) {
+			if random.IntN(3) == 0 {
+				delete(fsys, name)
+				if f := other[name]; f != nil {
+					fsys[name] = f
+				}
+			}
+		}
+		want, err := platform.Load(fsys)
+		require.NoError(t, err)
+		stop := random.IntN(3) == 0 // the next commit comes while requests are deferred
+		for l, fsys := range map[*platform.Loader]fs.FS{l: fsys, git: snapshot{fsys, map[string]int{}}} {
+			final := map[string]bool{}
+			for _, line := range strings.Split(lines(want.Problems), "\n") {
+				final[line] = true
+			}
+			for turn := 0; ; turn++ {
+				require.Less(t, turn, 100)
+				got, err := l.Load(fsys)
+				require.NoError(t, err)
+				for _, line := range strings.Split(lines(got.Problems), "\n") {
+					require.True(t, final[line], "flashes up: %s", line)
+				}
+				requireNothingGoes(t, want, got)
+				if got.Deferred() > 0 {
+					halfway++
+					if stop && turn == 0 {
+						break
+					}
+					continue
+				}
+				require.Equal(t, lines(want.Problems), lines(got.Problems))
+				require.Equal(t, outcome(want), outcome(got))
+				for _, env := range environments(want) {
+					require.Equal(t, releases(want, env), releases(got, env))
+				}
+				break
+			}
+		}
+	}
+	require.Greater(t, halfway, 20)
+}
+
+// requireNothingGoes of those instances that a later platform has: they are there, or are taken for broken.
+func requireNothingGoes(t *testing.T, later, now *platform.Platform) {
+	t.Helper()
+	for _, env := range environments(later) {
+		there := map[platform.RequestKey]bool{}
+		for _, i := range now.Instances(env) {
+			there[i.Request.Key] = true
+		}
+		for _, i := range later.Instances(env) {
+			require.True(t, there[i.Request.Key] || now.Broken(env, i.Request.Key), "%s would be removed from %s", i.Request.Key, env)
+		}
+	}
 }

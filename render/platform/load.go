@@ -22,7 +22,7 @@ type Loader struct {
 	Own []StateRepository
 
 	// AtOnce bounds how many requests one load resolves that the load before did not have; zero: there is no bound. The others are
-	// Deferred, and loads after it resolve them in the order of their paths. A first load resolves all.
+	// Deferred, and loads after it resolve them. What they are bound to comes with them, beyond the bound. A first load resolves all.
 	AtOnce int
 
 	files        map[string]*file

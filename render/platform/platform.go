@@ -36,6 +36,7 @@ type parts struct {
 	stages    *stages
 	teams     map[string]*team
 	instances map[string][]*Instance // by environment
+	deferred  int                    // requests
 	contents  *contents
 }
 
@@ -53,35 +54,11 @@ func (p *Platform) Broken(environment string, k RequestKey) bool {
 		return e != nil || p.tree.mayExist("environments/"+environment+".yaml")
 	}
 	if r := p.Request(k); r == nil {
-		return p.tree.mayExist(k.File()) || p.teams[k.Team].names(k.Name)
+		return p.tree.mayExist(k.File()) || p.teams[k.Team].names(k.Name) || p.deferred > 0
 	} else if r.Broken {
 		return true
 	}
 	return p.teams[k.Team].broken[environment][k]
-}
-
-// Deferred is how many requests later loads resolve.
-func (p *Platform) Deferred() (n int) {
-	for _, t := range p.teams {
-		n += t.deferred
-	}
-	return n
-}
-
-// DeferredIn counts the placements that deferred requests may come to in an environment, by offering.
-func (p *Platform) DeferredIn(environment string) map[string]int {
-	count := map[string]int{}
-	for _, t := range p.teams {
-		if t.deferred == 0 {
-			continue
-		}
-		for _, r := range t.requests {
-			if _, placed := r.Spec.Environments[environment]; placed && r.Deferred && p.Offerings[r.Spec.Offering] != nil {
-				count[r.Spec.Offering] += len(p.stages.clusters[environment])
-			}
-		}
-	}
-	return count
 }
 
 // RequestKey names a request in its platform: the directory and the file below requests/.

@@ -229,6 +229,17 @@ func (s *stages) placement(d *document, env string, v *Version) []*Cluster {
 	return placed
 }
 
+// placements counts the clusters of an environment that a version is placed on; a version that is not there is on none.
+func (s *stages) placements(env string, v *Version) int {
+	switch {
+	case v == nil || v.Broken:
+		return 0
+	case v.Placement == nil:
+		return len(s.clusters[env])
+	}
+	return len(selected(v.Placement, s.clusters[env]))
+}
+
 func selected(selector labels.Selector, clusters []*Cluster) (out []*Cluster) {
 	for _, c := range clusters {
 		if selector.Matches(labels.Set(c.Labels)) {

@@ -34,16 +34,17 @@ func (l *Loader) loadRequests(p *Platform) {
 	l.stages = l.stages.among(l.crowdOf(p))
 	p.stages = l.stages
 	kept := l.last != nil && l.last.stages == l.stages && maps.Equal(l.last.Offerings, p.Offerings)
-	room := newRoom(l)
+	later := l.later(p)
 	for _, name := range sortedKeys(p.tree.teams) {
 		var made *team
 		if l.last != nil {
 			made = l.last.teams[name]
 		}
 		if files := p.tree.teams[name]; !kept || made == nil || made.files != files || made.deferred > 0 {
-			made = l.loadTeam(p, name, files, made, room)
+			made = l.loadTeam(p, name, files, made, later[name])
 		}
 		p.teams[name] = made
+		p.deferred += made.deferred
 		p.Requests = append(p.Requests, made.requests...)
 		p.Problems = append(p.Problems, made.problems...)
 		for environment, instances := range made.instances {
@@ -52,21 +53,24 @@ func (l *Loader) loadRequests(p *Platform) {
 	}
 }
 
-// loadTeam resolves the requests of a team, as many new ones as there is room for. Results that did not change since the last time are
-// taken over.
-func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team, room *room) *team {
+// loadTeam resolves the requests of a team but for those that a later load does. Results that did not change since the last time are taken
+// over.
+func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team, later []string) *team {
 	t := &team{files: files, resolved: make(map[RequestKey]*resolved, len(files.requests)), named: map[string]bool{}}
 	names := sortedKeys(files.requests)
 	all := make([]*resolved, len(names))
-	later := room.without(last, name, names)
+	decoded := make([]*requestFile, len(names))
 	forAll(len(names), func(i int) {
-		key := RequestKey{name, names[i]}
-		f := l.decoded(files.requests[names[i]], key).sealing(files.sealed[names[i]])
-		files.requests[names[i]].decoded = f
+		decoded[i] = l.decoded(files.requests[names[i]], RequestKey{name, names[i]}).sealing(files.sealed[names[i]])
+		files.requests[names[i]].decoded = decoded[i]
+	})
+	waits := withoutProviders(later, names, decoded)
+	forAll(len(names), func(i int) {
+		f, key := decoded[i], RequestKey{name, names[i]}
 		if last != nil {
 			all[i] = last.resolved[key]
 		}
-		if later[names[i]] {
+		if waits[names[i]] {
 			all[i] = deferred(f, all[i])
 			return
 		}
@@ -82,7 +86,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 		t.requests = append(t.requests, r.request)
 		t.problems = append(t.problems, r.file.problems...)
 	}
-	t.deferred = len(later)
+	t.deferred = len(waits)
 	t.problems = append(t.problems, t.strayValues(name, files)...)
 	t.bindRequests(p)
 	return t
