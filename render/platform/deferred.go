@@ -13,27 +13,27 @@ import (
 
 // later are the names of the requests that this load defers, by team. Teams with few new requests come first, so that nobody waits behind
 // a crowd of another team. Nothing is deferred for a Loader without a bound, and at the first load.
-func (l *Loader) later(p *Platform) map[string][]string {
+func later(l *Loader, p *Platform) map[string][]string {
 	if l.AtOnce == 0 || l.last == nil {
 		return nil
 	}
-	later := map[string][]string{}
+	waiting := map[string][]string{}
 	for name, files := range p.tree.teams {
 		if last := l.last.teams[name]; last == nil || last.files != files || last.deferred > 0 {
 			if added := last.unknown(name, files); len(added) > 0 {
-				later[name] = added
+				waiting[name] = added
 			}
 		}
 	}
 	free := l.AtOnce
-	for _, name := range slices.SortedFunc(maps.Keys(later), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(later[a]), len(later[b])), cmp.Compare(a, b))
+	for _, name := range slices.SortedFunc(maps.Keys(waiting), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(waiting[a]), len(waiting[b])), cmp.Compare(a, b))
 	}) {
-		taken := min(free, len(later[name]))
-		later[name] = later[name][taken:]
+		taken := min(free, len(waiting[name]))
+		waiting[name] = waiting[name][taken:]
 		free -= taken
 	}
-	return later
+	return waiting
 }
 
 // unknown are the sorted names of the requests among files of a team that the last load did not resolve.
@@ -104,28 +104,4 @@ func deferred(f *requestFile, last *resolved) *resolved {
 	r := *f.request
 	r.Broken, r.Deferred = true, true
 	return &resolved{file: f, request: &r}
-}
-
-// Deferred is how many requests later loads resolve.
-func (p *Platform) Deferred() int { return p.deferred }
-
-// DeferredIn counts the placements that deferred requests come to in an environment, by offering.
-func (p *Platform) DeferredIn(environment string) map[string]int {
-	count := map[string]int{}
-	for _, t := range p.teams {
-		if t.deferred == 0 {
-			continue
-		}
-		for _, r := range t.resolved {
-			if !r.request.Deferred || r.file.request.Broken || r.file.wrong[environment] {
-				continue
-			}
-			spec := &r.request.Spec
-			in, placed := spec.Environments[environment]
-			if o := p.Offerings[spec.Offering]; placed && o != nil {
-				count[o.Name] += p.stages.placements(environment, o.Match(cmp.Or(in.Version, spec.Version)))
-			}
-		}
-	}
-	return count
 }

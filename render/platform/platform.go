@@ -61,6 +61,30 @@ func (p *Platform) Broken(environment string, k RequestKey) bool {
 	return p.teams[k.Team].broken[environment][k]
 }
 
+// Deferred is how many requests later loads resolve.
+func (p *Platform) Deferred() int { return p.deferred }
+
+// DeferredIn counts the placements that deferred requests come to in an environment, by offering.
+func (p *Platform) DeferredIn(environment string) map[string]int {
+	count := map[string]int{}
+	for _, t := range p.teams {
+		if t.deferred == 0 {
+			continue
+		}
+		for _, r := range t.resolved {
+			if !r.request.Deferred || r.file.request.Broken || r.file.wrong[environment] {
+				continue
+			}
+			spec := &r.request.Spec
+			in, placed := spec.Environments[environment]
+			if o := p.Offerings[spec.Offering]; placed && o != nil {
+				count[o.Name] += p.stages.placements(environment, o.Match(cmp.Or(in.Version, spec.Version)))
+			}
+		}
+	}
+	return count
+}
+
 // RequestKey names a request in its platform: the directory and the file below requests/.
 type RequestKey struct {
 	Team string `json:"team"`

@@ -34,14 +34,14 @@ func (l *Loader) loadRequests(p *Platform) {
 	l.stages = l.stages.among(l.crowdOf(p))
 	p.stages = l.stages
 	kept := l.last != nil && l.last.stages == l.stages && maps.Equal(l.last.Offerings, p.Offerings)
-	later := l.later(p)
+	waiting := later(l, p)
 	for _, name := range sortedKeys(p.tree.teams) {
 		var made *team
 		if l.last != nil {
 			made = l.last.teams[name]
 		}
 		if files := p.tree.teams[name]; !kept || made == nil || made.files != files || made.deferred > 0 {
-			made = l.loadTeam(p, name, files, made, later[name])
+			made = l.loadTeam(p, name, files, made, waiting[name])
 		}
 		p.teams[name] = made
 		p.deferred += made.deferred
