@@ -191,6 +191,25 @@ func TestThePageOfAnInstanceHasItsTreeToPods(t *testing.T) {
 	require.Contains(t, body, ">shop-web</a>")
 }
 
+// TestATreeRestsOnceItIsThere, also where its cluster takes longer to answer than a tree rests: nothing changed.
+func TestATreeRestsOnceItIsThere(t *testing.T) {
+	o := busy(t)
+	tree := &aTree{}
+	o.Runtime = tree
+	eventually := open(t, served(t, o)+"/requests/store/shop?environment=prod")
+	eventually(`document.querySelector("#clusters .tree .tree .node a")?.textContent`, "shop-web-1")
+	before := tree.asked.Load()
+	eventually(`(window.asked ??= (async () => {
+		const now = performance.now.bind(performance);
+		performance.now = () => now() * 100000; // each answer takes many times as long as a tree rests
+		document.dispatchEvent(new Event("visibilitychange"));
+		const address = document.querySelector("[data-tree]").dataset.tree;
+		for (let i = 0; i < 50; i++) await (await fetch(address)).text();
+		window.over = "yes";
+	})(), window.over)`, "yes")
+	require.Less(t, tree.asked.Load()-before, int32(50+5))
+}
+
 // TestATreeIsBounded: of very many objects and pods the page has those that are worst off, and says how many others there are.
 func TestATreeIsBounded(t *testing.T) {
 	o := busy(t)

@@ -103,34 +103,41 @@ function typed(event) {
   }, 20);
 }
 
-// The trees of objects that are in sight get their pods once the page is there: each cluster is asked by itself, one after the other, and
-// a tree no more often than its pace. Until the next answer the page has the last one.
+// The trees of objects that are in sight get their pods once the page is there, and once more after it changed: the clusters are asked one
+// after the other, the one first that was asked the longest time ago, and a tree rests for its pace after each answer. Until the next answer
+// the page has the last one.
 const treePace = 5000;
-const grown = new Map(); // by address: when it was asked for, and the answer
-let growing, growAgain;
+const grown = new Map(); // by address: when it was asked for, when it may be again, and the answer
+let changed = 0, growing, growAgain;
 
-async function grow() {
+function grow() {
+  changed = performance.now();
+  fill();
+}
+
+// fill asks for the trees that are older than the page.
+async function fill() {
   const trees = () => [...document.querySelectorAll("[data-tree]")].filter((e) => e.closest("details")?.open ?? true);
-  const wait = (e) => (grown.get(e.dataset.tree)?.at ?? -Infinity) + treePace - performance.now();
+  const last = (e) => grown.get(e.dataset.tree) ?? { at: -1, rests: 0 };
+  const old = () => trees().filter((e) => last(e).at < changed).sort((a, b) => last(a).at - last(b).at);
   for (const e of trees()) put(e);
-  if (growing || trees().some((e) => wait(e) > 0)) { // something changed since the answer
-    clearTimeout(growAgain);
-    growAgain = setTimeout(grow, treePace);
-  }
   if (growing) return;
+  clearTimeout(growAgain);
   growing = true;
-  for (let e; !document.hidden && (e = trees().find((one) => wait(one) <= 0));) {
+  for (let e; !document.hidden && (e = old().find((one) => last(one).rests <= performance.now()));) {
     const address = e.dataset.tree;
-    const tree = { ...grown.get(address), at: performance.now() };
+    const tree = { ...last(e), at: performance.now() };
     grown.set(address, tree);
     try {
       const answer = await fetch(address, { headers: { Accept: "text/html" } });
       const page = answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : undefined;
       tree.nodes = [page?.querySelector("#pods > .why"), ...(page?.getElementById("grown")?.childNodes ?? [])].filter(Boolean);
     } catch { tree.nodes = []; } // the page has its objects
+    tree.rests = performance.now() + treePace;
     for (const one of trees()) if (one.dataset.tree === address) put(one);
   }
   growing = false;
+  if (!document.hidden && old().length > 0) growAgain = setTimeout(fill, treePace);
 }
 
 // put shows the last tree that came in the place of one, and keeps the focus on its link.
@@ -273,7 +280,7 @@ document.addEventListener("keydown", (e) => { // "/" goes to the search of a pag
   if (e.key === "/" && !typing && search) { e.preventDefault(); search.focus(); }
 });
 window.addEventListener("popstate", () => { tag = undefined; rush(false); }); // the fields are those of the address
-document.addEventListener("toggle", () => grow(), true);
+document.addEventListener("toggle", () => fill(), true);
 document.addEventListener("visibilitychange", () => grow());
 setInterval(spellTimes, 5000);
 spellTimes();
