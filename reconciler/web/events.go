@@ -84,6 +84,8 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 		_, may := s.admitted(r, access.Viewer)
 		return may
 	}
+	again := time.NewTicker(admitEvery) // of the whole stream: something may change more often
+	defer again.Stop()
 	for {
 		news := s.broadcast.next()
 		var history []status.Event
@@ -96,7 +98,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 				return nil
 			}
 		}
-		if !send(w, flush, changedMessage) || !wait(ctx, w, flush, news, admitted) {
+		if !send(w, flush, changedMessage) || !wait(ctx, w, flush, news, again.C, admitted) {
 			return nil
 		}
 	}
@@ -121,16 +123,14 @@ func (s *server) admitted(r *http.Request, need access.Role) (who *access.Identi
 }
 
 // wait returns true once there are news, and false once ctx is done, the client is gone or is not admitted any more.
-func wait(ctx context.Context, w http.ResponseWriter, flush *http.ResponseController, news <-chan struct{}, admitted func() bool) bool {
-	again := time.NewTicker(admitEvery)
-	defer again.Stop()
+func wait(ctx context.Context, w http.ResponseWriter, flush *http.ResponseController, news <-chan struct{}, again <-chan time.Time, admitted func() bool) bool {
 	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-news:
 			return true
-		case <-again.C:
+		case <-again:
 			if !admitted() || n%int(keepAlive/admitEvery) == 0 && !send(w, flush, aliveMessage) {
 				return false
 			}

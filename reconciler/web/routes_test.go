@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
 	"transom.dev/reconciler/web/access"
 )
@@ -131,12 +132,26 @@ func TestADeveloperIsOneOfTheirTeamAlone(t *testing.T) {
 	require.Equal(t, http.StatusOK, resp.StatusCode, body)
 }
 
-// TestAStreamEndsSoonAfterItsTokenIsTakenBack, and the one of another token goes on.
+// TestAStreamEndsSoonAfterItsTokenIsTakenBack, also while something changes all the time, and the one of another token goes on.
 func TestAStreamEndsSoonAfterItsTokenIsTakenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := newTeam(t, "")
 		guard := all.guard(t)
-		h := web.Handler(web.Options{Board: board(), Access: guard})
+		b := board()
+		h := web.Handler(web.Options{Board: b, Access: guard})
+		changes, stop := time.NewTicker(time.Second), make(chan struct{})
+		defer close(stop)
+		defer changes.Stop()
+		go func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				case <-changes.C:
+					b.ClusterSeen(status.Cluster{Name: "east", Reachable: true, Problem: fmt.Sprint("sick ", n)})
+				}
+			}
+		}()
 		stream := func(role access.Role) (ended chan struct{}) {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/api/v1/events", http.NoBody)
 			r.Header.Set("Accept", "text/event-stream")
