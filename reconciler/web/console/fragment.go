@@ -19,15 +19,15 @@ func (f *fragments) find(address string) *view {
 	return f.made[address]
 }
 
-// keep keeps a fragment where there is room.
+// keep keeps a fragment. Where there is no room, all others go: those that people look at are soon there again.
 func (f *fragments) keep(address string, v *view, size int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.bytes+size > mostFragments {
+	if size > mostFragments {
 		return
 	}
-	if f.made == nil {
-		f.made = map[string]*view{}
+	if f.made == nil || f.bytes+size > mostFragments {
+		f.made, f.bytes = map[string]*view{}, 0
 	}
 	f.bytes += size
 	f.made[address] = v

@@ -105,3 +105,24 @@ func TestThePageOfAnInstanceReadsGitOnce(t *testing.T) {
 	require.Contains(t, ask("viewer"), "read 4")
 	require.Contains(t, ask("viewer"), "read 4")
 }
+
+// TestOneWhoAsksForManyPagesTakesNobodysRoom: a page that comes once there is no more room is kept, too.
+func TestOneWhoAsksForManyPagesTakesNobodysRoom(t *testing.T) {
+	b := crowd(200)
+	fleet := console.New(console.Options{Board: b, Person: func(*http.Request) console.Person { return console.Person{} }}).Routes()["/fleet"]
+	ask := func(address string) (size int) {
+		w := httptest.NewRecorder()
+		fleet.ServeHTTP(w, httptest.NewRequest(http.MethodGet, address, nil))
+		require.Equal(t, http.StatusOK, w.Code)
+		return w.Body.Len()
+	}
+	first := testing.AllocsPerRun(1, func() {
+		b.ClusterSeen(status.Cluster{Name: "dev-1", Reachable: true, Version: "v1"})
+		ask("/fleet?unused=")
+	})
+	for i, size := 0, 0; size < 10<<20; i++ { // more than there is room for
+		size += ask(fmt.Sprint("/fleet?unused=", i))
+	}
+	ask("/fleet")
+	require.Less(t, testing.AllocsPerRun(10, func() { ask("/fleet") })*20, first, "it is not made again")
+}
