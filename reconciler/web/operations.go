@@ -130,7 +130,7 @@ func readCursor(after string) (id string, err error) {
 func listed[P interface{ paged() paging }, T interface{ ID() string }](
 	s *server, route, summary string, all func(status.Status) []T, keep func(P, *T) bool,
 ) operation {
-	made := remembered[T]{board: s.Board, all: all}
+	made := remember(s.memory, all)
 	return asking(route, summary, func(_ *http.Request, p P) (listing[T], error) {
 		page, l := p.paged(), listing[T]{Items: []T{}}
 		most := page.Limit
@@ -141,9 +141,9 @@ func listed[P interface{ paged() paging }, T interface{ ID() string }](
 		if err != nil {
 			return l, err
 		}
-		items, platform := made.list()
+		items, why := made.list()
 		if len(items) == 0 {
-			return l, unread(platform)
+			return l, why
 		}
 		first := 0
 		if after != "" {
@@ -170,11 +170,11 @@ func named[P interface {
 }, T interface{ ID() string }](
 	s *server, route, summary string, all func(status.Status) []T,
 ) operation {
-	made := remembered[T]{board: s.Board, all: all}
+	made := remember(s.memory, all)
 	return asking(route, summary, func(_ *http.Request, p P) (found T, err error) {
-		items, platform := made.list()
-		if err := unread(platform); err != nil {
-			return found, err
+		items, why := made.list()
+		if why != nil {
+			return found, why
 		}
 		if i, is := slices.BinarySearchFunc(items, p.id(), func(one T, id string) int { return strings.Compare(one.ID(), id) }); is {
 			return items[i], nil

@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -188,4 +190,32 @@ func TestAListIsMadeOnceUntilSomethingChanges(t *testing.T) {
 	b.ClusterSeen(status.Cluster{Name: "dev-1", Message: "no answer at all"})
 	require.Contains(t, ask("/api/v1/clusters/dev-1"), "no answer at all")
 	require.Contains(t, ask("/api/v1/instances/dev/team-1/request-1"), "no answer at all")
+}
+
+// TestListsKeepNothingThatIsOver: a platform and a status may be large, and nobody may ask for a list again.
+func TestListsKeepNothingThatIsOver(t *testing.T) {
+	b := busy(t).Board.(*status.Board)
+	h := web.Handler(web.Options{Board: b})
+	ask := func(path string) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1"+path, http.NoBody))
+		require.Equal(t, http.StatusOK, w.Code, path)
+	}
+	var platforms []weak.Pointer[platform.Platform]
+	var placements []weak.Pointer[status.Placement]
+	for _, path := range []string{"/api/v1/offerings", "/api/v1/requests", "/api/v1/decisions", "/api/v1/instances", "/api/v1/instances/prod/store/shop"} {
+		b.Loaded("https://git.example.com/platform.git", busy(t).Board.Status().Platform.Offers())
+		ask(path)
+		platforms = append(platforms, weak.Make(b.Status().Platform.Offers()))
+		placements = append(placements, weak.Make(&b.Status().Instances[0].Placements[0]))
+	}
+	b.Loaded("https://git.example.com/platform.git", busy(t).Board.Status().Platform.Offers())
+	ask("/api/v1/clusters")
+	runtime.GC()
+	require.NotNil(t, weak.Make(b.Status().Platform.Offers()).Value())
+	for i := range platforms {
+		require.True(t, platforms[i].Value() == nil, i)
+		require.True(t, placements[i].Value() == nil, i)
+	}
+	runtime.KeepAlive(h)
 }

@@ -140,11 +140,12 @@ type server struct {
 	Options
 	streams   *streams
 	broadcast *broadcast
+	memory    *memory
 	looks     *streams // questions about pods that are open: their requests to a cluster are made beside those that apply
 }
 
 func newServer(o Options) *server {
-	return &server{o, newStreams(), newBroadcast(o.Board), &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}}}
+	return &server{o, newStreams(), newBroadcast(o.Board), &memory{board: o.Board}, &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}}}
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) error {
