@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,8 +12,11 @@ import (
 	"transom.dev/render/platform"
 )
 
-// RunCheck has the Job of a check pass, once whatever is to happen meanwhile has happened.
-func (c *fakeCluster) RunCheck(context.Context, apply.Instance, apply.CheckJob) (apply.CheckResult, error) {
+// RunCheck has the Job of a check pass, once whatever is to happen meanwhile has happened. It needs the keys of image pull secrets.
+func (c *fakeCluster) RunCheck(_ context.Context, in apply.Instance, _ apply.CheckJob) (apply.CheckResult, error) {
+	if in.Keys == nil {
+		return apply.CheckResult{}, errors.New("it is given no keys")
+	}
 	c.meanwhile()
 	return apply.CheckResult{Passed: true}, nil
 }

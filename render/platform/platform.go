@@ -66,7 +66,7 @@ func (p *Platform) Deferred() int { return p.deferred }
 
 // DeferredIn counts the placements that deferred requests come to in an environment, by offering.
 func (p *Platform) DeferredIn(environment string) map[string]int {
-	count := map[string]int{}
+	count, on := map[string]int{}, map[[2]string]int{} // on: by offering and version as requests write it
 	for _, t := range p.teams {
 		if t.deferred == 0 {
 			continue
@@ -77,9 +77,16 @@ func (p *Platform) DeferredIn(environment string) map[string]int {
 			}
 			spec := &r.request.Spec
 			in, placed := spec.Environments[environment]
-			if o := p.Offerings[spec.Offering]; placed && o != nil {
-				count[o.Name] += p.stages.placements(environment, o.Match(cmp.Or(in.Version, spec.Version)))
+			o, wants := p.Offerings[spec.Offering], [2]string{spec.Offering, cmp.Or(in.Version, spec.Version)}
+			if !placed || o == nil {
+				continue
 			}
+			n, known := on[wants]
+			if !known {
+				n = p.stages.placements(environment, o.Match(wants[1]))
+				on[wants] = n
+			}
+			count[o.Name] += n
 		}
 	}
 	return count

@@ -97,6 +97,9 @@ func numbered(value any) (_ any, ok bool) {
 		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
 			return n, true
 		}
+		if n, err := strconv.ParseUint(v.String(), 10, 64); err == nil {
+			return n, true
+		}
 		n, err := v.Float64()
 		return n, err == nil && yamlFloat.MatchString(v.String())
 	case map[string]any:

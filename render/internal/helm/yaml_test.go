@@ -36,10 +36,28 @@ func TestAKeptChartPrintsAnyValuesAsTheSDKDoes(t *testing.T) {
 	}
 }
 
+// TestALargeNumberIsPrintedAsTheSDKDoes of those that fit only into 64 bits without a sign, which YAML knows as such.
+func TestALargeNumberIsPrintedAsTheSDKDoes(t *testing.T) {
+	files := chartOf(map[string]string{
+		"values.yaml":      "most: 18446744073709551615\nmore: 18446744073709551616\nless: 9223372036854775808\nleast: -9223372036854775809\nfloat: 1e19\nbig: 1e+19\n",
+		"templates/a.yaml": "a: {{- toYaml .Values | nindent 2 }}\nb: {{ toYaml 1e19 }}\nc: {{ mulf 1e9 1e10 | toYaml }}\n",
+	})
+	var charts helm.Charts
+	for range 3 { // by the engine itself, and by a session
+		call := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33", APIVersions: []string{"v1"}, Values: map[string]any{"given": 1e19}}
+		encoded, err := call.Encode()
+		require.NoError(t, err)
+		call.Values = decoded(t, encoded)
+		got, err := charts.Render(files, encoded)
+		require.NoError(t, err)
+		require.Equal(t, sdk(t, files, call), got)
+	}
+}
+
 // anyValue is a value as a request may have it, with texts that YAML has to quote, to fold or to refuse.
 func anyValue(chance *rand.Rand, depth int) any {
 	odd := []any{
-		nil, true, int64(0), int64(1 << 60), 0.1, 1e21, 1e7, 1.5e-9, "", " ", "yes", "0x1F", "1e3", "2026-11-30", "<<", "=", "~", "a: b", "- a", "# a", "a\tb", "a\nb\n",
+		nil, true, int64(0), int64(1 << 60), 0.1, 1e21, 1e19, 1e7, 1.5e-9, "", " ", "yes", "0x1F", "1e3", "2026-11-30", "<<", "=", "~", "a: b", "- a", "# a", "a\tb", "a\nb\n",
 		"\u0085", "\u009f", "\x7f", "\ufffe", "\u2028", "ä \U0001F600", "</script>&", "{{ .Values }}", "%", "!!int 3", "'", "\"", "\\", "null", strings.Repeat("long words ", 40), strings.Repeat("x", 20_000),
 	}
 	switch n := chance.IntN(8); {
