@@ -92,7 +92,7 @@ var arrows = map[string][]string{
 	"render":                             {"render/internal/helm", "render/internal/immutable", "render/internal/kinds", "render/internal/manifests", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/sealed", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/edits", "render/expression"},
 	"render/golden":                      {"render", "render/edits", "render/internal/immutable", "render/platform", "render/preview", "render/state", "render/strictyaml", "render/wording"},
 	"render/preview":                     {"render", "render/internal/immutable", "render/internal/keyorder", "render/internal/manifests", "render/platform", "render/sealed", "render/state"},
-	"render/internal/helm":               {"render/state"},
+	"render/internal/helm":               {"render/internal/keyorder", "render/state"},
 	"render/internal/immutable":          {"render/builtin", "render/internal/manifests"},
 	"render/internal/manifests":          {},
 	"render/internal/kinds":              {"render/wording"},

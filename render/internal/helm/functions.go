@@ -23,9 +23,10 @@ var refused = map[string]string{
 }
 
 // functions are those that replace functions of Helm: they fail where they would depend on more than the call, and list the
-// entries of a map in the order of its keys. Times are in UTC. toYaml is Helm's own, but faster. Nobody changes the map.
+// entries of a map in the order of its keys. Times are in UTC. toYaml and mustToYaml are Helm's own, but faster and with one
+// order of keys. Nobody changes the map.
 var functions = sync.OnceValue(func() template.FuncMap {
-	own := template.FuncMap{"keys": keys, "values": values, "toYaml": toYAML}
+	own := template.FuncMap{"keys": keys, "values": values, "toYaml": toYAML, "mustToYaml": mustToYAML}
 	for source, names := range refused {
 		for _, name := range strings.Fields(names) {
 			own[name] = func(...any) (any, error) {

@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	yamlv2 "go.yaml.in/yaml/v2"
-	"sigs.k8s.io/yaml"
+
+	"transom.dev/render/internal/keyorder"
 )
 
 // The bounds of the texts that are kept for a chart, in bytes.
@@ -52,21 +53,48 @@ func toYAML(value any) string {
 	return yamlOf(text)
 }
 
-// yamlOf returns the YAML of a JSON text as Helm prints it. Helm reads the text as YAML, which takes several times as long as to read it
-// as JSON, and comes to the same for all but odd texts.
-func yamlOf(text []byte) string {
-	var printed []byte
-	value, ok := asYAMLReads(text)
-	var err error
-	if ok {
-		printed, err = yamlv2.Marshal(value)
-	} else {
-		printed, err = yaml.JSONToYAML(text)
+// mustToYAML is the function mustToYaml of Helm, which fails for such a value.
+func mustToYAML(value any) (string, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "", err
 	}
+	return yamlOf(text), nil
+}
+
+// yamlOf returns the YAML of a JSON text as Helm prints it, with keys always in the same order: Helm has several for keys such as 1d, 7d and
+// 14d. Helm reads the text as YAML, which takes several times as long as to read it as JSON, and comes to the same for all but odd texts.
+func yamlOf(text []byte) string {
+	value, ok := asYAMLReads(text)
+	if !ok {
+		if yamlv2.Unmarshal(text, &value) != nil {
+			return ""
+		}
+		value = withTextKeys(value)
+	}
+	printed, err := keyorder.Marshal(value)
 	if err != nil {
 		return ""
 	}
 	return strings.TrimSuffix(string(printed), "\n")
+}
+
+// withTextKeys gives objects of JSON that were read as YAML the type that they have as JSON.
+func withTextKeys(value any) any {
+	switch v := value.(type) {
+	case map[any]any:
+		object := make(map[string]any, len(v))
+		for key, inner := range v {
+			name, _ := key.(string) // as all keys of JSON are
+			object[name] = withTextKeys(inner)
+		}
+		return object
+	case []any:
+		for n := range v {
+			v[n] = withTextKeys(v[n])
+		}
+	}
+	return value
 }
 
 // longKey is less than the length of a key, quoted, that YAML does not read.

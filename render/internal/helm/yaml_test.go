@@ -54,6 +54,23 @@ func TestALargeNumberIsPrintedAsTheSDKDoes(t *testing.T) {
 	}
 }
 
+// TestKeysHaveOneOrder has keys for which the SDK has several: a checksum over them is to be the same in each process.
+func TestKeysHaveOneOrder(t *testing.T) {
+	files := chartOf(map[string]string{
+		"values.yaml":      "keep: {1d: a, 7d: b, 14d: c, é: d}\n",
+		"templates/a.yaml": "a: {{- toYaml .Values.keep | nindent 2 }}\nb: {{ mustToYaml .Values.keep | sha256sum }}\nc: {{ toYaml (omit .Values.keep \"é\") | sha256sum }}\n",
+	})
+	encoded, err := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33", APIVersions: []string{"v1"}}.Encode()
+	require.NoError(t, err)
+	first, err := helm.Render(files, encoded)
+	require.NoError(t, err)
+	for range 100 {
+		again, err := helm.Render(files, encoded)
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+	}
+}
+
 // anyValue is a value as a request may have it, with texts that YAML has to quote, to fold or to refuse.
 func anyValue(chance *rand.Rand, depth int) any {
 	odd := []any{
