@@ -27,6 +27,7 @@ func (f *Fleet) RunCheck(ctx context.Context, p Placement, revision string, of a
 		if err != nil {
 			return err
 		}
+		in.Keys = f.Keys
 		result, err = c.RunCheck(ctx, in, of)
 		return err
 	})
