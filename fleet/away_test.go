@@ -3,6 +3,8 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -293,4 +295,79 @@ func after(d time.Duration) func(context.Context, apply.Instance) (apply.Result,
 			return apply.Result{}, ctx.Err()
 		}
 	}
+}
+
+// manyClusters are more clusters than are connected to within ten seconds where none of them answers.
+func manyClusters() (names []string) {
+	for i := range 6 * 16 * runtime.GOMAXPROCS(0) {
+		names = append(names, fmt.Sprintf("crowd-%d", i))
+	}
+	return names
+}
+
+// A new way to reach a cluster waits behind many others, and the connection that there is ends meanwhile.
+func TestAConnectionThatEndsWaitsForNoNewWay(t *testing.T) {
+	others := manyClusters()
+	simulate(t, append(others, "a"), func(h *harness) {
+		web := dev("web")
+		h.deploy(commit(place(web, "1", "a")), pinned("a"))
+		a := h.clusters["a"]
+		require.True(h, h.statusOf("a").Reachable)
+		for _, name := range others {
+			defer h.clusters[name].hang()()
+		}
+		h.deploy(commit(place(web, "1", "a")), pinned(append(others, "a")...))
+		h.fleet.Reconnect("a")
+		synctest.Wait()
+		const tooMany = 10_000
+		var visits atomic.Int64
+		over := make(chan struct{})
+		defer close(over)
+		a.set(func(c *fakeCluster) {
+			c.away = errAway
+			c.on = func(context.Context, apply.Instance) (apply.Result, error) {
+				if visits.Add(1) > tooMany {
+					<-over
+				}
+				return apply.Result{}, errAway
+			}
+		})
+		h.deploy(commit(place(web, "2", "a")), pinned(append(others, "a")...))
+		h.after(time.Second)
+		require.LessOrEqual(h, visits.Load(), int64(tooMany), "it is asked again and again over a connection that ended")
+		require.False(h, h.statusOf("a").Reachable)
+	})
+}
+
+// A connection that hangs while a new way is tried is told as soon as another one.
+func TestAConnectionThatHangsWhileANewWayIsTriedIsTold(t *testing.T) {
+	others := manyClusters()
+	simulate(t, append(others, "a"), func(h *harness) {
+		state := commit(place(dev("web"), "1", "a"))
+		h.deploy(state, pinned("a"))
+		for _, name := range append(others, "a") {
+			defer h.clusters[name].hang()()
+		}
+		h.deploy(state, pinned(append(others, "a")...))
+		h.fleet.Reconnect("a")
+		h.after(30 * time.Second)
+		require.False(h, h.statusOf("a").Reachable)
+	})
+}
+
+// Clusters that hang at one time keep none waiting that is connected to for the first time.
+func TestClustersThatHangKeepNoNewOneWaiting(t *testing.T) {
+	others := manyClusters()
+	simulate(t, append(others, "a"), func(h *harness) {
+		h.deploy(commit(), pinned(others...))
+		h.after(time.Minute)
+		for _, name := range others {
+			require.True(h, h.statusOf(name).Reachable)
+			defer h.clusters[name].hang()()
+		}
+		h.after(17 * time.Second) // all were asked who they are, and most wait for their turn to be connected to again
+		h.deploy(commit(place(dev("web"), "1", "a")), pinned(append(others, "a")...))
+		h.after(time.Second)
+		require.True(h, h.statusOf("a").Reachable)
+	})
 }

@@ -10,13 +10,12 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/sealed"
 )
 
-// RunCheck has the Job of a check pass, once whatever is to happen meanwhile has happened. It needs the keys of image pull secrets.
+// RunCheck has the Job of a check pass, once whatever is to happen meanwhile has happened.
 func (c *fakeCluster) RunCheck(_ context.Context, in apply.Instance, _ apply.CheckJob) (apply.CheckResult, error) {
-	if in.Keys == nil {
-		return apply.CheckResult{}, errors.New("it is given no keys")
-	}
+	c.keys = in.Keys
 	c.meanwhile()
 	return apply.CheckResult{Passed: true}, nil
 }
@@ -58,4 +57,21 @@ func TestAJobSaysNothingOfARevisionThatWentMeanwhile(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAJobGetsTheKeysOfSealedSecrets: its image pull secrets are opened with them.
+func TestAJobGetsTheKeysOfSealedSecrets(t *testing.T) {
+	web := dev("web")
+	simulate(t, []string{"a"}, func(h *harness) {
+		unread := errors.New("the keys cannot be read")
+		h.fleet.Keys = func() (*sealed.Keys, error) { return nil, unread }
+		h.deploy(commit(place(web, "1", "a")), pinned("a"))
+		a := h.clusters["a"]
+		a.meanwhile = func() {}
+		_, err := h.fleet.RunCheck(h.Context(), fleet.Placement{Environment: web.Environment, Cluster: "a", Team: web.Team, Request: web.Request}, revision(web, "1"), apply.CheckJob{})
+		require.NoError(h, err)
+		require.NotNil(h, a.keys)
+		_, err = a.keys()
+		require.ErrorIs(h, err, unread)
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/fleet/credential"
+	"transom.dev/render/sealed"
 	"transom.dev/render/state"
 )
 
@@ -41,7 +42,8 @@ type fakeCluster struct {
 	tries    []apply.Owner                    // in the order they began
 	try      func(apply.Instance, *apply.Refusal) bool
 
-	meanwhile func() // while the Job of a check runs
+	meanwhile func()                       // while the Job of a check runs
+	keys      func() (*sealed.Keys, error) // that it got
 
 	recorded []string // instance and reason of Kubernetes Events
 	refuses  error    // the answer to one

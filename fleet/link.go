@@ -105,6 +105,7 @@ func (l *link) run(ctx, visits context.Context) {
 		next, err = l.keep(ctx, visits, c)
 		l.unset(c)
 		silent, long := errors.Is(err, errSilent), time.Since(since) > awayLast
+		failed = silent
 		if brief := err != nil && !long; silent || brief {
 			l.notify(nil, err)
 		}
@@ -205,21 +206,42 @@ func (l *link) keep(ctx, visits context.Context, c *connection) (*connection, er
 }
 
 // replace connects in the new way. Where that fails, the connection that there is stays and the error is remembered, unless nobody
-// gives a way any more.
+// gives a way any more. That connection is asked meanwhile as ever, and its end ends the attempt.
 func (l *link) replace(ctx, visits context.Context, c *connection) *connection {
-	end := l.takeTurn(ctx, c.refused != nil)
-	next, err := l.connect(ctx, visits)
+	trying, stop := context.WithCancel(ctx)
+	var probing sync.WaitGroup
+	defer probing.Wait()
+	defer stop()
+	defer context.AfterFunc(c.ctx, stop)()
+	probing.Go(func() { c.probe(trying) })
+
+	end := l.takeTurn(trying, c.refused != nil)
+	next, err := l.connect(trying, visits)
 	end()
 	switch {
 	case err == nil:
 		c.cancel(errors.New("there is a new way to reach it"))
 	case errors.Is(err, fs.ErrNotExist):
 		c.cancel(err)
-	case ctx.Err() == nil:
+	case trying.Err() == nil:
 		c.refused = err
 		l.notify(c, nil)
 	}
 	return next
+}
+
+// probe asks the cluster who it is from time to time, until ctx is done.
+func (c *connection) probe(ctx context.Context) {
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			c.lost()
+		}
+	}
 }
 
 // lost asks the cluster who it is, and gives up the connection if it does not say the same as before. Those who want to know at one time

@@ -73,7 +73,7 @@ func (a *application) prepareNamespace(ctx context.Context) error {
 	if err := mayRequest(ctx); err != nil {
 		return err
 	}
-	defer a.cluster.namespaces.lock(a.in.Namespace)()
+	defer a.cluster.namespaces.lock(ctx, a.in.Namespace)()
 	for _, d := range a.teamObjects {
 		if d.watch != nil {
 			if seen := d.watch.get(d.object); seen != nil {

@@ -146,7 +146,9 @@ func (c *Cluster) Owners(ctx context.Context, environment string) ([]Owner, erro
 // locks are mutexes by name. They are few, one for each namespace, and stay.
 type locks struct{ byName sync.Map }
 
-func (l *locks) lock(name string) (unlock func()) {
+// lock waits for a mutex. A visit waits without a desk: whoever has the mutex waits for the cluster.
+func (l *locks) lock(ctx context.Context, name string) (unlock func()) {
+	leaveDesk(ctx)
 	m, _ := l.byName.LoadOrStore(name, &sync.Mutex{})
 	m.(*sync.Mutex).Lock()
 	return m.(*sync.Mutex).Unlock

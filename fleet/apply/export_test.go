@@ -313,6 +313,12 @@ func OwnersOf(p *corev1.Pod) []Object { return ownersOf(p) }
 // Sit is sit.
 func (s *Shared) Sit(ctx context.Context) (context.Context, func()) { return s.sit(ctx) }
 
+// Locks are locks.
+type Locks struct{ locks }
+
+// Lock is lock.
+func (l *Locks) Lock(ctx context.Context, name string) (unlock func()) { return l.lock(ctx, name) }
+
 // LeaveDesk is leaveDesk.
 func LeaveDesk(ctx context.Context) { leaveDesk(ctx) }
 

@@ -37,7 +37,7 @@ func (f *fence) ensure(ctx context.Context) error {
 	if !f.in.hasLineage() || f.isCurrent() {
 		return nil
 	}
-	defer f.cluster.fences.lock(f.in.Environment)()
+	defer f.cluster.fences.lock(ctx, f.in.Environment)()
 	for range 10 {
 		if f.isCurrent() {
 			return nil
@@ -149,7 +149,7 @@ func (f *fence) read(ctx context.Context) error {
 // takeOver signs the inventories that others wrote of the environment as this state's: the fence, which decides, comes last, so
 // that a takeover that is interrupted goes on.
 func (f *fence) takeOver(ctx context.Context, from signature) error {
-	defer f.cluster.fences.lock(f.in.Environment)()
+	defer f.cluster.fences.lock(ctx, f.in.Environment)()
 	foreign, _, err := f.cluster.foreignSignature(ctx, f.in)
 	if err != nil || foreign == nil {
 		return err // another visit was faster

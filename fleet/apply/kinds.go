@@ -94,6 +94,7 @@ func (k *kinds) refresh(ctx context.Context) error {
 	if err := mayRequest(ctx); err != nil {
 		return err
 	}
+	leaveDesk(ctx)
 	ctx = spending(ctx, newBudget(k.limit, "--cluster-discovery-bytes"))
 	groups, lists, err := k.client.ServerGroupsAndResourcesWithContext(ctx)
 	var partial *discovery.ErrGroupDiscoveryFailed

@@ -3,6 +3,7 @@ package apply_test
 import (
 	"context"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -114,6 +115,27 @@ func TestVisitsComputeInTurns(t *testing.T) {
 		synctest.Wait()
 		require.EqualValues(t, 11*desks+1, begun.Load(), "those that wait for their clusters keep nobody waiting")
 	})
+}
+
+// Visits that wait for one of their cluster's visits, such as the one that writes the fence of a new commit, keep no desks: each would keep its
+// own for a quarter of a second.
+func TestVisitsThatWaitForAnotherOneHaveNoDesks(t *testing.T) {
+	var shared apply.Shared
+	var fences apply.Locks
+	var visits sync.WaitGroup
+	defer visits.Wait()
+	defer fences.Lock(t.Context(), "prod")()
+	all := int64(200 * runtime.GOMAXPROCS(0))
+	var begun atomic.Int64
+	for range all {
+		visits.Go(func() {
+			ctx, end := shared.Sit(t.Context())
+			defer end()
+			begun.Add(1)
+			fences.Lock(ctx, "prod")()
+		})
+	}
+	require.Eventually(t, func() bool { return begun.Load() == all }, 10*time.Second, 10*time.Millisecond)
 }
 
 // An object that is as on another cluster, where its field set was compared with its manifest, keeps nothing to compare. One whose fields

@@ -70,6 +70,7 @@ func (u *unmanaged) lacks(ctx context.Context, d *desired, by Owner) (bool, erro
 	if begins {
 		u.fill(ctx, at, list)
 	}
+	leaveDesk(ctx)
 	select {
 	case <-list.done:
 	case <-ctx.Done():
