@@ -14,7 +14,6 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
-	"transom.dev/render/sealed"
 )
 
 // harness is a running fleet of fake clusters in a synctest bubble: time stands still while anybody works.
@@ -41,7 +40,7 @@ func simulate(t *testing.T, clusters []string, test func(h *harness)) {
 		for _, c := range clusters {
 			h.clusters[c] = newFakeCluster("uid-" + c)
 		}
-		h.fleet = &fleet.Fleet{Report: h.report, ReportCluster: h.reportCluster, Keys: func() (*sealed.Keys, error) { return nil, nil }}
+		h.fleet = &fleet.Fleet{Report: h.report, ReportCluster: h.reportCluster}
 		fleet.DialWith(h.fleet, func(_ context.Context, name string, event func(apply.Owner), doubt func()) (fleet.Member, error) {
 			return h.clusters[name].connect(event, doubt)
 		})
