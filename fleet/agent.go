@@ -342,7 +342,7 @@ func (a *agent) visit(ctx context.Context, conn *connection, as *assignment, o a
 	if result.Observed {
 		do = member.Observe
 	}
-	in.Keys = a.fleet.Keys
+	in = opening(in, a.fleet)
 	if wait := a.refusals.of(o, in.Revision); wait != nil {
 		result.tried, err = a.mayTry(ctx, conn, in, wait)
 		if unknown := !result.tried && wait.refusal.Ended; err != nil || unknown {
@@ -379,4 +379,10 @@ func (a *agent) conclude(o apply.Owner, as *assignment, result *Result, err erro
 		a.awaitProof(o, as.Proof)
 	}
 	return waits
+}
+
+// opening gives an instance the keys of its sealed values.
+func opening(in apply.Instance, f *Fleet) apply.Instance {
+	in.Keys = f.Keys
+	return in
 }

@@ -27,8 +27,7 @@ func (f *Fleet) RunCheck(ctx context.Context, p Placement, revision string, of a
 		if err != nil {
 			return err
 		}
-		in.Keys = f.Keys // of image pull secrets
-		result, err = c.RunCheck(ctx, in, of)
+		result, err = c.RunCheck(ctx, opening(in, f), of) // image pull secrets
 		return err
 	})
 	if err == nil {
