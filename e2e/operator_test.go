@@ -171,9 +171,12 @@ func (w *world) hasContexts(dir, cluster string, names ...string) {
 func (w *world) followsInstalling(t *testing.T) {
 	images := httptest.NewServer(registry.New(registry.Logger(discard)))
 	t.Cleanup(images.Close)
-	applied := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	applied := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		manifests, err := io.ReadAll(r.Body)
-		require.NoError(t, err) // which ends the connection, and with it the stand-in
+		if err != nil {
+			http.Error(answer, err.Error(), http.StatusBadRequest) // with which the stand-in fails
+			return
+		}
 		w.apply("one", string(manifests))
 	}))
 	t.Cleanup(applied.Close)

@@ -305,6 +305,19 @@ func manyClusters() (names []string) {
 	return names
 }
 
+// hang has clusters answer nobody any more, until answer is called.
+func (h *harness) hang(names ...string) (answer func()) {
+	answers := make([]func(), 0, len(names))
+	for _, name := range names {
+		answers = append(answers, h.clusters[name].hang())
+	}
+	return func() {
+		for _, answer := range answers {
+			answer()
+		}
+	}
+}
+
 // A new way to reach a cluster waits behind many others, and the connection that there is ends meanwhile.
 func TestAConnectionThatEndsWaitsForNoNewWay(t *testing.T) {
 	others := manyClusters()
@@ -313,9 +326,7 @@ func TestAConnectionThatEndsWaitsForNoNewWay(t *testing.T) {
 		h.deploy(commit(place(web, "1", "a")), pinned("a"))
 		a := h.clusters["a"]
 		require.True(h, h.statusOf("a").Reachable)
-		for _, name := range others {
-			defer h.clusters[name].hang()()
-		}
+		defer h.hang(others...)()
 		h.deploy(commit(place(web, "1", "a")), pinned(append(others, "a")...))
 		h.fleet.Reconnect("a")
 		synctest.Wait()
@@ -345,9 +356,7 @@ func TestAConnectionThatHangsWhileANewWayIsTriedIsTold(t *testing.T) {
 	simulate(t, append(others, "a"), func(h *harness) {
 		state := commit(place(dev("web"), "1", "a"))
 		h.deploy(state, pinned("a"))
-		for _, name := range append(others, "a") {
-			defer h.clusters[name].hang()()
-		}
+		defer h.hang(append(others, "a")...)()
 		h.deploy(state, pinned(append(others, "a")...))
 		h.fleet.Reconnect("a")
 		h.after(30 * time.Second)
@@ -363,8 +372,8 @@ func TestClustersThatHangKeepNoNewOneWaiting(t *testing.T) {
 		h.after(time.Minute)
 		for _, name := range others {
 			require.True(h, h.statusOf(name).Reachable)
-			defer h.clusters[name].hang()()
 		}
+		defer h.hang(others...)()
 		h.after(17 * time.Second) // all were asked who they are, and most wait for their turn to be connected to again
 		h.deploy(commit(place(dev("web"), "1", "a")), pinned(append(others, "a")...))
 		h.after(time.Second)

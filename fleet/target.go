@@ -319,12 +319,12 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	}
 	in.Revision = state.Revision(in.Manifests)
 	in.Anew = release.Clusters[a.cluster.Name].Anew
-	if recorded := release.Clusters[a.cluster.Name].Revision; recorded != in.Revision {
+	recorded := release.Clusters[a.cluster.Name].Revision
+	if recorded != in.Revision {
 		return apply.Instance{}, fmt.Errorf("%s of state commit %q is %s, but %s records %q for it; nothing of it is applied"+
 			" until a commit of Transom makes them agree", a.manifests(o), a.Commit, in.Revision, releaseFile(o), recorded)
-	} else {
-		in.Revision = recorded // the same text, which is in memory once for all clusters
 	}
+	in.Revision = recorded // the same text, which is in memory once for all clusters
 	if namespace := a.namespace(o); a.files().blob(o.Team, namespace) != "" {
 		in.NamespaceManifest, err = a.readFile(namespace)
 	}

@@ -214,8 +214,8 @@ func TestListsKeepNothingThatIsOver(t *testing.T) {
 	runtime.GC()
 	require.NotNil(t, weak.Make(b.Status().Platform.Offers()).Value())
 	for i := range platforms {
-		require.True(t, platforms[i].Value() == nil, i)
-		require.True(t, placements[i].Value() == nil, i)
+		require.Nil(t, platforms[i].Value(), i)
+		require.Nil(t, placements[i].Value(), i)
 	}
 	runtime.KeepAlive(h)
 }

@@ -131,7 +131,6 @@ func TestALogIsFollowedOnItsPage(t *testing.T) {
 
 // aTree is the pods of a placement, which may be lost.
 type aTree struct {
-	pods
 	asked atomic.Int32
 	gone  atomic.Bool
 }
