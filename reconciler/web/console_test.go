@@ -332,7 +332,7 @@ func TestAPageThatIsAskedForTooOftenSaysSo(t *testing.T) {
 	b := promoting()
 	pages := web.Handler(web.Options{Board: b})
 	var limited atomic.Bool
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	eventually := openServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/fleet" && limited.CompareAndSwap(true, false) {
 			w.Header().Set("Retry-After", "2")
 			w.Header().Set("Content-Type", "application/problem+json")
@@ -341,12 +341,7 @@ func TestAPageThatIsAskedForTooOftenSaysSo(t *testing.T) {
 			return
 		}
 		pages.ServeHTTP(w, r)
-	}))
-	t.Cleanup(func() {
-		s.CloseClientConnections() // the stream of events has no end of its own
-		s.Close()
 	})
-	eventually := open(t, s.URL+"/fleet")
 	eventually(`document.querySelector("#link").textContent`, "live")
 	eventually(`(() => { window.told = []; new MutationObserver(() => told.push(document.querySelector("#link").textContent)).observe(document.querySelector("#link"), { childList: true }); return "watched"; })()`, "watched")
 	limited.Store(true)
@@ -362,20 +357,26 @@ func TestAStreamThatIsRefusedSaysSo(t *testing.T) {
 	pages := web.Handler(web.Options{Board: promoting()})
 	var full atomic.Bool
 	full.Store(true)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	eventually := openServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/api/v1/events" && full.Load() {
 			w.Header().Set("Retry-After", "2")
 			w.WriteHeader(http.StatusTooManyRequests)
 			return
 		}
 		pages.ServeHTTP(w, r)
-	}))
-	t.Cleanup(func() {
-		s.CloseClientConnections() // the stream of events has no end of its own
-		s.Close()
 	})
-	eventually := open(t, s.URL+"/fleet")
 	eventually(`document.querySelector("#link").textContent`, "too many requests, trying again in 2 s")
 	full.Store(false)
 	eventually(`document.querySelector("#link").textContent`, "live")
+}
+
+// openServer opens the page of the fleet of a server, whose streams of events have no end of their own.
+func openServer(t *testing.T, handler http.HandlerFunc) func(expression, want string) {
+	t.Helper()
+	s := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return open(t, s.URL+"/fleet")
 }

@@ -10,7 +10,6 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/tools/txtar"
 
 	"transom.dev/render/platform"
 )
@@ -164,26 +163,9 @@ func TestNothingIsRemovedBeforeAllCame(t *testing.T) {
 // TestTurnsEndAsOneLoad: whatever happens to the files while requests are deferred, the last turn comes to what one load comes to, no
 // Problem flashes up, and nothing that will be there is taken for absent.
 func TestTurnsEndAsOneLoad(t *testing.T) {
-	archives := []*txtar.Archive{{}}
-	for _, name := range []string{"whole", "withdrawn", "deprecated", "unknown-environment", "environment-broken", "version-broken", "symlink", "symlink-team", "draining", "every-field", "misplaced", "cluster-broken", "renamed-to-yml", "environment-state-twice", "binding", "binding-wrong", "binding-cycle", "binding-to-broken", "placement", "version-types"} {
-		archive, err := txtar.ParseFile("testdata/" + name + ".txtar")
-		require.NoError(t, err)
-		archives = append(archives, archive)
-	}
-	random := rand.New(rand.NewPCG(3, 4))
 	l, git := &platform.Loader{AtOnce: 1}, &platform.Loader{AtOnce: 1}
-	fsys := repository(t, archives[0])
 	halfway := 0
-	for range 150 {
-		other := repository(t, archives[random.IntN(len(archives))])
-		for name := range union(fsys, other) {
-			if random.IntN(3) == 0 {
-				delete(fsys, name)
-				if f := other[name]; f != nil {
-					fsys[name] = f
-				}
-			}
-		}
+	atRandom(t, 3, 150, func(random *rand.Rand, fsys fstest.MapFS) {
 		want, err := platform.Load(fsys)
 		require.NoError(t, err)
 		stop := random.IntN(3) == 0 // the next commit comes while requests are deferred
@@ -215,7 +197,7 @@ func TestTurnsEndAsOneLoad(t *testing.T) {
 				break
 			}
 		}
-	}
+	})
 	require.Greater(t, halfway, 20)
 }
 

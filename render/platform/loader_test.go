@@ -76,18 +76,18 @@ func TestReloadKeepsWhatDidNotChangeAndReadsWhatDid(t *testing.T) {
 	require.Equal(t, "30Gi", instance(t, after, "dev", "payments/orders-db").Parameters["storage"])
 }
 
-// Whatever happens to the files, a Loader that has seen it all says what one does that sees the end only.
-func TestReloadEqualsLoad(t *testing.T) {
+// atRandom changes the files of a repository at random, again and again, among those of many tests of loads.
+func atRandom(t *testing.T, seed uint64, times int, then func(random *rand.Rand, fsys fstest.MapFS)) {
+	t.Helper()
 	archives := []*txtar.Archive{{}}
 	for _, name := range []string{"whole", "withdrawn", "deprecated", "unknown-environment", "environment-broken", "version-broken", "symlink", "symlink-team", "draining", "every-field", "misplaced", "cluster-broken", "renamed-to-yml", "environment-state-twice", "binding", "binding-wrong", "binding-cycle", "binding-to-broken", "placement", "version-types"} {
 		archive, err := txtar.ParseFile("testdata/" + name + ".txtar")
 		require.NoError(t, err)
 		archives = append(archives, archive)
 	}
-	random := rand.New(rand.NewPCG(1, 2))
-	l, git := &platform.Loader{}, &platform.Loader{}
+	random := rand.New(rand.NewPCG(seed, seed+1))
 	fsys := repository(t, archives[0])
-	for range 100 {
+	for range times {
 		other := repository(t, archives[random.IntN(len(archives))])
 		for name := range union(fsys, other) {
 			if random.IntN(3) == 0 {
@@ -97,6 +97,14 @@ func TestReloadEqualsLoad(t *testing.T) {
 				}
 			}
 		}
+		then(random, fsys)
+	}
+}
+
+// Whatever happens to the files, a Loader that has seen it all says what one does that sees the end only.
+func TestReloadEqualsLoad(t *testing.T) {
+	l, git := &platform.Loader{}, &platform.Loader{}
+	atRandom(t, 1, 100, func(_ *rand.Rand, fsys fstest.MapFS) {
 		want, err := platform.Load(fsys)
 		require.NoError(t, err)
 		for l, fsys := range map[*platform.Loader]fs.FS{l: fsys, git: snapshot{fsys, map[string]int{}}} {
@@ -108,7 +116,7 @@ func TestReloadEqualsLoad(t *testing.T) {
 				require.Equal(t, releases(want, env), releases(got, env))
 			}
 		}
-	}
+	})
 }
 
 // Many files are read by several goroutines, and the Platform is the same as one would make of them.

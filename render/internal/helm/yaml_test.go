@@ -27,12 +27,7 @@ func TestAKeptChartPrintsAnyValuesAsTheSDKDoes(t *testing.T) {
 	for n := range 200 {
 		call := helm.Call{Release: fmt.Sprintf("shop-%d", n%7), Namespace: "payments", Kubernetes: []string{"1.33", "1.34"}[n%2], APIVersions: []string{"v1"}}
 		call.Values = map[string]any{"odd": anyValue(chance, 0), "given": map[string]any{"a": anyValue(chance, 1)}}
-		encoded, err := call.Encode()
-		require.NoError(t, err)
-		call.Values = decoded(t, encoded)
-		got, err := charts.Render(files, encoded)
-		require.NoError(t, err)
-		require.Equal(t, sdk(t, files, call), got)
+		requireAsTheSDK(t, &charts, files, call)
 	}
 }
 
@@ -45,12 +40,7 @@ func TestALargeNumberIsPrintedAsTheSDKDoes(t *testing.T) {
 	var charts helm.Charts
 	for range 3 { // by the engine itself, and by a session
 		call := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33", APIVersions: []string{"v1"}, Values: map[string]any{"given": 1e19}}
-		encoded, err := call.Encode()
-		require.NoError(t, err)
-		call.Values = decoded(t, encoded)
-		got, err := charts.Render(files, encoded)
-		require.NoError(t, err)
-		require.Equal(t, sdk(t, files, call), got)
+		requireAsTheSDK(t, &charts, files, call)
 	}
 }
 
@@ -69,6 +59,17 @@ func TestKeysHaveOneOrder(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, first, again)
 	}
+}
+
+// requireAsTheSDK requires that a call prints what the SDK prints.
+func requireAsTheSDK(t *testing.T, charts *helm.Charts, files map[string][]byte, call helm.Call) {
+	t.Helper()
+	encoded, err := call.Encode()
+	require.NoError(t, err)
+	call.Values = decoded(t, encoded)
+	got, err := charts.Render(files, encoded)
+	require.NoError(t, err)
+	require.Equal(t, sdk(t, files, call), got)
 }
 
 // anyValue is a value as a request may have it, with texts that YAML has to quote, to fold or to refuse.
