@@ -324,7 +324,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		return apply.Instance{}, fmt.Errorf("%s of state commit %q is %s, but %s records %q for it; nothing of it is applied"+
 			" until a commit of Transom makes them agree", a.manifests(o), a.Commit, in.Revision, releaseFile(o), recorded)
 	}
-	in.Revision = recorded // the same text, which is in memory once for all clusters
+	in.Revision = recorded // the same text, of which the clusters of a release have one
 	if namespace := a.namespace(o); a.files().blob(o.Team, namespace) != "" {
 		in.NamespaceManifest, err = a.readFile(namespace)
 	}

@@ -266,7 +266,7 @@ func (s *stream) item(object any) (*item, error) {
 	if err != nil {
 		return nil, err
 	}
-	named := metav1.ObjectMeta{ // whose names are those of many clusters, as a rule, and are in memory once
+	named := metav1.ObjectMeta{ // names of many clusters are in memory once for a list, and not beyond the next collection of garbage
 		Namespace: unique.Make(m.GetNamespace()).Value(), Name: unique.Make(m.GetName()).Value(), ResourceVersion: m.GetResourceVersion(),
 	}
 	return &item{ObjectMeta: named, value: s.sink.reduce(object)}, nil

@@ -104,7 +104,8 @@ func DecodeRelease(data []byte) (*Release, error) {
 	return &o.Spec, nil
 }
 
-// shared is the placement with the texts that many clusters have alike, which are then in memory once.
+// shared is the placement with the texts that many clusters have alike, which are then in memory once for all that are decoded before the
+// next collection of garbage.
 func (p Placement) shared() Placement {
 	for _, text := range []*string{&p.Revision, &p.RenderKey, &p.Namespace, &p.Renderer, &p.Selectors, &p.Release, &p.Version, &p.Anew, &p.ValueKey, &p.UrgentKey} {
 		if *text != "" {
