@@ -148,6 +148,9 @@ func TestFieldsOfAnExternalEnvironmentBecomeOurs(t *testing.T) {
 			require.Empty(t, r.visit(in).Added)
 
 			in.External = false
+			if before { // the watch has told the agent's write
+				r.until(in, func(result apply.Result) bool { return len(result.Added) == 1 })
+			}
 			r.healthy(in)
 			in.Manifests = r.instance("shop", strings.Replace(shopConfig, "legacy: b", "new: c", 1)).Manifests
 			r.healthy(in)
