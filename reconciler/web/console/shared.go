@@ -38,9 +38,12 @@ type shared struct {
 func (s *shared) size() int             { return len(s.head) + len(s.tail) + len(s.gzip) }
 func (s *shared) isGood(time.Time) bool { return true } // it is kept for exactly the bytes of its content
 
-// shared is a page whose content follows from the model, the address and the person's role and teams. It is made once for all who share
+// sharing makes the pages of a Console that people share.
+type sharing struct{ *Console }
+
+// serving is a page whose content follows from the model, the address and the person's role and teams. It is made once for all who share
 // these, and compressed once; the page around it is made once for each person.
-func (c *Console) shared(show func(r *http.Request, m *model) (*view, error)) http.Handler {
+func (c sharing) serving(show func(r *http.Request, m *model) (*view, error)) http.Handler {
 	return reading(func(w http.ResponseWriter, r *http.Request) {
 		m, behind := c.cache.model(r.Context())
 		who, now := c.Person(r), c.Now()
@@ -69,7 +72,7 @@ func (c *Console) shared(show func(r *http.Request, m *model) (*view, error)) ht
 }
 
 // content makes the content of a page.
-func (c *Console) content(r *http.Request, m *model, show func(r *http.Request, m *model) (*view, error)) (*content, error) {
+func (c sharing) content(r *http.Request, m *model, show func(r *http.Request, m *model) (*view, error)) (*content, error) {
 	v, err := show(r, m)
 	if err != nil {
 		return nil, err
@@ -87,7 +90,7 @@ func (c *Console) content(r *http.Request, m *model, show func(r *http.Request, 
 const seam = "\x00"
 
 // around makes a person's page around a content.
-func (c *Console) around(made *content, who Person, m *model) (*shared, error) {
+func (c sharing) around(made *content, who Person, m *model) (*shared, error) {
 	v := made.view
 	v.main = template.HTML(seam) //nolint:gosec // it is no text of anybody's
 	var body bytes.Buffer
@@ -111,7 +114,7 @@ func (c *Console) around(made *content, who Person, m *model) (*shared, error) {
 
 // pack compresses a part of a page: blocks that refer to nothing before them and end at the border of a byte, so that such parts can
 // follow each other.
-func (c *Console) pack(raw []byte) []byte {
+func (c sharing) pack(raw []byte) []byte {
 	var packed bytes.Buffer
 	w, _ := c.packs.Get().(*flate.Writer)
 	if w == nil {
