@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,13 +15,15 @@ const (
 	tellingShare = 5
 	// gathering is how long the first change after a quiet time waits for others: a change seldom comes alone.
 	gathering = 20 * time.Millisecond
-	// patience is how long the streams behind one wait for it to write, and mostLate after how many that took longer they wait for none.
+	// turn is how many streams write at once, patience how long those behind them wait for that, and mostLate after how many turns that took
+	// longer they wait for none.
+	turn     = 8
 	patience = 5 * time.Millisecond
 	mostLate = 4
 )
 
 // A broadcast tells all streams together that something changed. One goroutine hears of the Board for all of them, for as long as there
-// are streams, so that a change costs each of thousands no more than its write. It gives streams the turn one after the other: woken at
+// are streams, so that a change costs each of thousands no more than its write. It gives the turn to a few streams after the other: woken at
 // once, thousands of goroutines would stand before those of a pass whenever one of these waits for a processor. A client that does not
 // read costs the others no more than a moment. It is safe for concurrent use.
 type broadcast struct {
@@ -35,6 +38,20 @@ type broadcast struct {
 type listener struct {
 	news    chan struct{} // has a value once something changed that the stream was not told of
 	written chan struct{} // has a value once it wrote that, or has ended
+}
+
+// tell tells a stream to write. It returns false where that has not even begun to write what it was told before.
+func (l *listener) tell() bool {
+	select {
+	case <-l.written: // of a turn that was not waited for
+	default:
+	}
+	select {
+	case l.news <- struct{}{}:
+		return true
+	default:
+		return false
+	}
 }
 
 // done gives the turn to the next stream.
@@ -116,24 +133,28 @@ func (b *broadcast) tell() {
 	waits := time.NewTimer(patience)
 	defer waits.Stop()
 	late := 0
-	for _, l := range all {
-		select {
-		case <-l.written: // of a turn that was not waited for
-		default:
+	for some := range slices.Chunk(all, turn) {
+		var writing []*listener
+		for _, l := range some {
+			if l.tell() {
+				writing = append(writing, l)
+			}
 		}
-		select {
-		case l.news <- struct{}{}:
-		default: // it has not even begun to write what it was told before
-			continue
-		}
-		if late == mostLate {
-			continue
-		}
-		waits.Reset(patience)
-		select {
-		case <-l.written:
-		case <-waits.C:
+		if late < mostLate && !haveWritten(writing, waits) {
 			late++
 		}
 	}
+}
+
+// haveWritten waits until all of some streams wrote what they were told, and returns false if that takes too long.
+func haveWritten(all []*listener, waits *time.Timer) bool {
+	waits.Reset(patience)
+	for _, l := range all {
+		select {
+		case <-l.written:
+		case <-waits.C:
+			return false
+		}
+	}
+	return true
 }
