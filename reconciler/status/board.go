@@ -71,12 +71,16 @@ type instanceKey struct {
 type instance struct {
 	Instance
 	placements map[string]*Placement
-	entered    string // the release that entered while the Board watched and was not healthy everywhere yet
+	shown      []Placement // the copy that all who read share; nil: they changed since
+	entered    string      // the release that entered while the Board watched and was not healthy everywhere yet
 
 	// The objects and images that a cluster reported last. Others report the same as a rule, and share them.
 	objects []Object
 	images  []string
 }
+
+// changed says that a placement of the instance is another one now.
+func (in *instance) changed() { in.shown = nil }
 
 // NewBoard returns an empty Board. The times of its records and events come from now.
 func NewBoard(now func() time.Time) *Board {
@@ -293,7 +297,7 @@ func (b *Board) Forget(environment string) {
 	maps.DeleteFunc(b.refused, func(of membership, _ string) bool { return of.environment == environment })
 	for key := range b.instances {
 		if key.environment == environment {
-			delete(b.instances, key)
+			b.drop(key)
 		}
 	}
 	for name := range b.clusters {

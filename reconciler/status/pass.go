@@ -107,6 +107,7 @@ func (b *Board) takeInstance(e Environment, in Instance, watched bool) {
 	if old == nil {
 		old = &instance{placements: map[string]*Placement{}}
 		b.instances[key] = old
+		b.readers.sorted = nil
 	}
 	want := in.detachPlacements()
 	setSince(&old.Instance, &in, watched, b.now())
@@ -119,13 +120,14 @@ func (b *Board) takeInstance(e Environment, in Instance, watched bool) {
 		old.forgetLetGo()
 	}
 	if in.Absent && len(old.placements) == 0 && len(in.Problems) == 0 {
-		delete(b.instances, key)
+		b.drop(key)
 	}
 	b.recordLive(old)
 }
 
 // takePlacements takes the placements that the state asks of an instance's clusters; the caller holds the lock.
 func (b *Board) takePlacements(key instanceKey, in *instance, want []Placement, watched bool) {
+	in.changed()
 	asked := map[string]bool{}
 	for _, p := range want {
 		asked[p.Cluster] = true
@@ -235,8 +237,9 @@ func (b *Board) dropClusters(environment string, before []Cluster) {
 				continue
 			}
 			delete(in.placements, c.Name)
+			in.changed()
 			if in.Absent && len(in.placements) == 0 && len(in.Problems) == 0 {
-				delete(b.instances, key)
+				b.drop(key)
 			}
 		}
 		if !b.environments.anyHas(c.Name) {
@@ -271,10 +274,17 @@ func (b *Board) milestone(m Milestone) {
 func (b *Board) retire(key instanceKey, in *instance) {
 	in.leave()
 	in.forgetLetGo()
+	in.changed()
 	for _, p := range in.placements {
 		p.remove()
 	}
 	if len(in.placements) == 0 {
-		delete(b.instances, key)
+		b.drop(key)
 	}
+}
+
+// drop forgets an instance.
+func (b *Board) drop(key instanceKey) {
+	delete(b.instances, key)
+	b.readers.sorted = nil
 }

@@ -45,6 +45,7 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 		}
 	}
 	in.placements[p.Cluster] = &p
+	in.changed()
 	b.recordLive(in)
 	b.notify()
 }
@@ -135,9 +136,10 @@ func (b *Board) Removed(environment string, request platform.RequestKey, cluster
 		return
 	}
 	delete(in.placements, cluster)
+	in.changed()
 	b.record(Event{Environment: environment, Cluster: cluster, Request: &key.request, Message: "removed"})
 	if in.Absent && len(in.placements) == 0 {
-		delete(b.instances, key)
+		b.drop(key)
 	}
 }
 
@@ -149,6 +151,7 @@ func (b *Board) keepLetGo(key instanceKey, in *instance, cluster string, objects
 	}
 	message := "removed; what it had adopted is let go and stays: " + strings.Join(objects, ", ")
 	in.placements[cluster] = &Placement{Cluster: cluster, Stage: Healthy, Health: state.Healthy, Message: message, LetGo: objects}
+	in.changed()
 	b.record(Event{Environment: key.environment, Cluster: cluster, Request: &key.request, Message: message})
 }
 
@@ -157,6 +160,7 @@ func (in *instance) forgetLetGo() {
 	for cluster, p := range in.placements {
 		if p.Revision == "" && len(p.LetGo) > 0 {
 			delete(in.placements, cluster)
+			in.changed()
 		}
 	}
 }
@@ -175,6 +179,7 @@ func (b *Board) Lost(environment string, request platform.RequestKey, cluster, w
 		return
 	}
 	p.lose(why)
+	in.changed()
 	var level Level
 	if b.clusters[cluster].Reachable {
 		level = Error

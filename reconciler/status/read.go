@@ -12,6 +12,10 @@ type readers struct {
 	subscribers map[chan struct{}]struct{}
 	status      *Status
 	history     []Event
+
+	sorted  []*instance       // in the order of a Status; nil: there are others now
+	order   map[string]int    // of the environments, in which they are sorted
+	unheard map[string]string // why clusters are not reachable, which their placements say then
 }
 
 // tell wakes the subscribers, and drops the copies.
@@ -47,15 +51,46 @@ func (b *Board) Status() Status {
 		s.Environments = append(s.Environments, e.with(b.clustersOf(e), order[name]))
 	}
 	slices.SortStableFunc(s.Environments, func(x, y Environment) int { return cmp.Compare(x.Order, y.Order) })
-	for _, in := range b.instances {
-		s.Instances = append(s.Instances, b.withPlacements(in))
+	b.sort(order)
+	b.hear()
+	for _, in := range b.readers.sorted {
+		if in.shown == nil {
+			in.shown = b.placements(in)
+		}
+		s.Instances = append(s.Instances, in.with(slices.Clip(in.shown)))
 	}
-	slices.SortFunc(s.Instances, func(x, y Instance) int {
+	b.readers.keepStatus(s)
+	return s
+}
+
+// sort sorts the instances, where others came or the order of the environments is another one; the caller holds the lock.
+func (b *Board) sort(order map[string]int) {
+	r := &b.readers
+	if r.sorted != nil && maps.Equal(r.order, order) {
+		return
+	}
+	r.order, r.sorted = order, slices.Collect(maps.Values(b.instances))
+	slices.SortFunc(r.sorted, func(x, y *instance) int {
 		return cmp.Or(x.Request.Compare(y.Request), cmp.Compare(order[x.Environment], order[y.Environment]),
 			strings.Compare(x.Environment, y.Environment))
 	})
-	b.readers.keepStatus(s)
-	return s
+}
+
+// hear has all placements shown anew where a cluster went away or came back; the caller holds the lock.
+func (b *Board) hear() {
+	unheard := map[string]string{}
+	for name, c := range b.clusters {
+		if !c.Reachable {
+			unheard[name] = "cluster " + name + " is " + reachability(c)
+		}
+	}
+	if maps.Equal(unheard, b.readers.unheard) {
+		return
+	}
+	b.readers.unheard = unheard
+	for _, in := range b.instances {
+		in.changed()
+	}
 }
 
 // clustersOf are the clusters of an environment with the fleet's last report about each; the caller holds the lock.
@@ -74,21 +109,21 @@ func (b *Board) clustersOf(e *Environment) []Cluster {
 	return clusters
 }
 
-// withPlacements copies an instance. A report that a cluster gave before it went away is no longer known to be true. The caller
+// placements copies those of an instance. A report that a cluster gave before it went away is no longer known to be true. The caller
 // holds the lock.
-func (b *Board) withPlacements(in *instance) Instance {
+func (b *Board) placements(in *instance) []Placement {
 	if len(in.placements) == 0 {
-		return in.with(nil)
+		return nil
 	}
 	placements := make([]Placement, 0, len(in.placements))
 	for _, name := range slices.Sorted(maps.Keys(in.placements)) {
 		p := *in.placements[name]
-		if cluster, heard := b.clusters[name]; heard && !cluster.Reachable {
-			p.lose("cluster " + name + " is " + reachability(cluster))
+		if why := b.readers.unheard[name]; why != "" {
+			p.lose(why)
 		}
 		placements = append(placements, p)
 	}
-	return in.with(placements)
+	return placements
 }
 
 // History returns the latest events, oldest first. Like a Status, nobody may change it.
