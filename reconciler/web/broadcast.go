@@ -10,7 +10,7 @@ const (
 	// burst is the least time between two messages of one stream: a burst of changes becomes one message.
 	burst = 100 * time.Millisecond
 	// longestBurst is the same where telling all streams takes long. A change has to be in each stream within 200 ms, the telling included.
-	longestBurst = 150 * time.Millisecond
+	longestBurst = 125 * time.Millisecond
 	// tellingShare is the part of the time that may go into telling streams, until a burst is the longest: one in so many.
 	tellingShare = 5
 	// gathering is how long the first change after a quiet time waits for others: a change seldom comes alone.
