@@ -297,7 +297,7 @@ func (b *Board) Forget(environment string) {
 	maps.DeleteFunc(b.refused, func(of membership, _ string) bool { return of.environment == environment })
 	for key := range b.instances {
 		if key.environment == environment {
-			b.drop(key)
+			b.readers.drop(b.instances, key)
 		}
 	}
 	for name := range b.clusters {

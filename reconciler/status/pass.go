@@ -120,7 +120,7 @@ func (b *Board) takeInstance(e Environment, in Instance, watched bool) {
 		old.forgetLetGo()
 	}
 	if in.Absent && len(old.placements) == 0 && len(in.Problems) == 0 {
-		b.drop(key)
+		b.readers.drop(b.instances, key)
 	}
 	b.recordLive(old)
 }
@@ -239,7 +239,7 @@ func (b *Board) dropClusters(environment string, before []Cluster) {
 			delete(in.placements, c.Name)
 			in.changed()
 			if in.Absent && len(in.placements) == 0 && len(in.Problems) == 0 {
-				b.drop(key)
+				b.readers.drop(b.instances, key)
 			}
 		}
 		if !b.environments.anyHas(c.Name) {
@@ -279,12 +279,6 @@ func (b *Board) retire(key instanceKey, in *instance) {
 		p.remove()
 	}
 	if len(in.placements) == 0 {
-		b.drop(key)
+		b.readers.drop(b.instances, key)
 	}
-}
-
-// drop forgets an instance.
-func (b *Board) drop(key instanceKey) {
-	delete(b.instances, key)
-	b.readers.sorted = nil
 }

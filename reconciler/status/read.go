@@ -51,8 +51,8 @@ func (b *Board) Status() Status {
 		s.Environments = append(s.Environments, e.with(b.clustersOf(e), order[name]))
 	}
 	slices.SortStableFunc(s.Environments, func(x, y Environment) int { return cmp.Compare(x.Order, y.Order) })
-	b.sort(order)
-	b.hear()
+	b.readers.sort(b.instances, order)
+	b.readers.hear(b.clusters, b.instances)
 	for _, in := range b.readers.sorted {
 		if in.shown == nil {
 			in.shown = b.placements(in)
@@ -63,32 +63,37 @@ func (b *Board) Status() Status {
 	return s
 }
 
-// sort sorts the instances, where others came or the order of the environments is another one; the caller holds the lock.
-func (b *Board) sort(order map[string]int) {
-	r := &b.readers
+// sort sorts the instances, where there are others or the order of the environments is another one.
+func (r *readers) sort(instances map[instanceKey]*instance, order map[string]int) {
 	if r.sorted != nil && maps.Equal(r.order, order) {
 		return
 	}
-	r.order, r.sorted = order, slices.Collect(maps.Values(b.instances))
+	r.order, r.sorted = order, slices.Collect(maps.Values(instances))
 	slices.SortFunc(r.sorted, func(x, y *instance) int {
 		return cmp.Or(x.Request.Compare(y.Request), cmp.Compare(order[x.Environment], order[y.Environment]),
 			strings.Compare(x.Environment, y.Environment))
 	})
 }
 
-// hear has all placements shown anew where a cluster went away or came back; the caller holds the lock.
-func (b *Board) hear() {
+// drop forgets an instance.
+func (r *readers) drop(instances map[instanceKey]*instance, key instanceKey) {
+	delete(instances, key)
+	r.sorted = nil
+}
+
+// hear has all placements shown anew where a cluster went away or came back.
+func (r *readers) hear(clusters map[string]Cluster, instances map[instanceKey]*instance) {
 	unheard := map[string]string{}
-	for name, c := range b.clusters {
+	for name, c := range clusters {
 		if !c.Reachable {
 			unheard[name] = "cluster " + name + " is " + reachability(c)
 		}
 	}
-	if maps.Equal(unheard, b.readers.unheard) {
+	if maps.Equal(unheard, r.unheard) {
 		return
 	}
-	b.readers.unheard = unheard
-	for _, in := range b.instances {
+	r.unheard = unheard
+	for _, in := range instances {
 		in.changed()
 	}
 }

@@ -184,7 +184,8 @@ func TestAListIsMadeOnceUntilSomethingChanges(t *testing.T) {
 			ask(path)
 		})
 		again := testing.AllocsPerRun(10, func() { ask(path) })
-		require.Less(t, again*5, first, path)
+		require.Less(t, again, first, path)
+		require.Less(t, again, 60.0, path)
 	}
 	require.Contains(t, ask("/api/v1/clusters/dev-1"), `"version":"/api/v1/clusters/dev-1"`)
 	b.ClusterSeen(status.Cluster{Name: "dev-1", Message: "no answer at all"})
@@ -205,11 +206,13 @@ func TestListsKeepNothingThatIsOver(t *testing.T) {
 	var placements []weak.Pointer[status.Placement]
 	for _, path := range []string{"/api/v1/offerings", "/api/v1/requests", "/api/v1/decisions", "/api/v1/instances", "/api/v1/instances/prod/store/shop"} {
 		b.Loaded("https://git.example.com/platform.git", busy(t).Board.Status().Platform.Offers())
+		b.Lost("prod", shop, "east", path) // its placement is another one, which later statuses share
 		ask(path)
 		platforms = append(platforms, weak.Make(b.Status().Platform.Offers()))
 		placements = append(placements, weak.Make(&b.Status().Instances[0].Placements[0]))
 	}
 	b.Loaded("https://git.example.com/platform.git", busy(t).Board.Status().Platform.Offers())
+	b.Lost("prod", shop, "east", "no answer")
 	ask("/api/v1/clusters")
 	runtime.GC()
 	require.NotNil(t, weak.Make(b.Status().Platform.Offers()).Value())
