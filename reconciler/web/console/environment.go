@@ -93,6 +93,9 @@ type clusterPage struct {
 	Latest       []status.Event
 }
 
+// Several says whether the cluster is in more than one environment.
+func (p *clusterPage) Several() bool { return len(p.Environments) > 1 }
+
 // A running is a placement on a cluster.
 type running struct {
 	In      *status.Instance

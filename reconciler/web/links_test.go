@@ -1,0 +1,57 @@
+package web_test
+
+import (
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/web"
+)
+
+// madeUp are links of tests' boards, whose Git has a commit and an environment that the boards do not have.
+var madeUp = []string{"/changes/c2", "/environments/dev"}
+
+var linked = regexp.MustCompile(`(?:href|action|data-tree|data-follow)="(/[^"]*)"`)
+
+// TestEveryLinkLeadsSomewhere: each link of each page that can be reached from Home, at rest and while much happens, is answered, and a
+// link to a part of a page finds it.
+func TestEveryLinkLeadsSomewhere(t *testing.T) {
+	calm, moving := busy(t), promoting()
+	moving.Loaded("https://git.example.com/platform.git", calm.Board.Status().Platform.Offers())
+	for name, o := range map[string]web.Options{"at rest": calm, "amiss": {Board: moving, Manifests: calm.Manifests, Runtime: calm.Runtime}} {
+		o.Docs = os.DirFS("../../cmd/transom/docs")
+		h := web.Handler(o)
+		from := map[string]string{"/": "Home"}
+		for todo := []string{"/"}; len(todo) > 0; todo = todo[1:] {
+			address, part, _ := strings.Cut(todo[0], "#")
+			if strings.Contains(address, "follow=true") || slices.Contains(madeUp, address) {
+				continue // a log that is followed has no end
+			}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+address, http.NoBody)
+			r.Header.Set("Accept", "text/html")
+			answer := httptest.NewRecorder()
+			h.ServeHTTP(answer, r)
+			require.Equal(t, http.StatusOK, answer.Code, "%s, %s, linked from %s", name, todo[0], from[todo[0]])
+			if part != "" {
+				require.Contains(t, answer.Body.String(), `id="`+part+`"`, "%s, %s, linked from %s", name, todo[0], from[todo[0]])
+			}
+			if !strings.HasPrefix(answer.Header().Get("Content-Type"), "text/html") {
+				continue
+			}
+			for _, found := range linked.FindAllStringSubmatch(answer.Body.String(), -1) {
+				link := html.UnescapeString(found[1])
+				if _, known := from[link]; !known {
+					from[link], todo = todo[0], append(todo, link)
+				}
+			}
+		}
+		require.Greater(t, len(from), 40, "%s: pages are found", name)
+	}
+}
