@@ -124,6 +124,11 @@ func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 	return &view{template: "pods", title: "Pods of " + key.String(), section: "fleet", main: page}, nil
 }
 
+// OfOne says whether all lines of the log are of one container, whose name is needless then at each of them.
+func (p *podsPage) OfOne() bool {
+	return (p.Look.Pod != "" || len(p.Seen.Pods) == 1) && (p.Look.Container != "" || len(p.Containers) == 1)
+}
+
 // follow is the address of the same log at the API, with the lines to come.
 func (p *podsPage) follow() string {
 	q := url.Values{"cluster": {p.Seen.Cluster}, "follow": {"true"}, "tail": {strconv.Itoa(p.Lines)}}

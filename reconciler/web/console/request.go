@@ -46,6 +46,7 @@ type requestPage struct {
 	Bound      []platform.RequestKey // that are bound to it
 	Pods       bool                  // whoever looks may see its pods
 	NoPods     string                // why a developer of the team may not
+	Absent     string                // the environment that was asked for, where the request is not in it
 	Manifests  bool                  // and its manifests
 }
 
@@ -77,11 +78,15 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	if row == nil {
 		return nil, missing("No environment has a request " + key.String() + ", and none waits. It may not be merged, or was removed.")
 	}
-	in := row.on(r.URL.Query().Get("environment"))
+	asked := r.URL.Query().Get("environment")
+	in := row.on(asked)
 	if in == nil {
 		in = row.worst()
 	}
 	page := m.requestPage(row, in)
+	if asked != in.Environment {
+		page.Absent = asked
+	}
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
 	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
 	page.Pods, page.Manifests = onClusters{c}.showsPods(r, m, in.Instance), onClusters{c}.showsManifests(r, in.Instance)
