@@ -126,6 +126,15 @@ func reduceWhole(u *unstructured.Unstructured) *live {
 	return l
 }
 
+// reduceWorkload is reduceWhole of a workload of Kubernetes' own, which was given without its template: health reads nothing of that.
+func reduceWorkload(gvk schema.GroupVersionKind, o workload, shared *Shared) *live {
+	l := reduceMeta(gvk.GroupKind(), o)
+	l.seenVersion = l.version
+	o.SetManagedFields(nil)
+	*l.byStatus = shared.workloadHealth(gvk, o, l.applied)
+	return l
+}
+
 // reduceForEntry keeps the fields of an object that a health expression may read.
 func reduceForEntry(u *unstructured.Unstructured, seen *live) *live {
 	gk := u.GroupVersionKind().GroupKind()

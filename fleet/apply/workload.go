@@ -2,6 +2,7 @@ package apply
 
 import (
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
@@ -35,29 +36,24 @@ func withoutTemplate(object any) workload {
 	return nil
 }
 
-// reduceWorkload is reduceWhole of a workload without its template. Most are healthy, with the same status on all clusters, so that
-// health has to be computed once for them.
-func reduceWorkload(gvk schema.GroupVersionKind, o workload, shared *Shared) *live {
-	l := reduceMeta(gvk.GroupKind(), o)
-	l.seenVersion = l.version
-	o.SetManagedFields(nil)
+// workloadHealth is the health of a workload without its template. Most are healthy, with the same status on all clusters, so that it is
+// computed once for them.
+func (s *Shared) workloadHealth(gvk schema.GroupVersionKind, o workload, applied time.Time) statusHealth {
 	facts := healthFacts(gvk.Kind, o)
-	if shared.knowsHealthy(facts) {
-		l.byStatus.health = state.Healthy
-		return l
+	if s.knowsHealthy(facts) {
+		return statusHealth{health: state.Healthy}
 	}
 	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 	if err != nil {
-		l.byStatus.health, l.byStatus.message = state.Unknown, err.Error()
-		return l
+		return statusHealth{health: state.Unknown, message: err.Error()}
 	}
 	u := unstructured.Unstructured{Object: body}
 	u.SetGroupVersionKind(gvk)
-	*l.byStatus = healthByStatus(&u, l.applied)
-	if *l.byStatus == (statusHealth{health: state.Healthy}) {
-		shared.recordHealthy(facts)
+	found := healthByStatus(&u, applied)
+	if found == (statusHealth{health: state.Healthy}) {
+		s.recordHealthy(facts)
 	}
-	return l
+	return found
 }
 
 // healthFacts are all fields of a workload by which it is healthy, as a text; empty: they are not known. Times and messages are none of
