@@ -140,12 +140,18 @@ type server struct {
 	Options
 	streams   *streams
 	broadcast *broadcast
+	encoded   encodedEvents
 	memory    *memory
+	answers   *answers
 	looks     *streams // questions about pods that are open: their requests to a cluster are made beside those that apply
 }
 
 func newServer(o Options) *server {
-	return &server{o, newStreams(), newBroadcast(o.Board), &memory{board: o.Board}, &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}}}
+	m := &memory{board: o.Board}
+	return &server{
+		Options: o, streams: newStreams(), broadcast: newBroadcast(o.Board), memory: m, answers: newAnswers(m),
+		looks: &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}},
+	}
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) error {
