@@ -54,7 +54,7 @@ func (t *team) unknown(team string, files *teamFiles) (names []string) {
 
 // withoutProviders returns which of those requests of a team that would be deferred are deferred: a request that is bound to another one
 // comes after it or with it, so that nobody is told to wait for one that is only deferred. Files of those that come are read.
-func (l *Loader) withoutProviders(later, names []string, files []*requestFile, of *teamFiles) (map[string]bool, error) {
+func withoutProviders(l *Loader, later, names []string, files []*requestFile, of *teamFiles) (map[string]bool, error) {
 	if len(later) == 0 {
 		return nil, nil
 	}
@@ -79,7 +79,7 @@ func (l *Loader) withoutProviders(later, names []string, files []*requestFile, o
 			delete(deferred, provider)
 			i := at[provider]
 			coming = append(coming, i)
-			if err := l.readNow(of, provider); err != nil {
+			if err := readNow(l.fsys, of, provider); err != nil {
 				return nil, err
 			}
 			files[i] = l.decodedOf(of, f.request.Key.Team, provider)
@@ -88,13 +88,13 @@ func (l *Loader) withoutProviders(later, names []string, files []*requestFile, o
 	return deferred, nil
 }
 
-// readNow reads the file of a request that was left to a later load.
-func (l *Loader) readNow(of *teamFiles, request string) error {
+// readNow reads the file of a request that a later load would read.
+func readNow(fsys fs.FS, of *teamFiles, request string) error {
 	f := of.requests[request]
 	if !f.unread {
 		return nil
 	}
-	data, err := fs.ReadFile(l.fsys, f.path)
+	data, err := fs.ReadFile(fsys, f.path)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.path, err)
 	}

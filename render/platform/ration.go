@@ -20,7 +20,7 @@ type ration struct {
 	team string
 	last *team // nil: all requests are new
 	new  int
-	left int
+	rest int // that may still be read
 }
 
 // divide gives the teams their rations of so many files. Teams with few come first, so that nobody waits behind a crowd of another team.
@@ -50,8 +50,8 @@ func (w *walker) divide(files int, root []fs.DirEntry) error {
 	slices.SortStableFunc(all, func(a, b *ration) int { return cmp.Compare(a.new, b.new) })
 	w.rations = make(map[string]*ration, len(all))
 	for _, r := range all {
-		r.left = min(files, r.new)
-		files -= r.left
+		r.rest = min(files, r.new)
+		files -= r.rest
 		w.rations[r.team] = r
 	}
 	return nil
@@ -88,10 +88,10 @@ func (r *ration) takes(at, id string) bool {
 	return dir == "requests/"+r.team+"/" && !r.last.knows(RequestKey{r.team, name})
 }
 
-// used takes a file from the ration, and reports whether there was none left.
+// used takes a file from the ration, and reports whether there was none any more.
 func (r *ration) used() bool {
-	r.left--
-	return r.left < 0
+	r.rest--
+	return r.rest < 0
 }
 
 // knows reports whether a request was resolved.

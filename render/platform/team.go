@@ -66,7 +66,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 	forAll(len(names), func(i int) {
 		decoded[i] = l.decodedOf(files, name, names[i])
 	})
-	waits, err := l.withoutProviders(later, names, decoded, files)
+	waits, err := withoutProviders(l, later, names, decoded, files)
 	if err != nil {
 		return nil, err
 	}
