@@ -70,6 +70,20 @@ func (w *watches) start(s *stream) {
 	w.running.Go(func() { s.run(ctx) })
 }
 
+// queue says whether a stream that was started waits for its first turn.
+func (w *watches) queue() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for s := range w.started {
+		select {
+		case <-s.begun:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
 // reached keeps count of the streams that get no answer, and tells when the first falls silent and the last is back.
 func (w *watches) reached(s *stream, err error) {
 	w.mu.Lock()

@@ -196,7 +196,7 @@ func (r *Remote) Renew(ctx context.Context) error {
 	if err := os.RemoveAll(next.Dir); err != nil {
 		return fmt.Errorf("renew local mirror %s: %w", r.Dir, err)
 	}
-	if _, err := next.Fetch(ctx); err != nil {
+	if err := catchUp(ctx, r, next); err != nil {
 		return fmt.Errorf("renew local mirror %s: %w", r.Dir, err)
 	}
 	release, err := r.acquire(ctx)

@@ -7,6 +7,23 @@ import (
 	"os"
 )
 
+// mostCatchUps is how many fetches a new mirror may take before the turn is taken: each has the commits of the time that the one before took.
+const mostCatchUps = 6
+
+// catchUp fetches into the mirror of next until it has all that r has, or nearly so where commits do not cease to come.
+func catchUp(ctx context.Context, r, next *Remote) error {
+	for range mostCatchUps {
+		s, err := next.Fetch(ctx)
+		if err != nil {
+			return err
+		}
+		if last := r.branch.head.Load(); last == nil || last.Commit == s.Commit {
+			break
+		}
+	}
+	return nil
+}
+
 // takeOver makes the mirror of another Remote of the same branch that of r, with all that came meanwhile. The caller has the turn of r.
 func takeOver(ctx context.Context, r, next *Remote) error {
 	m := r.mirror.open.Load()
