@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
@@ -271,6 +272,8 @@ func (c *connection) lost() bool {
 	defer cancel()
 	uid, err := c.UID(ctx)
 	switch {
+	case apierrors.IsTooManyRequests(err): // it is there: without its watches it would have to list everything again, when it is busiest
+		return false
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		err = errSilent
 	case err == nil && uid != c.uid:
