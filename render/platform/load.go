@@ -66,6 +66,7 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	l.loadNotifications(p)
 	l.loadDecisions(p)
 	l.loadRequests(p)
+	costlyChecks(p)
 	l.loadNarrowings(p)
 	for i := range p.Problems {
 		p.Problems[i] = p.Problems[i].Cleaned()
