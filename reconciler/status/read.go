@@ -12,6 +12,8 @@ type readers struct {
 	subscribers map[chan struct{}]struct{}
 	status      *Status
 	history     []Event
+	sorted      []instanceKey  // of the Status made last
+	order       map[string]int // of its environments
 }
 
 // tell wakes the subscribers, and drops the copies.
@@ -28,6 +30,21 @@ func (r *readers) tell() {
 // keepStatus and keepHistory keep copies for those who read next.
 func (r *readers) keepStatus(s Status)     { r.status = &s }
 func (r *readers) keepHistory(all []Event) { r.history = all }
+
+// sort returns the keys of all instances by request and environment. To sort very many takes longer than to copy them, so that an order
+// stays for as long as it is of the same ones.
+func (r *readers) sort(all map[instanceKey]*instance, order map[string]int) []instanceKey {
+	gone := func(key instanceKey) bool { return all[key] == nil }
+	if len(r.sorted) == len(all) && maps.Equal(order, r.order) && !slices.ContainsFunc(r.sorted, gone) {
+		return r.sorted
+	}
+	r.order = order
+	r.sorted = slices.SortedFunc(maps.Keys(all), func(x, y instanceKey) int {
+		return cmp.Or(x.request.Compare(y.request), cmp.Compare(order[x.environment], order[y.environment]),
+			strings.Compare(x.environment, y.environment))
+	})
+	return r.sorted
+}
 
 // Status returns all that is known. Whoever asks before something changes gets the same: nobody may change it.
 func (b *Board) Status() Status {
@@ -47,13 +64,9 @@ func (b *Board) Status() Status {
 		s.Environments = append(s.Environments, e.with(b.clustersOf(e), order[name]))
 	}
 	slices.SortStableFunc(s.Environments, func(x, y Environment) int { return cmp.Compare(x.Order, y.Order) })
-	for _, in := range b.instances {
-		s.Instances = append(s.Instances, b.withPlacements(in))
+	for _, key := range b.readers.sort(b.instances, order) {
+		s.Instances = append(s.Instances, b.withPlacements(b.instances[key]))
 	}
-	slices.SortFunc(s.Instances, func(x, y Instance) int {
-		return cmp.Or(x.Request.Compare(y.Request), cmp.Compare(order[x.Environment], order[y.Environment]),
-			strings.Compare(x.Environment, y.Environment))
-	})
 	b.readers.keepStatus(s)
 	return s
 }
@@ -81,7 +94,9 @@ func (b *Board) withPlacements(in *instance) Instance {
 		return in.with(nil)
 	}
 	placements := make([]Placement, 0, len(in.placements))
-	for _, name := range slices.Sorted(maps.Keys(in.placements)) {
+	names := slices.AppendSeq(make([]string, 0, len(in.placements)), maps.Keys(in.placements))
+	slices.Sort(names)
+	for _, name := range names {
 		p := *in.placements[name]
 		if cluster, heard := b.clusters[name]; heard && !cluster.Reachable {
 			p.lose("cluster " + name + " is " + reachability(cluster))

@@ -8,46 +8,65 @@ import (
 const (
 	// burst is the least time between two messages of one stream: a burst of changes becomes one message.
 	burst = 100 * time.Millisecond
+	// longestBurst is the same where telling all streams takes long. A change has to be in each stream within 200 ms, the telling included.
+	longestBurst = 150 * time.Millisecond
+	// tellingShare is the part of the time that may go into telling streams, until a burst is the longest: one in so many.
+	tellingShare = 5
 	// gathering is how long the first change after a quiet time waits for others: a change seldom comes alone.
 	gathering = 20 * time.Millisecond
+	// patience is how long the streams behind one wait for it to write, and mostLate after how many that took longer they wait for none.
+	patience = 5 * time.Millisecond
+	mostLate = 4
 )
 
 // A broadcast tells all streams together that something changed. One goroutine hears of the Board for all of them, for as long as there
-// are streams, so that a change costs each of thousands no more than its write. It is safe for concurrent use.
+// are streams, so that a change costs each of thousands no more than its write. It gives streams the turn one after the other: woken at
+// once, thousands of goroutines would stand before those of a pass whenever one of these waits for a processor. A client that does not
+// read costs the others no more than a moment. It is safe for concurrent use.
 type broadcast struct {
 	board Board
 
-	mu      sync.Mutex
-	streams int
-	end     func()        // ends the goroutine, and waits for its end
-	news    chan struct{} // is closed once streams are told again
+	mu        sync.Mutex
+	listeners map[*listener]struct{}
+	end       func() // ends the goroutine, and waits for its end
 }
 
-func newBroadcast(board Board) *broadcast { return &broadcast{board: board, news: make(chan struct{})} }
+// A listener is a stream as the broadcast knows it.
+type listener struct {
+	news    chan struct{} // has a value once something changed that the stream was not told of
+	written chan struct{} // has a value once it wrote that, or has ended
+}
 
-// join counts a stream until leave is called.
-func (b *broadcast) join() (leave func()) {
+// done gives the turn to the next stream.
+func (l *listener) done() {
+	select {
+	case l.written <- struct{}{}:
+	default:
+	}
+}
+
+func newBroadcast(board Board) *broadcast {
+	return &broadcast{board: board, listeners: map[*listener]struct{}{}}
+}
+
+// join adds a stream until leave is called. It hears of every change after the call.
+func (b *broadcast) join() (l *listener, leave func()) {
+	l = &listener{make(chan struct{}, 1), make(chan struct{}, 1)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.streams++; b.streams == 1 {
+	if b.listeners[l] = struct{}{}; len(b.listeners) == 1 {
 		b.end = b.listen()
 	}
-	return func() {
+	return l, func() {
 		b.mu.Lock()
 		end := func() {}
-		if b.streams--; b.streams == 0 {
+		if delete(b.listeners, l); len(b.listeners) == 0 {
 			end = b.end
 		}
 		b.mu.Unlock()
+		l.done()
 		end()
 	}
-}
-
-// next is closed once something has changed after the call. A stream calls it before it reads what it sends.
-func (b *broadcast) next() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.news
 }
 
 // listen starts the goroutine that tells of changes.
@@ -57,19 +76,26 @@ func (b *broadcast) listen() (end func()) {
 	go func() {
 		defer close(ended)
 		var told time.Time
+		var took time.Duration
 		for {
 			select {
 			case <-over:
 				return
 			case <-changed:
 			}
+			pause := min(max(burst, tellingShare*took), longestBurst) - time.Since(told)
 			select {
 			case <-over:
 				return
-			case <-time.After(max(gathering, burst-time.Since(told))):
+			case <-time.After(max(gathering, pause)):
+			}
+			select {
+			case <-changed: // meanwhile, which streams are told of now
+			default:
 			}
 			told = time.Now()
 			b.tell()
+			took = time.Since(told)
 		}
 	}()
 	return func() {
@@ -79,9 +105,35 @@ func (b *broadcast) listen() (end func()) {
 	}
 }
 
+// tell gives each stream the turn.
 func (b *broadcast) tell() {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.news)
-	b.news = make(chan struct{})
+	all := make([]*listener, 0, len(b.listeners))
+	for l := range b.listeners {
+		all = append(all, l)
+	}
+	b.mu.Unlock()
+	waits := time.NewTimer(patience)
+	defer waits.Stop()
+	late := 0
+	for _, l := range all {
+		select {
+		case <-l.written: // of a turn that was not waited for
+		default:
+		}
+		select {
+		case l.news <- struct{}{}:
+		default: // it has not even begun to write what it was told before
+			continue
+		}
+		if late == mostLate {
+			continue
+		}
+		waits.Reset(patience)
+		select {
+		case <-l.written:
+		case <-waits.C:
+			late++
+		}
+	}
 }

@@ -2,11 +2,9 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +13,6 @@ import (
 )
 
 const (
-	// mostAtOnce is how many bytes of events are written at once: a history is longer, and very many may ask for it.
-	mostAtOnce = 16 << 10
 	// sendTime is how long a client may take to read a part that it is sent.
 	sendTime = 30 * time.Second
 	// streamTime is how long a stream lasts. Browsers open it again where it ended, and have to be let in again.
@@ -76,7 +72,8 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 		return err
 	}
 	defer leave()
-	defer s.broadcast.join()()
+	told, leaveBroadcast := s.broadcast.join()
+	defer leaveBroadcast()
 	w.Header().Set("Content-Type", "text/event-stream")
 	flush := http.NewResponseController(w)
 	at := parseCursor(r.Header.Get("Last-Event-ID"))
@@ -87,18 +84,17 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 	again := time.NewTicker(admitEvery) // of the whole stream: something may change more often
 	defer again.Stop()
 	for {
-		news := s.broadcast.next()
-		var history []status.Event
+		part, more := changedMessage, false
 		if !quiet {
-			history = s.Board.History()
+			part, at, more = s.encoded.part(s.Board.History(), selected, at)
 		}
-		for more := !quiet; more; {
-			var text strings.Builder
-			if at, more = writeEvents(&text, selected, at, history); !send(w, flush, text.String()) {
-				return nil
-			}
+		if !send(w, flush, part) {
+			return nil
 		}
-		if !send(w, flush, changedMessage) || !wait(ctx, w, flush, news, again.C, admitted) {
+		if more {
+			continue
+		}
+		if told.done(); !wait(ctx, w, flush, told.news, again.C, admitted) {
 			return nil
 		}
 	}
@@ -136,36 +132,6 @@ func wait(ctx context.Context, w http.ResponseWriter, flush *http.ResponseContro
 			}
 		}
 	}
-}
-
-// writeEvents writes the selected events of a history behind a cursor and returns the cursor behind them; more says that others follow.
-func writeEvents(w *strings.Builder, selected selection, at cursor, history []status.Event) (end cursor, more bool) {
-	first, _ := slices.BinarySearchFunc(history, at.nanos, func(e status.Event, nanos int64) int {
-		return e.At.Compare(time.Unix(0, nanos))
-	})
-	repeated := 0 // events at the cursor's own instant that were sent before
-	for _, e := range history[first:] {
-		if w.Len() >= mostAtOnce {
-			return at, true
-		}
-		if e.At.UnixNano() == at.nanos {
-			if repeated++; repeated <= at.sent {
-				continue
-			}
-			at.sent++
-		} else {
-			at, repeated = cursor{nanos: e.At.UnixNano(), sent: 1}, 1
-		}
-		if !selected.event(e) {
-			continue
-		}
-		data, err := json.Marshal(e)
-		if err != nil { // an event is plain data, so this is a defect that a reader should see
-			data = fmt.Appendf(nil, `{"message":%q}`, err.Error())
-		}
-		fmt.Fprintf(w, "id: %s\nevent: event\ndata: %s\n\n", at, data)
-	}
-	return at, false
 }
 
 // cursor is a position in the history: an instant, and how many of its events were sent. The history has no numbers, as

@@ -3,6 +3,7 @@ package web
 import (
 	"reflect"
 
+	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/access"
 )
 
@@ -35,3 +36,12 @@ var ErrorType = reflect.TypeFor[errorAnswer]()
 
 // Roles is the table of who may ask for what.
 var Roles = roles
+
+// NewEncodedEvents returns the first part of histories for the events of a team, or all, as it is made for all streams.
+func NewEncodedEvents() func(history []status.Event, team string) (text string, more bool) {
+	var e encodedEvents
+	return func(history []status.Event, team string) (string, bool) {
+		text, _, more := e.part(history, selection{Team: team}, cursor{})
+		return text, more
+	}
+}

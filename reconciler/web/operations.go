@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/wording"
@@ -36,6 +37,43 @@ type operation struct {
 
 // asking is an operation that answers a question with JSON.
 func asking[P, A any](route, summary string, answer func(r *http.Request, p P) (A, error)) operation {
+	return described[P, A](route, summary, func(r *http.Request, p P) (body, error) {
+		a, err := answer(r, p)
+		if err != nil {
+			return body{}, err
+		}
+		return bodyOf(a)
+	})
+}
+
+// repeating is an operation whose answer follows from the Board's status and its parameters alone, and is the same for everybody.
+func repeating[P comparable, A any](s *server, route, summary string, answer func(p P) (A, error)) operation {
+	var one sync.Mutex // of the one who makes an answer: the others wait for it
+	return described[P, A](route, summary, func(_ *http.Request, p P) (body, error) {
+		key := answerKey{route, p}
+		if b, known := s.answers.find(key); known {
+			return b, nil
+		}
+		one.Lock()
+		defer one.Unlock()
+		changes := s.memory.changes()
+		if b, known := s.answers.find(key); known {
+			return b, nil
+		}
+		a, err := answer(p)
+		if err != nil {
+			return body{}, err
+		}
+		b, err := bodyOf(a)
+		if err == nil {
+			s.answers.keep(key, b, changes)
+		}
+		return b, err
+	})
+}
+
+// described is an operation that has parameters P and answers with the JSON of an A.
+func described[P, A any](route, summary string, answer func(r *http.Request, p P) (body, error)) operation {
 	return operation{
 		route: route, summary: summary, parameters: reflect.TypeFor[P](), answer: reflect.TypeFor[A](),
 		handler: get(func(w http.ResponseWriter, r *http.Request) error {
@@ -43,16 +81,17 @@ func asking[P, A any](route, summary string, answer func(r *http.Request, p P) (
 			if err != nil {
 				return err
 			}
-			a, err := answer(r, p)
+			b, err := answer(r, p)
 			if err != nil {
 				return err
 			}
-			if next, ok := any(a).(interface{ next() string }); ok && next.next() != "" {
+			if b.next != "" {
 				q := r.URL.Query()
-				q.Set("after", next.next())
+				q.Set("after", b.next)
 				w.Header().Set("Link", fmt.Sprintf(`<%s?%s>; rel="next"`, r.URL.EscapedPath(), q.Encode()))
 			}
-			return writeJSON(w, r, a)
+			b.write(w, r)
+			return nil
 		}),
 	}
 }
@@ -82,7 +121,8 @@ func operations(s *server) []operation {
 				if _, err := readParameters[none](r); err != nil {
 					return err
 				}
-				return writeBody(w, r, description)
+				newBody(description).write(w, r)
+				return nil
 			}),
 		},
 	}
@@ -127,11 +167,14 @@ func readCursor(after string) (id string, err error) {
 }
 
 // listed is an operation that lists the items of the status that a filter keeps, sorted by ID.
-func listed[P interface{ paged() paging }, T interface{ ID() string }](
+func listed[P interface {
+	comparable
+	paged() paging
+}, T interface{ ID() string }](
 	s *server, route, summary string, all func(status.Status) []T, keep func(P, *T) bool,
 ) operation {
 	made := remember(s.memory, all)
-	return asking(route, summary, func(_ *http.Request, p P) (listing[T], error) {
+	return repeating(s, route, summary, func(p P) (listing[T], error) {
 		page, l := p.paged(), listing[T]{Items: []T{}}
 		most := page.Limit
 		if most == 0 {
@@ -165,13 +208,14 @@ func listed[P interface{ paged() paging }, T interface{ ID() string }](
 
 // named is an operation that answers with the item of a list that has an ID.
 func named[P interface {
+	comparable
 	id() string
 	noun() string
 }, T interface{ ID() string }](
 	s *server, route, summary string, all func(status.Status) []T,
 ) operation {
 	made := remember(s.memory, all)
-	return asking(route, summary, func(_ *http.Request, p P) (found T, err error) {
+	return repeating(s, route, summary, func(p P) (found T, err error) {
 		items, why := made.list()
 		if why != nil {
 			return found, why

@@ -1,10 +1,6 @@
 package web
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"transom.dev/reconciler/status"
@@ -118,26 +114,4 @@ func (o objectsParameter) narrow(instances []status.Instance) {
 	case "none":
 		leaveOut(instances, func(status.Object) bool { return true })
 	}
-}
-
-// writeJSON answers with v and an ETag over its bytes, so that a client that asks again pays only for changes.
-func writeJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	var body bytes.Buffer
-	if err := json.NewEncoder(&body).Encode(v); err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
-	}
-	return writeBody(w, r, body.Bytes())
-}
-
-// writeBody answers with JSON as it is.
-func writeBody(w http.ResponseWriter, r *http.Request, body []byte) error {
-	tag := fmt.Sprintf(`"%x"`, sha256.Sum256(body))
-	w.Header().Set("ETag", tag)
-	if r.Header.Get("If-None-Match") == tag {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // a client that went away is no concern of ours
-	return nil
 }

@@ -41,11 +41,16 @@ func (w *watcher) Write(p []byte) (int, error) {
 // follow asks for a stream, and returns once it ended.
 func follow(ctx context.Context, h http.Handler, query string, told func()) *watcher {
 	w := &watcher{header: http.Header{}, told: told}
+	h.ServeHTTP(w, streamRequest(ctx, query))
+	return w
+}
+
+// streamRequest asks for a stream, from this machine.
+func streamRequest(ctx context.Context, query string) *http.Request {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1/api/v1/events"+query, http.NoBody)
 	r.RemoteAddr = "127.0.0.1:1"
 	r.Header.Set("Accept", "text/event-stream")
-	h.ServeHTTP(w, r)
-	return w
+	return r
 }
 
 // TestALongHistoryComesInParts: no stream holds all of it in memory, and each event comes once, in its order.

@@ -140,12 +140,18 @@ type server struct {
 	Options
 	streams   *streams
 	broadcast *broadcast
+	encoded   encodedEvents
 	memory    *memory
+	answers   *answers
 	looks     *streams // questions about pods that are open: their requests to a cluster are made beside those that apply
 }
 
 func newServer(o Options) *server {
-	return &server{o, newStreams(), newBroadcast(o.Board), &memory{board: o.Board}, &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}}}
+	m := &memory{board: o.Board}
+	return &server{
+		Options: o, streams: newStreams(), broadcast: newBroadcast(o.Board), memory: m, answers: newAnswers(m),
+		looks: &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}},
+	}
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) error {
@@ -267,14 +273,19 @@ var remedies = map[int]string{
 	http.StatusMethodNotAllowed:      "use a method that the header Allow names; changes are merged in Git",
 	http.StatusRequestEntityTooLarge: "send less",
 	http.StatusTooManyRequests:       "ask again after the time that the header Retry-After gives",
-	http.StatusServiceUnavailable:    "ask again in a moment",
+	http.StatusServiceUnavailable:    "ask again after the time that the header Retry-After gives",
 }
 
-// laterAgain is the number of seconds after which a client that found no room tries again, where nothing says another one.
+// laterAgain is the number of seconds after which a client that found no room, or no answer yet, tries again, where nothing says another one.
 const laterAgain = "5"
 
+// waitingHelps says whether the same question has another answer a little later.
+func waitingHelps(code int) bool {
+	return code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable
+}
+
 func writeError(w http.ResponseWriter, f failure) {
-	if f.code == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
+	if waitingHelps(f.code) && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", laterAgain)
 	}
 	remedy := cmp.Or(f.remedy, remedies[f.code])

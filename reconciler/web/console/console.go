@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"transom.dev/reconciler/status"
@@ -111,6 +112,7 @@ type Console struct {
 	pages map[string]*template.Template
 	files http.Handler
 	cache cache
+	packs sync.Pool // *flate.Writer
 }
 
 // New returns the console of a Board.
@@ -142,20 +144,20 @@ func New(o Options) *Console {
 // Routes are the pages by their routes.
 func (c *Console) Routes() map[string]http.Handler {
 	routes := map[string]http.Handler{
-		"/{$}":                              c.shared(c.home),
-		"/fleet":                            c.shared(c.fleet),
-		"/requests/{team}/{name}":           c.shared(c.request),
+		"/{$}":                              sharing{c}.serving(c.home),
+		"/fleet":                            sharing{c}.serving(c.fleet),
+		"/requests/{team}/{name}":           sharing{c}.serving(c.request),
 		"/requests/{team}/{name}/edit":      c.page(ofRequests{c}.edit),
 		"/requests/{team}/{name}/pods":      c.page(onClusters{c}.pods),
 		"/requests/{team}/{name}/manifests": c.page(onClusters{c}.manifests),
-		"/environments/{name}":              c.shared(c.environment),
-		"/clusters/{name}":                  c.shared(c.cluster),
+		"/environments/{name}":              sharing{c}.serving(c.environment),
+		"/clusters/{name}":                  sharing{c}.serving(c.cluster),
 		"/changes/{commit}":                 c.page(ofCommits{c}.change),
 		"/catalog":                          c.page(c.catalog),
 		"/catalog/{offering}":               c.page(c.offering),
 		"/catalog/{offering}/new":           c.page(c.form),
 		"/plans":                            c.page(ofBranches{c}.plans),
-		"/problems":                         c.shared(c.problems),
+		"/problems":                         sharing{c}.serving(c.problems),
 		"/activity":                         c.page(ofCommits{c}.activity),
 		"/events":                           c.page(ofCommits{c}.events),
 		"/":                                 c.page(func(*http.Request, *model) (*view, error) { return nil, missing("There is no such page.") }),
@@ -202,9 +204,10 @@ func codeOf(err error) int {
 // againAfter is the number of seconds after which somebody who found no room may try again.
 const againAfter = "5"
 
-// sentence is an error as its page says it. Where there was no room, the page says when to try again, and so does the answer to a script.
+// sentence is an error as its page says it. Where there was no room, or there is no answer yet, the page says when to try again, and so does
+// the answer to a script.
 func sentence(w http.ResponseWriter, code int, err error) string {
-	if code != http.StatusTooManyRequests {
+	if code != http.StatusTooManyRequests && code != http.StatusServiceUnavailable {
 		return err.Error()
 	}
 	w.Header().Set("Retry-After", againAfter)
@@ -227,63 +230,72 @@ type document struct {
 
 // page serves a view to GET and HEAD, with an ETag over its bytes.
 func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http.Handler {
+	return reading(func(w http.ResponseWriter, r *http.Request) {
+		m, behind := c.cache.model(r.Context())
+		v, err := show(r, m)
+		c.serve(w, r, m, v, err, behind)
+	})
+}
+
+// reading serves GET and HEAD.
+func reading(serve http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, r.Method+" is not allowed here: changes are merged", http.StatusMethodNotAllowed)
 			return
 		}
-		m, behind := c.cache.model(r.Context())
-		code := http.StatusOK
-		v, err := show(r, m)
-		if err != nil {
-			code = codeOf(err)
-			v = &view{template: "missing", title: http.StatusText(code), main: named{http.StatusText(code), sentence(w, code, err)}}
-		}
-		if behind || v.isUnfinished() {
-			w.Header().Set("Transom-Behind", "true") // the script asks again soon
-		}
-		var body bytes.Buffer
-		d := document{
-			Title: v.title, Section: v.section, Person: c.Person(r), Platform: m.Platform, Troubles: m.troubles, Catalog: m.Platform.Offers() != nil, Plans: c.Plan != nil, Problems: m.wrong, Main: v.main,
-		}
-		if c.Leader != nil {
-			d.Leader = c.Leader()
-		}
-		if err := c.pages[v.template].ExecuteTemplate(&body, "layout.html", d); err != nil {
-			http.Error(w, "make the page: "+err.Error(), http.StatusInternalServerError)
-			return
-		}
-		tag := fmt.Sprintf(`W/"%x"`, sha256.Sum256(body.Bytes()))
-		w.Header().Set("ETag", tag)
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		if r.Header.Get("If-None-Match") == tag {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
-		w.WriteHeader(code)
-		_, _ = w.Write(body.Bytes()) // a browser that went away is no concern of ours
+		serve(w, r)
 	})
 }
 
-// shared is a page whose content follows from the model, the address and the person's role and teams, and is made once for all who share these.
-func (c *Console) shared(show func(r *http.Request, m *model) (*view, error)) http.Handler {
-	return c.page(func(r *http.Request, m *model) (*view, error) {
-		who := c.Person(r)
-		address := fmt.Sprintf("%s %s %q", r.URL.RequestURI(), who.Role, who.Teams)
-		if v := m.fragments.find(address); v != nil && (v.until.IsZero() || c.Now().Before(v.until)) {
-			return v, nil
-		}
-		v, err := show(r, m)
-		if err != nil || v.fleeting {
-			return v, err
-		}
-		var body bytes.Buffer
-		if err := c.pages[v.template].ExecuteTemplate(&body, "main", v.main); err != nil {
-			return nil, err
-		}
-		made := &view{"made", v.title, v.section, template.HTML(body.String()), v.until, false} //nolint:gosec // a template made it
-		m.fragments.keep(address, made, body.Len()+len(address))
-		return made, nil
-	})
+// serve answers with a view that is made for this request alone, or with the page of its error.
+func (c *Console) serve(w http.ResponseWriter, r *http.Request, m *model, v *view, err error, behind bool) {
+	code := http.StatusOK
+	if err != nil {
+		code = codeOf(err)
+		v = &view{template: "missing", title: http.StatusText(code), main: named{http.StatusText(code), sentence(w, code, err)}}
+	}
+	if behind || v.isUnfinished() {
+		w.Header().Set(behindHeader, "true")
+	}
+	var body bytes.Buffer
+	if err := c.pages[v.template].ExecuteTemplate(&body, "layout.html", c.document(c.Person(r), m, v)); err != nil {
+		failed(w, err)
+		return
+	}
+	if tellTag(w, r, sha256.Sum256(body.Bytes())) {
+		w.WriteHeader(code)
+		_, _ = w.Write(body.Bytes()) // a browser that went away is no concern of ours
+	}
+}
+
+// behindHeader tells the script to ask again soon.
+const behindHeader = "Transom-Behind"
+
+func failed(w http.ResponseWriter, err error) {
+	http.Error(w, "make the page: "+err.Error(), http.StatusInternalServerError)
+}
+
+// tellTag writes the headers of a page, and says whether it has to be sent: a browser that has it is told so.
+func tellTag(w http.ResponseWriter, r *http.Request, sum [sha256.Size]byte) bool {
+	tag := fmt.Sprintf(`W/"%x"`, sum)
+	w.Header().Set("ETag", tag)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return false
+	}
+	return true
+}
+
+// document is a view as the layout shows it to a person.
+func (c *Console) document(who Person, m *model, v *view) document {
+	d := document{
+		Title: v.title, Section: v.section, Person: who, Platform: m.Platform, Troubles: m.troubles, Catalog: m.Platform.Offers() != nil, Plans: c.Plan != nil, Problems: m.wrong, Main: v.main,
+	}
+	if c.Leader != nil {
+		d.Leader = c.Leader()
+	}
+	return d
 }

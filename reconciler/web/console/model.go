@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// A model is a Status with the indexes that pages need. It is not changed once it is made, but for the fragments that are kept of it.
+// A model is a Status with the indexes that pages need. It is not changed once it is made, but for the pages that are kept of it.
 type model struct {
 	status.Status
 	rows     []*row
@@ -23,7 +23,8 @@ type model struct {
 	wrong    int           // Problems
 	troubles []string      // of the platform, its environments and clusters, for the head of every page
 
-	fragments fragments // which are made of it
+	contents shelf[*content] // of pages, by address, role and teams
+	shared   shelf[*shared]  // pages, by address and person
 }
 
 // A row is a request with its instances, in the order of the environments.

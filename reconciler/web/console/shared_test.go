@@ -1,13 +1,17 @@
 package console_test
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -125,4 +129,105 @@ func TestOneWhoAsksForManyPagesTakesNobodysRoom(t *testing.T) {
 	}
 	ask("/fleet")
 	require.Less(t, testing.AllocsPerRun(10, func() { ask("/fleet") })*20, first, "it is not made again")
+}
+
+// TestAPageIsCompressedOnceForEverybody: its parts are one stream of gzip, in each person's page with their own head.
+func TestAPageIsCompressedOnceForEverybody(t *testing.T) {
+	b := crowd(200)
+	routes := console.New(console.Options{Board: b, Person: func(r *http.Request) console.Person {
+		return console.Person{Name: r.Header.Get("As")}
+	}}).Routes()
+	ask := func(name, accepted string) *httptest.ResponseRecorder {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/fleet", nil)
+		r.Header.Set("As", name)
+		r.Header.Set("Accept-Encoding", accepted)
+		routes["/fleet"].ServeHTTP(w, r)
+		require.Equal(t, http.StatusOK, w.Code)
+		return w
+	}
+	for _, name := range []string{"", "Writer", "Merger", "a\x00b", "</header>"} {
+		plain, packed := ask(name, ""), ask(name, "br, gzip;q=0.8")
+		require.Empty(t, plain.Header().Get("Content-Encoding"))
+		require.Equal(t, "gzip", packed.Header().Get("Content-Encoding"))
+		require.Equal(t, plain.Header().Get("ETag"), packed.Header().Get("ETag"))
+		unpacked, err := gzip.NewReader(packed.Body)
+		require.NoError(t, err)
+		text, err := io.ReadAll(unpacked)
+		require.NoError(t, err, "with the sum of all of it")
+		require.Equal(t, plain.Body.String(), string(text))
+		require.Contains(t, string(text), "</html>")
+		require.NotContains(t, string(text), "\x00")
+	}
+	for accepted, takes := range map[string]bool{"": false, "gzip": true, "deflate,GZIP ; q=1.0": true, "gzip;q=0": false, "gzip; q=0.000": false, "br": false, "x-gzip2": false} {
+		require.Equal(t, takes, ask("", accepted).Header().Get("Content-Encoding") == "gzip", accepted)
+	}
+	first := testing.AllocsPerRun(1, func() {
+		b.ClusterSeen(status.Cluster{Name: "dev-1", Reachable: true, Version: "v1"})
+		ask("Writer", "gzip")
+	})
+	require.Less(t, testing.AllocsPerRun(10, func() { ask("Writer", "gzip") })*50, first)
+}
+
+// TestThoseWhoAskTogetherWaitForOne: a repository that does not answer is asked once, and whoever goes away takes nothing from the others.
+func TestThoseWhoAskTogetherWaitForOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		read := 0
+		answers := make(chan struct{})
+		page := console.New(console.Options{
+			Board: crowd(2), Person: anyone,
+			History: func(ctx context.Context, _ string, _ platform.RequestKey) ([]console.Past, error) {
+				read++
+				<-answers
+				return []console.Past{{Commit: "5a1e", Events: []string{"read once"}}}, ctx.Err()
+			},
+		}).Routes()["/requests/{team}/{name}"]
+		ask := func(ctx context.Context) *httptest.ResponseRecorder {
+			w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/requests/team-1/request-1?environment=dev", nil)
+			r.SetPathValue("team", "team-1")
+			r.SetPathValue("name", "request-1")
+			page.ServeHTTP(w, r)
+			return w
+		}
+		first, leaves := context.WithCancel(t.Context())
+		go ask(first)
+		synctest.Wait()
+		var others sync.WaitGroup
+		for range 20 {
+			others.Go(func() { require.Contains(t, ask(t.Context()).Body.String(), "read once") })
+		}
+		second, gone := context.WithCancel(t.Context())
+		others.Go(func() { ask(second) })
+		synctest.Wait()
+		leaves()
+		gone()
+		synctest.Wait()
+		close(answers)
+		others.Wait()
+		require.Equal(t, 1, read)
+	})
+}
+
+// TestAFaultOfAPageIsForgotten: the next one who asks has it made again.
+func TestAFaultOfAPageIsForgotten(t *testing.T) {
+	fails := true
+	page := console.New(console.Options{
+		Board: crowd(2), Person: anyone,
+		History: func(context.Context, string, platform.RequestKey) ([]console.Past, error) {
+			if fails {
+				panic("a fault of ours")
+			}
+			return nil, nil
+		},
+	}).Routes()["/requests/{team}/{name}"]
+	ask := func() {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/requests/team-1/request-1?environment=dev", nil)
+		r.SetPathValue("team", "team-1")
+		r.SetPathValue("name", "request-1")
+		page.ServeHTTP(w, r)
+		require.Equal(t, http.StatusOK, w.Code)
+	}
+	require.Panics(t, ask)
+	require.Panics(t, ask, "nobody waits for what was never finished")
+	fails = false
+	ask()
 }

@@ -1,0 +1,97 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web"
+	"transom.dev/render/platform"
+)
+
+// asker asks a handler, without a network.
+func asker(t *testing.T, h http.Handler) func(path string) *httptest.ResponseRecorder {
+	t.Helper()
+	return func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1"+path, http.NoBody))
+		return w
+	}
+}
+
+// TestAnAnswerIsMadeOnceUntilSomethingChanges: for all who ask the same, and a change is in the next one.
+func TestAnAnswerIsMadeOnceUntilSomethingChanges(t *testing.T) {
+	b := crowd(300)
+	b.Loaded("https://git.example.com/platform.git", &platform.Platform{Commit: "c1"})
+	ask := asker(t, web.Handler(web.Options{Board: b}))
+	const path = "/api/v1/instances?limit=300&environment=dev"
+	first := ask(path)
+	require.Equal(t, http.StatusOK, first.Code)
+	require.Less(t, testing.AllocsPerRun(10, func() { ask(path) }), 100.0, "300 instances are not encoded again")
+	again := ask(path)
+	require.Equal(t, first.Body.String(), again.Body.String())
+	require.Equal(t, first.Header(), again.Header())
+
+	other := ask("/api/v1/instances?limit=300&environment=prod")
+	require.NotContains(t, other.Body.String(), `"environment":"dev"`)
+	require.Contains(t, other.Body.String(), `"environment":"prod"`)
+	short := ask("/api/v1/instances?environment=dev&limit=2")
+	require.Contains(t, short.Header().Get("Link"), "after=")
+	require.Equal(t, short.Header(), ask("/api/v1/instances?environment=dev&limit=2").Header(), "the next page is told every time")
+
+	one := "/api/v1/instances/dev/team-1/request-1"
+	require.NotContains(t, ask(one).Body.String(), "no answer")
+	require.NotContains(t, ask(path).Body.String(), "no answer")
+	b.ClusterSeen(status.Cluster{Name: "dev-1", Message: "no answer"})
+	require.Contains(t, ask(one).Body.String(), "no answer")
+	require.Contains(t, ask(path).Body.String(), "no answer")
+	require.NotEqual(t, first.Header().Get("ETag"), ask(path).Header().Get("ETag"))
+	for range 2 {
+		require.Equal(t, http.StatusNotFound, ask("/api/v1/instances/dev/team-1/nobody").Code)
+	}
+}
+
+// TestAnswersAreBoundedInMemory: whoever asks ever other questions takes no more memory than all of them may have.
+func TestAnswersAreBoundedInMemory(t *testing.T) {
+	h := web.Handler(web.Options{Board: crowd(1000)})
+	ask := asker(t, h)
+	ask("/api/v1/instances?limit=1000")
+	before := inUse()
+	for i := range 200 {
+		require.Equal(t, http.StatusOK, ask(fmt.Sprint("/api/v1/instances?environment=dev&limit=", 500+i)).Code) // more than 100 kB each
+	}
+	require.Less(t, int64(inUse())-int64(before), int64(16<<20))
+	runtime.KeepAlive(h)
+}
+
+// TestAnAnswerOfBeforeIsNotKeptForAfter, whoever asks while things change.
+func TestAnAnswerOfBeforeIsNotKeptForAfter(t *testing.T) {
+	b := crowd(50)
+	ask := asker(t, web.Handler(web.Options{Board: b}))
+	over := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				ask("/api/v1/clusters")
+			}
+		}
+	}()
+	for i := range 500 {
+		message := fmt.Sprint("change ", i, " at ", time.Now().UnixNano())
+		b.ClusterSeen(status.Cluster{Name: "dev-1", Message: message})
+		require.Contains(t, ask("/api/v1/clusters").Body.String(), message)
+	}
+	close(over)
+	<-ended
+}
