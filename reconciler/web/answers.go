@@ -62,6 +62,8 @@ const (
 	// mostAnswers is how many bytes of answers are kept, and mostAnswer how many of one.
 	mostAnswers = 8 << 20
 	mostAnswer  = mostAnswers / 8
+	// beside is what it takes to keep an answer or a part beside their text: very many may be short.
+	beside = 512
 )
 
 // An answerKey is a route with its parameters, which are comparable.
@@ -104,7 +106,7 @@ func (a *answers) find(key answerKey) (b body, known bool) {
 
 // keep keeps an answer that was made after so many changes. Where there is no room, all others go.
 func (a *answers) keep(key answerKey, b body, changes int) {
-	size := len(b.text) + len(fmt.Sprint(key.parameters))
+	size := beside + len(b.text) + len(fmt.Sprint(key.parameters))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if size > mostAnswer || b.long != nil || changes < a.changes {

@@ -72,6 +72,7 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	if err := l.loadRequests(p); err != nil {
 		return nil, err
 	}
+	costlyChecks(p)
 	l.loadNarrowings(p)
 	for i := range p.Problems {
 		p.Problems[i] = p.Problems[i].Cleaned()

@@ -13,7 +13,7 @@ import (
 // knows their ids, and of the others knows the paths alone until later loads read them.
 
 // readsForEach is how many files of new requests are read for each that may be resolved: to read one takes a small part of the time.
-const readsForEach = 4
+const readsForEach = 2
 
 // A ration is how many files of a team's new requests one load reads.
 type ration struct {
