@@ -77,7 +77,7 @@ var arrows = map[string][]string{
 		"render", "render/decision", "render/inquiry", "render/platform", "render/state", "render/wording", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
-	"reconciler/check":                   {"reconciler/promotion", "render/inquiry", "render/wording"},
+	"reconciler/check":                   {"reconciler/promotion", "render/expression", "render/inquiry", "render/wording"},
 	"reconciler/lease":                   {},
 	"reconciler/tracing":                 {"fleet", "reconciler", "render/state", "render/wording"},
 	"reconciler/promotion":               {"render/decision", "render/gate", "render/platform", "render/inquiry", "render/state"},

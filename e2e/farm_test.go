@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -229,98 +228,6 @@ func (f *farm) measureFanout() {
 	f.b.Logf("%s: fanned out, %s", f.name(), f.costs())
 }
 
-// measureHung has a cluster answer no more, and then again, and waits until each is told.
-func (f *farm) measureHung() {
-	told := func(reachable float64) func() error {
-		return func() (err error) {
-			seen := -1.0
-			err = f.metrics(func(name, labels string, value float64) {
-				if name == "transom_cluster_reachable" && strings.Contains(labels, `cluster="edge-0007"`) {
-					seen = value
-				}
-			})
-			if err == nil && seen != reachable {
-				err = fmt.Errorf("edge-0007 is told as %v", seen)
-			}
-			return err
-		}
-	}
-	f.command("stop", 7)
-	began := time.Now()
-	f.eventually("it is told", told(0))
-	f.b.ReportMetric(time.Since(began).Seconds(), "hung-told:s")
-	f.command("start", 7)
-	began = time.Now()
-	f.eventually("it is told", told(1))
-	f.b.ReportMetric(time.Since(began).Seconds(), "hung-back:s")
-}
-
-// measureHungTenth reports by how much one hung cluster in ten slows the changes of the others: twenty requests change, and the time counts
-// from the commit until a cluster has the change and is healthy. The clusters hang from right before the change on.
-func (f *farm) measureHungTenth() {
-	hung := func(cluster int) bool { return cluster%10 == 5 }
-	f.changesOfOthers("blue", hung) // so that both measurements find the daemon alike
-	before := f.changesOfOthers("white", hung)
-	for i := range f.clusters {
-		if hung(i) {
-			f.command("stop", i)
-		}
-	}
-	after := f.changesOfOthers("black", hung)
-	for i := range f.clusters {
-		if hung(i) {
-			f.command("start", i)
-		}
-	}
-	f.eventually("all clusters are back", func() error { return f.allHealthy(f.clusters * f.requests) })
-	f.b.ReportMetric(before.Seconds(), "hung-tenth-"+f.name()+"-without-p99:s")
-	f.b.ReportMetric(after.Seconds(), "hung-tenth-"+f.name()+"-p99:s")
-	f.b.ReportMetric(after.Seconds()/before.Seconds(), "hung-tenth-"+f.name()+"-p99-ratio:x")
-}
-
-// changesOfOthers changes twenty requests, and returns the 99th percentile of the time until they are healthy on a cluster, of those that are
-// not among some.
-func (f *farm) changesOfOthers(color string, among func(cluster int) bool) time.Duration {
-	files := map[string]string{}
-	for i := range 20 {
-		name := fmt.Sprintf("page-%03d", 20+i)
-		files["requests/shop/"+name+".yaml"] = farmRequest(name, color)
-	}
-	began := time.Now()
-	f.push("everything is "+color, files)
-	var took []time.Duration
-	f.eventually("the change is on the other clusters", func() error {
-		<-time.After(time.Second) // the whole status is long
-		s, err := f.status()
-		if err != nil {
-			return err
-		}
-		took = nil
-		for _, in := range s.Instances {
-			if files["requests/shop/"+in.Request.Name+".yaml"] == "" {
-				continue
-			}
-			for _, p := range in.Placements {
-				var cluster int
-				if _, err := fmt.Sscanf(p.Cluster, "edge-%d", &cluster); err != nil {
-					return err
-				}
-				if among(cluster) {
-					continue
-				}
-				if p.CommittedAt.Before(began) || !p.IsHealthy() {
-					return fmt.Errorf("%s is %s %s on %s", in.Request, p.Stage, p.Health, p.Cluster)
-				}
-				took = append(took, p.HealthyAt.Sub(p.CommittedAt))
-			}
-		}
-		return nil
-	})
-	slices.Sort(took)
-	require.NotEmpty(f.t, took)
-	return took[(len(took)-1)*99/100]
-}
-
 // costs are those of the daemon's process at present.
 func (f *farm) costs() string {
 	return fmt.Sprintf("%.0f MiB resident, %.0f goroutines, %.1f s of processor, heap %.0f MiB", f.figure("process_resident_memory_bytes")/(1<<20),
@@ -377,14 +284,6 @@ func (f *farm) metrics(each func(name, labels string, value float64)) error {
 		each(name, labels, number)
 	}
 	return lines.Err()
-}
-
-// command has a cluster stop or start to answer.
-func (f *farm) command(verb string, cluster int) {
-	response, err := f.control.Post(fmt.Sprintf("http://sandbox/clusters/edge-%04d/%s", cluster, verb), "", nil)
-	require.NoError(f.t, err)
-	require.NoError(f.t, response.Body.Close())
-	require.Equal(f.t, http.StatusOK, response.StatusCode)
 }
 
 // requested is how many requests were made of the clusters.

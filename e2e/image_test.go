@@ -7,6 +7,7 @@ import (
 	"debug/elf"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -30,16 +32,36 @@ type image struct {
 	size   int64 // of its layers, compressed
 }
 
-// newImage builds the image of a checkout as an OCI layout, and reads it back.
-func newImage(t testing.TB, checkout string) image {
+// layoutDir is the directory of the OCI layout of this checkout's image. TestMain removes it.
+func layoutDir() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("transom-layout-%d", os.Getpid()))
+}
+
+// buildLayout builds the image of this checkout once for all tests.
+var buildLayout = sync.OnceValue(func() error { return buildImage("..", layoutDir()) })
+
+// buildImage builds the image of a checkout as an OCI layout.
+func buildImage(checkout, to string) error {
+	build := exec.Command("go", "run", "./cmd/image", "--out", to)
+	build.Dir = checkout
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+// newImage is the image of this checkout, with its layers unpacked for this test alone.
+func newImage(t testing.TB) image {
+	t.Helper()
+	require.NoError(t, buildLayout())
+	return unpackImage(t, layoutDir())
+}
+
+// unpackImage reads an OCI layout.
+func unpackImage(t testing.TB, from string) image {
 	t.Helper()
 	dir := t.TempDir()
-	build := exec.Command("go", "run", "./cmd/image", "--out", filepath.Join(dir, "layout"))
-	build.Dir = checkout
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-
-	index, err := layout.ImageIndexFromPath(filepath.Join(dir, "layout"))
+	index, err := layout.ImageIndexFromPath(from)
 	require.NoError(t, err)
 	digest, err := index.Digest()
 	require.NoError(t, err)
@@ -88,14 +110,20 @@ func unpack(t testing.TB, archive io.ReadCloser, dir string) {
 // TestImageIsOneStaticBinaryAndTheSameTwice builds the commit that is checked out, in two clones. The builds share a cache, as compiling all
 // twice takes minutes; the settings of the binary show that nothing of a machine is in it.
 func TestImageIsOneStaticBinaryAndTheSameTwice(t *testing.T) {
+	t.Parallel()
 	clone := func() string {
 		dir := t.TempDir()
 		out, err := exec.Command("git", "clone", "-q", "..", dir).CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		return dir
 	}
-	i := newImage(t, clone())
-	require.Equal(t, i.digest, newImage(t, clone()).digest)
+	build := func() image {
+		to := filepath.Join(t.TempDir(), "layout")
+		require.NoError(t, buildImage(clone(), to))
+		return unpackImage(t, to)
+	}
+	i := build()
+	require.Equal(t, i.digest, build().digest)
 
 	entries, err := os.ReadDir(i.root)
 	require.NoError(t, err)

@@ -133,7 +133,8 @@ func shopOf(version string) string {
 // image as the Deployment says, and has it do the main job with the rights that it is given there, and no others. Then
 // "transom uninstall" takes all of it away, but for the workloads.
 func TestInstalledDaemonDoesItsJob(t *testing.T) {
-	i := newImage(t, "..")
+	t.Parallel()
+	i := newImage(t)
 	w := newWorld(t, installedPlatform(), []string{"hub", "spoke"}, "--audit")
 	forge := newProxy(w, "hub")
 	w.install(i, "hub", "--platform", forge.URL+"/git/platform.git", "--image", "transom:test", "--own-cluster", "--kubeconfig-secrets")

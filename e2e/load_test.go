@@ -8,14 +8,17 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,13 +81,18 @@ type throng struct {
 	calm   []string // requests beside the many
 	limit  atomic.Pointer[rate]
 	client clientappsv1.DeploymentInterface // past the limit
+
+	mu   sync.Mutex
+	late map[string]bool // deployments that were not available within the deadline, at least once
 }
 
 type rate struct{ flowcontrol.RateLimiter }
 
 // newThrong returns once everything is healthy.
 func newThrong(t testing.TB, many, calm int, progressDeadline string) *throng {
-	c := &throng{world: newWorld(t, strings.Replace(pages, "DEADLINE", progressDeadline, 1), []string{"one"}, "--api-only"), many: many}
+	c := &throng{world: newWorld(t, strings.Replace(pages, "DEADLINE", progressDeadline, 1), []string{"one"}, "--api-only"), many: many, late: map[string]bool{}}
+	within, err := time.ParseDuration(progressDeadline)
+	require.NoError(t, err)
 	config := c.config("one")
 	config.QPS = -1
 	apps, err := clientappsv1.NewForConfig(config)
@@ -95,7 +103,7 @@ func newThrong(t testing.TB, many, calm int, progressDeadline string) *throng {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		c.control(ctx)
+		c.control(ctx, within)
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
 	for i := range calm {
@@ -157,19 +165,43 @@ func (c *throng) hold(writes float32) {
 	c.limit.Store(&rate{flowcontrol.NewTokenBucketRateLimiter(writes, 1)})
 }
 
-// control says of every deployment at once that it is available, as long as ctx is not done.
-func (c *throng) control(ctx context.Context) {
+// control says of every deployment at once that it is available, as long as ctx is not done. It remembers those of which a busy machine
+// let it say so too late: they may be rejected.
+func (c *throng) control(ctx context.Context, within time.Duration) {
+	var group errgroup.Group
+	defer func() { _ = group.Wait() }()
+	group.SetLimit(8)
 	for ctx.Err() == nil {
 		events, err := c.client.Watch(ctx, metav1.ListOptions{})
 		if err != nil {
 			continue
 		}
 		for e := range events.ResultChan() {
-			if d, ok := e.Object.(*appsv1.Deployment); ok && d.Status.ObservedGeneration < d.Generation {
-				c.available(ctx, d)
+			d, ok := e.Object.(*appsv1.Deployment)
+			if !ok || d.Status.ObservedGeneration >= d.Generation {
+				continue
 			}
+			group.Go(func() error {
+				c.available(ctx, d)
+				if applied := appliedAt(d); time.Since(applied) >= within {
+					c.mu.Lock()
+					defer c.mu.Unlock()
+					c.late[d.Name] = true
+				}
+				return nil
+			})
 		}
 	}
+}
+
+// appliedAt is the second in which the daemon wrote a deployment last.
+func appliedAt(d *appsv1.Deployment) (at time.Time) {
+	for _, e := range d.ManagedFields {
+		if e.Manager == "transom" && e.Time != nil {
+			at = e.Time.Time
+		}
+	}
+	return at
 }
 
 func (c *throng) available(ctx context.Context, d *appsv1.Deployment) {
@@ -227,6 +259,18 @@ func (c *throng) rejections() []string {
 	return strings.Fields(string(out))
 }
 
+// falselyRejected are the rejections of deployments that were always available within the deadline.
+func (c *throng) falselyRejected() (files []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, file := range c.rejections() {
+		if !c.late[strings.TrimSuffix(path.Base(file), ".yaml")+"-page"] {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
 // A change of more requests than an API server takes within their deadline rejects none of them, and meanwhile drift is
 // corrected.
 func TestNobodyIsRejectedUnseen(t *testing.T) {
@@ -268,7 +312,8 @@ func BenchmarkUnderLoad(b *testing.B) {
 		took = append(took, c.drift(c.calm[i%len(c.calm)]))
 	}
 	slices.Sort(took)
-	b.ReportMetric(float64(len(c.rejections())), "false-rejections:releases")
+	b.Logf("%d releases were rejected", len(c.rejections()))
+	b.ReportMetric(float64(len(c.falselyRejected())), "false-rejections:releases")
 	b.ReportMetric(milliseconds(took[len(took)*99/100]), "drift-under-load-p99:ms")
 	b.ReportMetric(0, "ns/op")
 }

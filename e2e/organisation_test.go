@@ -119,7 +119,7 @@ type organisation struct {
 // newOrganisation applies what "transom install" prints to two clusters, with its component for access, and the Secrets that it needs.
 func newOrganisation(t *testing.T) *organisation {
 	archive := strings.Replace(installedPlatform(), "gates: {soak: 1s}", "gates: {soak: 5s}", 1)
-	o := &organisation{world: newWorld(t, archive, []string{"hub", "spoke"}), image: newImage(t, ".."), service: newService(t), hub: newHub(t)}
+	o := &organisation{world: newWorld(t, archive, []string{"hub", "spoke"}), image: newImage(t), service: newService(t), hub: newHub(t)}
 	o.push("no gear", map[string]string{"requests/payments/gear.yaml": ""})
 	o.repositories = newProxy(o.world, "hub")
 	o.api = "https://" + o.service.Addr().String()
@@ -274,6 +274,7 @@ func (o *organisation) tells() {
 // different rights, the forge gets statuses and a comment, merges are heard of by a hook, and a leader killed in the middle of a promotion
 // costs nobody anything.
 func TestAnOrganisationUsesIt(t *testing.T) {
+	t.Parallel()
 	o := newOrganisation(t)
 	a := o.pod()
 	a.eventually("the first replica leads", func() error { return a.answers("/readyz", "ok\n") })

@@ -40,7 +40,11 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	notify.Main() // chats and mail are told by it
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := os.RemoveAll(layoutDir()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
 }
 
 // A container is a process that sees the files of an image and of its volumes, and no others.

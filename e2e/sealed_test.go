@@ -14,8 +14,12 @@ import (
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/render/state"
 )
 
 // TestSealedValueReachesItsClusterAlone: a value that a developer sealed is in the Secret on the cluster, and nowhere else; the copy of
@@ -167,6 +171,8 @@ func TestAPullSecretReachesEachNamespace(t *testing.T) {
 	_, err = w.client("two").CoreV1().Secrets("payments").Get(t.Context(), "app-registry", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), "prod asked for none: %v", err)
 
+	w.checksHaveLogins("meadow-52H")
+
 	// A request that goes takes its own along, and leaves the other's.
 	w.push("one goes", map[string]string{"requests/payments/other.yaml": ""})
 	w.eventually("its Secret goes", func() error {
@@ -189,6 +195,57 @@ func TestAPullSecretReachesEachNamespace(t *testing.T) {
 		require.NotContains(t, text, "registry.example.com\":", "the login is in the %s", name)
 	}
 	w.stop()
+}
+
+// checksHaveLogins has a release go from dev to prod past a check that is a Job, whose pods need the logins of dev. The test ends the Job, as no
+// controller runs.
+func (w *world) checksHaveLogins(password string) {
+	w.t.Helper()
+	prod, err := os.ReadFile(filepath.Join(w.clone(), "environments/prod.yaml"))
+	require.NoError(w.t, err)
+	files := map[string]string{
+		"environments/prod.yaml":                                  strings.TrimRight(string(prod), "\n") + "\n  promotesFrom: [dev]\n  gates: {checks: [{name: smoke, job: checks/smoke}]}\n",
+		"offerings/checked/1.0.0/checks/smoke/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [job.yaml]\n",
+		"offerings/checked/1.0.0/checks/smoke/job.yaml": "apiVersion: batch/v1\nkind: Job\nmetadata: {name: smoke}\n" +
+			"spec: {template: {spec: {restartPolicy: Never, containers: [{name: smoke, image: 'registry.example.com/smoke:1'}]}}}\n",
+		"offerings/checked/offering.yaml": document("Offering", "checked", "title: Checked"),
+		"requests/payments/checked.yaml":  document("Request", "checked", `offering: checked, version: "1", environments: {dev: {}, prod: {}}`),
+	}
+	for _, f := range txtar.Parse([]byte(published("checked", "1.0.0", "", pods))).Files {
+		files[f.Name] = string(f.Data)
+	}
+	w.push("a release with a check", files)
+	var job batchv1.Job
+	w.eventually("the Job of the check has the logins", func() error {
+		all, err := w.client("one").BatchV1().Jobs("payments").List(w.t.Context(), metav1.ListOptions{LabelSelector: state.LabelCheck})
+		if err != nil {
+			return err
+		}
+		if len(all.Items) != 1 {
+			return fmt.Errorf("there are %d Jobs", len(all.Items))
+		}
+		job = all.Items[0]
+		names := job.Spec.Template.Spec.ImagePullSecrets
+		if len(names) != 1 {
+			return fmt.Errorf("it names %v", names)
+		}
+		secret, err := w.client("one").CoreV1().Secrets("payments").Get(w.t.Context(), names[0].Name, metav1.GetOptions{})
+		if err == nil && !strings.Contains(string(secret.Data[".dockerconfigjson"]), password) {
+			err = errors.New("it holds another value")
+		}
+		return err
+	})
+	now := metav1.Now()
+	job.Status.StartTime, job.Status.CompletionTime = &now, &now
+	for _, condition := range []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete} {
+		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{Type: condition, Status: corev1.ConditionTrue})
+	}
+	_, err = w.client("one").BatchV1().Jobs("payments").UpdateStatus(w.t.Context(), &job, metav1.UpdateOptions{})
+	require.NoError(w.t, err)
+	w.eventually("the release is in prod", func() error {
+		_, err := w.client("two").BatchV1().CronJobs("payments").Get(w.t.Context(), "checked-app", metav1.GetOptions{})
+		return err
+	})
 }
 
 // pods is a CronJob, which is healthy where no controller runs.

@@ -217,7 +217,7 @@ func TestTheManagementClusterIsAwayForAWhile(t *testing.T) {
 	reached := w.file("hub.kubeconfig", hub.kubeconfig())
 	var inVain atomic.Int32
 	shut := &way{raw: func(net.Conn) { inVain.Add(1) }}
-	a, b := w.replica("a", "30s", "one", "two"), w.replica("b", "30s", "one", "two")
+	a, b := w.replica("a", "18s", "one", "two"), w.replica("b", "18s", "one", "two")
 	for _, r := range []*world{a, b} {
 		r.flags = append(r.flags, "--lease-kubeconfig", reached)
 	}

@@ -26,6 +26,8 @@ var tourTold = []string{
 	"prod is live and healthy at commit",              //
 	"the string \"plenty\" should match",              // 4
 	"ErrImagePull",                                    // 5
+	"Warning  Failed",                                 //
+	"no image runs in the sandbox",                    //
 	"Revert",                                          //
 	"requests/payments/checkout.yaml:",                // 6
 	"rolled back to cache 1.1.0",                      //

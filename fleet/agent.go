@@ -18,11 +18,6 @@ const (
 	burst      = 50 * time.Millisecond // events come in bursts; one visit answers them all
 	visitLimit = 2 * time.Minute       // how long one visit may take
 	sweepEvery = 10 * time.Minute      // how often everything is looked at although nothing seems to have happened
-	lookers    = 4                     // how many instances of one cluster are looked at at a time, apart from those worked on
-
-	longestAlone = 2 * time.Second // for how long the first visit on a connection keeps the others waiting
-
-	mostWorkers = 64 // how many are worked on at a time at most
 )
 
 // An agent works for one cluster.
@@ -84,53 +79,9 @@ func (a *agent) run(ctx, visits context.Context) {
 	defer a.queue.close()
 	defer context.AfterFunc(ctx, a.queue.close)()
 	var looks sync.WaitGroup
-	looks.Go(func() { a.serve(ctx, func() int { return lookers }, a.queue.look, member.Look) })
+	looks.Go(func() { a.serve(ctx, a.awaitFirst, func() int { return lookers }, a.queue.look, member.Look) })
 	defer looks.Wait()
-	a.serve(ctx, a.workers, a.queue.work, member.Apply)
-}
-
-// workers is how many instances are worked on at a time: half as many as there may be requests, since one that waits for the
-// answer to a request often has others to make. The first one on a new connection is alone for a while, since it waits for the lists of objects that
-// the others would wait for as well.
-func (a *agent) workers() int {
-	if a.fleet.Concurrency > 0 {
-		return min(a.fleet.Concurrency, mostWorkers)
-	}
-	c, ok := a.link.current()
-	if !ok {
-		return 1
-	}
-	defer c.release()
-	if !c.visited.Load() && time.Since(c.since) < longestAlone {
-		return 1
-	}
-	return min(max(1, c.Width()/2), mostWorkers)
-}
-
-// serve visits the instances that next gives, at most so many at a time, until ctx is done and the visits under way have
-// ended.
-func (a *agent) serve(ctx context.Context, atATime func() int, next func() (apply.Owner, bool), do request) {
-	var visiting sync.WaitGroup
-	defer visiting.Wait()
-	ended := make(chan struct{}, mostWorkers)
-	for busy := 0; a.link.wait(ctx); busy++ {
-		for busy >= atATime() {
-			select {
-			case <-ended:
-				busy--
-			case <-time.After(longestAlone): // there may be room for more by now
-			}
-		}
-		o, ok := next()
-		if !ok {
-			return
-		}
-		visiting.Go(func() {
-			defer func() { ended <- struct{}{} }()
-			defer a.queue.done(o)
-			a.work(ctx, o, do)
-		})
-	}
+	a.serve(ctx, a.link.wait, a.workers, a.queue.work, member.Apply)
 }
 
 // assign replaces the assignment of an environment and queues the instances that differ.
@@ -278,6 +229,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 	if as == nil || !as.writesTo(conn.uid) {
 		a.refusals.leave(o)
 		a.queue.forget(o)
+		conn.endFirst()
 		return
 	}
 	limited, cancel := context.WithTimeout(conn.ctx, visitLimit)
@@ -291,7 +243,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 		err = a.sweepInventories(limited, conn, as)
 	default:
 		result, err = a.visit(limited, conn, as, o, do)
-		conn.visited.Store(true)
+		conn.endFirst()
 	}
 	switch {
 	case errors.Is(err, apply.ErrRequests):

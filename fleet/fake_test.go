@@ -24,6 +24,7 @@ type fakeCluster struct {
 	away     error                                                       // the error of every call, if set
 	held     map[apply.Owner]string                                      // revision by whose inventory is there
 	visits   []visit                                                     // in the order they began
+	looks    int                                                         // of them, those that began as a look
 	on       func(context.Context, apply.Instance) (apply.Result, error) // instead of doing it; nil result and error: do it
 	dials    int
 	asked    int // who it is
@@ -129,6 +130,9 @@ func (s *session) Version() string { return "" }
 // Width lets eight instances be worked on.
 func (s *session) Width() int { return 16 }
 
+// Queues is false: there are no lists.
+func (s *session) Queues() bool { return false }
+
 func (s *session) UID(ctx context.Context) (string, error) {
 	s.set(func(c *fakeCluster) { c.asked++ })
 	s.answers(ctx)
@@ -158,6 +162,7 @@ func (s *session) Look(ctx context.Context, in apply.Instance) (apply.Result, er
 	if due {
 		return apply.Result{}, apply.ErrRequests
 	}
+	s.set(func(c *fakeCluster) { c.looks++ })
 	return s.visit(ctx, in, false)
 }
 

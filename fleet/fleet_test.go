@@ -251,6 +251,7 @@ func TestPushedChangeOvertakesTheSweep(t *testing.T) {
 			state = state.with(place(o, "1", "a"))
 		}
 		h.deploy(state, pinned("a"))
+		h.after(2100 * time.Millisecond) // the others wait for the first one no longer
 		require.Len(h, h.clusters["a"].take(), 2, "the sweep began")
 
 		late := many(100)[99]

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
@@ -58,8 +59,10 @@ type connection struct {
 
 	answered atomic.Pointer[time.Time] // when the cluster last said who it is
 
-	since   time.Time   // when it was made
-	visited atomic.Bool // a visit of an instance has ended
+	since   time.Time     // when it was made
+	visited chan struct{} // closed once the first visit of an instance has ended, or there is none to make
+	first   sync.Once     // closes visited
+	endTurn func()        // of connecting, which lasts until then
 
 	refused error // why the new way to reach the cluster is not used; used by the link's goroutine alone
 }
@@ -83,11 +86,9 @@ func (l *link) run(ctx, visits context.Context) {
 	for ctx.Err() == nil {
 		c, err := next, error(nil)
 		if c == nil {
-			end := l.takeTurn(ctx, failed)
-			began := time.Now()
-			c, err = l.connect(ctx, visits)
-			end()
-			if time.Since(began) >= probeLimit {
+			var took time.Duration
+			c, took, err = l.connectInTurn(ctx, visits, failed)
+			if took >= probeLimit {
 				delays = newDelays() // waiting for a cluster that hangs was pause enough: it answers the next attempt when it can
 			}
 		}
@@ -120,11 +121,20 @@ func (l *link) run(ctx, visits context.Context) {
 	}
 }
 
-func (l *link) takeTurn(ctx context.Context, failed bool) (end func()) {
-	if l.turn == nil {
-		return func() {}
+// connectInTurn waits for a turn and connects. The turn lasts until the first visit on the connection has ended, so that a daemon
+// that starts comes to know one cluster after the other, and has little of each in memory at a time.
+func (l *link) connectInTurn(ctx, visits context.Context, failed bool) (c *connection, took time.Duration, err error) {
+	end := func() {}
+	if l.turn != nil {
+		end = l.turn(ctx, failed)
 	}
-	return l.turn(ctx, failed)
+	began := time.Now()
+	if c, err = l.connect(ctx, visits); err != nil {
+		end()
+	} else {
+		c.endTurn = end
+	}
+	return c, time.Since(began), err
 }
 
 func newDelays() wait.Backoff {
@@ -165,7 +175,10 @@ func (l *link) connect(ctx, visits context.Context) (*connection, error) {
 		m.Close()
 		return nil, fmt.Errorf("read its identity: %w", err)
 	}
-	c := &connection{member: m, uid: uid, ctx: live, cancel: cancel, since: time.Now(), probing: make(chan struct{}, 1)}
+	c := &connection{
+		member: m, uid: uid, ctx: live, cancel: cancel, since: time.Now(), probing: make(chan struct{}, 1),
+		visited: make(chan struct{}), endTurn: func() {},
+	}
 	c.answered.Store(&c.since)
 	return c, nil
 }
@@ -215,9 +228,7 @@ func (l *link) replace(ctx, visits context.Context, c *connection) *connection {
 	defer context.AfterFunc(c.ctx, stop)()
 	probing.Go(func() { c.probe(trying) })
 
-	end := l.takeTurn(trying, c.refused != nil)
-	next, err := l.connect(trying, visits)
-	end()
+	next, _, err := l.connectInTurn(trying, visits, c.refused != nil)
 	switch {
 	case err == nil:
 		c.cancel(errors.New("there is a new way to reach it"))
@@ -261,6 +272,8 @@ func (c *connection) lost() bool {
 	defer cancel()
 	uid, err := c.UID(ctx)
 	switch {
+	case apierrors.IsTooManyRequests(err): // it is there: without its watches it would have to list everything again, when it is busiest
+		return false
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		err = errSilent
 	case err == nil && uid != c.uid:
@@ -329,8 +342,27 @@ func (l *link) unset(c *connection) {
 	c.end()
 }
 
+// endFirst takes that the first visit has ended, or that there is none to make.
+func (c *connection) endFirst() {
+	c.first.Do(func() {
+		c.endTurn()
+		close(c.visited)
+	})
+}
+
+// beyondFirst says whether the first visit has ended, or took so long that the others wait for it no more.
+func (c *connection) beyondFirst() bool {
+	select {
+	case <-c.visited:
+		return true
+	default:
+		return time.Since(c.since) >= longestAlone && !c.Queues()
+	}
+}
+
 // end closes a connection that nobody uses.
 func (c *connection) end() {
+	c.endFirst()
 	c.cancel(context.Canceled)
 	c.Close()
 }

@@ -19,7 +19,8 @@ type member interface {
 	Record(ctx context.Context, o apply.Owner, n apply.News) error
 	Credential() *credential.Credential // nil: nothing is known about it
 	Version() string
-	Width() int // how many requests may be under way at present
+	Width() int   // how many requests may be under way at present
+	Queues() bool // some of its objects cannot be listed before other clusters' are
 	Close()
 }
 

@@ -18,10 +18,19 @@ func inventoriesOf(environment string) apply.Owner {
 }
 
 // sweep queues all instances of an environment: those that have a placement here, those whose removal is recorded, and
-// those that only have an inventory, because they were removed while nobody looked.
+// those that only have an inventory, because they were removed while nobody looked. The first one is visited, which has its kinds of objects
+// watched on a new connection; the others are looked at, which is enough for nearly all.
 func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o apply.Owner) error {
-	for _, known := range slices.Concat(as.owners(), as.removed()) {
-		a.queue.add(known, due)
+	all := slices.Concat(as.owners(), as.removed())
+	for i, known := range all {
+		why := happened
+		if i == 0 {
+			why = due
+		}
+		a.queue.add(known, why)
+	}
+	if len(all) == 0 {
+		conn.endFirst()
 	}
 	if err := a.sweepInventories(ctx, conn, as); err != nil {
 		return err

@@ -45,7 +45,7 @@ func (p *pass) readChecks() func(promotion.CheckSubject) promotion.Checked {
 	if p.r.Checks == nil {
 		return nil
 	}
-	p.answers = p.r.Checks.Begin(p.loop.environment)
+	p.answers = p.r.Checks.Begin(p.loop.environment, p.platform.CheckCost(p.loop.environment))
 	return func(s promotion.CheckSubject) promotion.Checked {
 		vars := map[string]any{
 			"request":     map[string]any{"name": s.Of.Key.Name, "team": s.Of.Key.Team},

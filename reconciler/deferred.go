@@ -12,6 +12,9 @@ import (
 // loads after it resolve the others.
 const requestsAtOnce = 2_000
 
+// causeDeferred is the cause of a load that resolves more of the requests of the commit that was loaded last.
+const causeDeferred = "requests are deferred"
+
 // passesLast is how long the next load waits at most for passes over the last one. An environment that hangs is not to keep the requests
 // of the others from being resolved for ever.
 const passesLast = 5 * time.Second
@@ -37,7 +40,7 @@ func (d *deferred) loaded(p *platform.Platform, fire func(cause string)) {
 		d.atMost.Stop()
 	}
 	d.of, d.waits = p, map[string]bool{}
-	d.goOn = sync.OnceFunc(func() { fire("requests are deferred") })
+	d.goOn = sync.OnceFunc(func() { fire(causeDeferred) })
 	if p.Deferred() == 0 {
 		d.goOn = func() {}
 	}

@@ -118,8 +118,11 @@ type cache struct {
 	followed followed
 }
 
-// loading has the Loader that remembers the files of the platform. Follow and Run use it, one after the other.
-type loading struct{ loader *platform.Loader }
+// loading has the Loader that remembers the files of the platform, and those that it loaded last. Follow and Run use it, one after the other.
+type loading struct {
+	loader *platform.Loader
+	head   *gitrepo.Snapshot
+}
 
 // with returns the Loader, made from its settings at the first call.
 func (l *loading) with(settings platform.Loader) *platform.Loader {
@@ -128,6 +131,9 @@ func (l *loading) with(settings platform.Loader) *platform.Loader {
 	}
 	return l.loader
 }
+
+// loaded takes in that a commit was loaded.
+func (l *loading) loaded(head *gitrepo.Snapshot) { l.head = head }
 
 // toldPlatform is the platform that status was told of last, and the Problems that were found further. One goroutine has it.
 type toldPlatform struct {
@@ -187,18 +193,46 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		if err != nil {
 			return nil //nolint:nilerr // the context is done: that is how it ends
 		}
-		p, err := r.load(ctx)
+		p, err := r.loadFor(ctx, causes)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			r.Board.PlatformFailed(r.PlatformURL, err) // which is logged where it is news
 			r.Logger.Debug("platform not loaded", "cause", causes, "err", err)
-			continue // the ticker tries again; the loops keep their platform
+			if p = r.goOn(err); p == nil {
+				continue // the ticker tries again; the loops keep their platform
+			}
 		}
 		r.cache.deferred.loaded(p, r.Trigger.Fire)
 		r.startLoops(ctx, p, causes)
 	}
+}
+
+// loadFor loads the platform for these causes. Only where requests are all that is waited for, Git is not asked.
+func (r *Reconciler) loadFor(ctx context.Context, causes []string) (*platform.Platform, error) {
+	if slices.Equal(causes, []string{causeDeferred}) {
+		if p := r.goOn(nil); p != nil {
+			return p, nil
+		}
+	}
+	return r.load(ctx)
+}
+
+// goOn resolves more of the requests of the commit that was loaded last, also where Git failed with an error and nothing newer is known. It
+// returns nil where there is nothing to go on with, as where no commit is vouched for.
+func (r *Reconciler) goOn(failed error) *platform.Platform {
+	latest := r.cache.readiness.platform()
+	if latest == nil || latest.Deferred() == 0 || errors.Is(failed, errUnsigned) {
+		return nil
+	}
+	p, err := r.parse(r.cache.loading.head, requestsAtOnce)
+	if err != nil {
+		r.Logger.Debug("no more requests resolved", "err", err)
+		return nil
+	}
+	r.loaded(p)
+	return p
 }
 
 // load reads the platform's head.
@@ -220,10 +254,16 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Board.PlatformReached()
+	r.loaded(p)
+	return p, nil
+}
+
+// loaded takes in a platform that was loaded.
+func (r *Reconciler) loaded(p *platform.Platform) {
 	r.cache.readiness.loaded(p)
 	r.tellLoaded(p)
 	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems), "deferred", p.Deferred())
-	return p, nil
 }
 
 // fetchHead brings the mirror of the platform up to date, and returns its newest commit that is vouched for.
@@ -249,6 +289,7 @@ func (r *Reconciler) parse(head *gitrepo.Snapshot, atOnce int) (*platform.Platfo
 		return nil, fmt.Errorf("load platform commit %s: %w", head.Commit, err)
 	}
 	p.Commit = head.Commit
+	r.cache.loading.loaded(head)
 	return p, nil
 }
 

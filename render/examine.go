@@ -90,9 +90,16 @@ func (x examiner) skeleton(file, inputs string, w kustomize.Wrapper) ([]kustomiz
 	if message := s.Outgrown(w.Inputs); message != "" {
 		return nil, []platform.Problem{{File: inputs, Rule: "growth", Message: message}}
 	}
+	compared, excusable := s.Compared(w.Inputs, w.Runs())
+	if compared != "" && !excusable {
+		return nil, []platform.Problem{{File: inputs, Rule: kustomize.RuleCount, Message: compared}}
+	}
 	coerced, err := s.Coerced(w.Inputs)
 	if err != nil {
 		return nil, []platform.Problem{{File: file, Rule: "inputs", Message: err.Error()}}
+	}
+	if compared != "" {
+		coerced = append(coerced, excused(platform.Problem{File: inputs, Rule: kustomize.RuleCount, Message: compared})...)
 	}
 	told := func(t kustomize.Tree) bool { return slices.ContainsFunc(x.guard(t), kustomize.IsCount) } // by soundness
 	if s.over != nil && !slices.ContainsFunc(w.Trees, told) {

@@ -199,7 +199,7 @@ func (o *initOptions) readme(s *scaffold) error {
 			"`transom promote %s/hello --environment %s`, and merge that.\n", last, o.team, last)
 	}
 	s.add("README.md", strings.NewReplacer(
-		"STATES", strings.Join(states, "\n"), "CLUSTERS", strings.Join(clusters, "\n"), "GATE", gate, "TEAM/hello", o.team+"/hello",
+		"STATES", strings.Join(states, "\n"), "CLUSTERS", strings.Join(clusters, "\n"), "GATE", gate, "FIRST", o.environments[0], "TEAM/hello", o.team+"/hello",
 	).Replace(string(text)))
 	return nil
 }

@@ -22,7 +22,7 @@ type installOptions struct {
 	output output
 }
 
-const installHelp = `Print what a management cluster needs to run the daemon: a Namespace, a ServiceAccount, a Deployment, a Service and a
+const installHelp = `Print what a management cluster needs to run the daemon: a Namespace, a ServiceAccount, a Deployment of two pods, a PodDisruptionBudget, a Service and a
 NetworkPolicy; with --own-cluster also the rights to deploy to that cluster itself, whose Cluster file then says inCluster: true,
 and with --service-monitor a ServiceMonitor and alert rules for the Prometheus operator. The image is yours: "make image PUSH=REF" builds it and pushes it.
 

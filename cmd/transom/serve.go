@@ -198,7 +198,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	logger := self.logger
 	board, figures := status.NewBoard(time.Now), web.NewFigures()
 	board.Milestones = figures.Milestone
-	repositories := &remote.Mirrors{Dir: o.data, Credentials: credentials, Limits: o.outside.git, Timeout: o.outside.gitTime, PushAllowed: self.MayWrite}
+	repositories := &remote.Mirrors{Dir: o.data, Credentials: credentials, Limits: o.outside.git, Timeout: o.outside.gitTime, PushAllowed: self.MayWrite, Large: make(chan *gitrepo.Remote, 1)}
 	source := repositories.Open(o.platform, o.branch)
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
@@ -233,9 +233,9 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	o.keys.watch(self.work.add, f.Reconnect, logger)
 	heard := o.forge.tell(self.work.add, board, traces, repositories, following.heard)
 	plans := newBranchPlans(self.work.add, traces, repositories)
+	group.Go(func() error { return repositories.Renew(ctx, warnOfMirror(logger)) })
 	group.Go(func() error {
-		warnIfMayPush(ctx, repositories.Apart(o.platform, o.branch, filepath.Join(o.data, "unused")), logger)
-		return nil
+		return warnIfMayPush(ctx, repositories.Apart(o.platform, o.branch, filepath.Join(o.data, "unused")), logger)
 	})
 	group.Go(func() error { return self.run(ctx, end, r.Follow) })
 	entrance.serve(ctx, group, web.Options{

@@ -129,9 +129,14 @@ func (t *tracer) lent() (all []preview.State, err error) {
 // askAgain is how long a Git server is spared that did not say whether the platform may be pushed to.
 const askAgain = 10 * time.Minute
 
+// warnOfMirror warns that a mirror could not be renewed.
+func warnOfMirror(logger *slog.Logger) func(error) {
+	return func(err error) { logger.Warn("mirror not renewed: it grows until it is", "err", err) }
+}
+
 // warnIfMayPush warns where the platform's credential could change the platform, which the daemon never does. A server that
 // does not answer is asked again.
-func warnIfMayPush(ctx context.Context, source *gitrepo.Remote, logger *slog.Logger) {
+func warnIfMayPush(ctx context.Context, source *gitrepo.Remote, logger *slog.Logger) error {
 	for !remote.IsLocal(source.URL) {
 		may, err := source.MayPush(ctx)
 		if may {
@@ -139,12 +144,13 @@ func warnIfMayPush(ctx context.Context, source *gitrepo.Remote, logger *slog.Log
 				"repository", source.String())
 		}
 		if err == nil {
-			return
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-time.After(askAgain):
 		}
 	}
+	return nil
 }

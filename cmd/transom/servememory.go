@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
@@ -20,6 +21,9 @@ func freeMemory(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var working sync.WaitGroup
 	working.Go(func() { freeMemoryAtRest(ctx) })
+	if ceiling := debug.SetMemoryLimit(-1); ceiling > calm && os.Getenv("GOMEMLIMIT") == "" {
+		working.Go(func() { boundGarbage(ctx, ceiling) })
+	}
 	return func() {
 		cancel()
 		working.Wait()
@@ -44,6 +48,39 @@ func freeMemoryAtRest(ctx context.Context) {
 		}
 		last = now
 	}
+}
+
+// How much memory the process may have before garbage is collected more often than each time that it has doubled what is in use. A merge of
+// very many requests makes much garbage at once, and the memory of a machine is worth more then than its processors.
+const (
+	calm       = 832 << 20
+	boundEvery = time.Second
+	boundStep  = 64 << 20 // so that a limit is seldom set
+)
+
+// boundGarbage keeps the limit of the process's memory at what mayHave says until ctx is done.
+func boundGarbage(ctx context.Context, ceiling int64) {
+	ticker := time.NewTicker(boundEvery)
+	defer ticker.Stop()
+	defer debug.SetMemoryLimit(ceiling)
+	for last := int64(0); ; {
+		if limit := mayHave(readHeap().live, ceiling); limit != last {
+			debug.SetMemoryLimit(limit)
+			last = limit
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// mayHave is the memory of a process with so many bytes in use: garbage may be half as much where that is over the calm, and the limit of a
+// control group stays the ceiling.
+func mayHave(live uint64, ceiling int64) int64 {
+	half := (int64(live)*3/2 + boundStep - 1) / boundStep * boundStep
+	return min(max(calm, half), ceiling)
 }
 
 // heap is the memory of the process as its runtime tells it.

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"math"
+	"runtime/debug"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -23,6 +26,34 @@ func TestMemoryIsGivenBackAtRest(t *testing.T) {
 	} {
 		require.Equal(t, c.want, c.now.isWorthFreeing(c.before), name)
 	}
+}
+
+// Garbage may be as much as what is in use until both are the calm, and half as much beyond; never more than a control group has.
+func TestGarbageIsBounded(t *testing.T) {
+	const mib, none = 1 << 20, math.MaxInt64
+	for name, c := range map[string]struct {
+		live    uint64
+		ceiling int64
+		want    int64
+	}{
+		"a small process":      {40 * mib, none, calm},
+		"at the calm":          {416 * mib, none, calm},
+		"a large process":      {1024 * mib, none, 1536 * mib},
+		"in steps":             {1025 * mib, none, 1600 * mib},
+		"within a small group": {1024 * mib, 900 * mib, 900 * mib},
+	} {
+		require.Equal(t, c.want, mayHave(c.live, c.ceiling), name)
+	}
+}
+
+// TestTheBoundEndsWithTheProcessesWork leaves the limit as it was found.
+func TestTheBoundEndsWithTheProcessesWork(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "")
+	before := debug.SetMemoryLimit(-1)
+	end := freeMemory(t.Context())
+	require.Eventually(t, func() bool { return debug.SetMemoryLimit(-1) == calm }, 10*time.Second, time.Millisecond)
+	end()
+	require.Equal(t, before, debug.SetMemoryLimit(-1))
 }
 
 func TestTheHeapIsRead(t *testing.T) {

@@ -59,7 +59,7 @@ func TestRunbookNamesMessagesThatThereAre(t *testing.T) {
 func sources(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, root := range []string{"../../reconciler", "../../fleet", "../../render"} {
+	for _, root := range []string{"..", "../../reconciler", "../../fleet", "../../render"} {
 		require.NoError(t, filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 				return err

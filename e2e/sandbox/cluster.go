@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -37,6 +39,7 @@ type cluster struct {
 	etcdURL  string
 	apiPort  int
 	kwokPort int
+	logPort  int
 
 	credentials *credentials
 	config      *rest.Config
@@ -47,7 +50,7 @@ type cluster struct {
 	state      State
 	why        string
 	processes  []*process
-	background context.CancelFunc // ends the stand-in controller
+	background context.CancelFunc // ends the stand-ins
 	ended      sync.WaitGroup     // everything that runs for a started cluster
 }
 
@@ -133,10 +136,10 @@ func (c *cluster) bringUpWorkloads(ctx context.Context, client kubernetes.Interf
 	if err != nil {
 		return err
 	}
-	if err := furnish(ctx, client); err != nil {
+	if err := furnish(ctx, client, c.logPort); err != nil {
 		return err
 	}
-	c.goStandIn()
+	c.goStandIns(client)
 	if err := nodes.await(ctx, func(ctx context.Context) error { return nodeReady(ctx, client) }); err != nil {
 		return err
 	}
@@ -226,13 +229,18 @@ func (c *cluster) noticeEnd(p *process) {
 	}
 }
 
-// goStandIn runs the stand-in controller until the cluster is taken down.
-func (c *cluster) goStandIn() {
+// goStandIns runs the stand-in controller, and the node's logs, until the cluster is taken down.
+func (c *cluster) goStandIns(client kubernetes.Interface) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.mu.Lock()
 	c.background = cancel
 	c.mu.Unlock()
 	c.ended.Go(func() { runBuckets(ctx, c.config) })
+	c.ended.Go(func() {
+		if err := runLogs(ctx, client, c.logPort, c.credentials); !errors.Is(err, http.ErrServerClosed) {
+			c.report("%s: %v", c.name, err)
+		}
+	})
 }
 
 func (c *cluster) set(state State, why string) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,6 +43,10 @@ func TestACluster(t *testing.T) {
 	t.Run("FailsPodsByImageTag", func(t *testing.T) {
 		t.Parallel()
 		failsByTag(t, client)
+	})
+	t.Run("HasLogs", func(t *testing.T) {
+		t.Parallel()
+		hasLogs(t, client)
 	})
 	t.Run("RunsJobsToTheirEnd", func(t *testing.T) {
 		t.Parallel()
@@ -189,6 +195,53 @@ func failsByTag(t *testing.T, client kubernetes.Interface) {
 			require.GreaterOrEqual(t, condition.LastTransitionTime.Sub(slow.CreationTimestamp.Time).Seconds(), 9.0)
 		}
 	}
+}
+
+// hasLogs reads the logs of containers as kubectl does: of one that runs, of one that crashed, and of one that never started.
+func hasLogs(t *testing.T, client kubernetes.Interface) {
+	t.Helper()
+	namespace := newNamespace(t, client, "logs")
+	read := func(name string, options corev1.PodLogOptions) (string, error) {
+		_, pod, err := containerState(t.Context(), client, namespace, name)
+		if err != nil {
+			return "", err
+		}
+		options.Container = "web"
+		log, err := client.CoreV1().Pods(namespace).GetLogs(pod.Name, &options).Stream(t.Context())
+		if err != nil {
+			return "", err
+		}
+		defer log.Close()
+		text, err := io.ReadAll(log)
+		return string(text), err
+	}
+	for tag, want := range map[string]string{"1": "started web:1; no image runs", "crash": "the tag of this image is crash, so it ends with code 1"} {
+		deploy(t, client, namespace, "tag-"+tag, "web:"+tag)
+		eventually(t, func() error {
+			text, err := read("tag-"+tag, corev1.PodLogOptions{})
+			if err == nil && !strings.Contains(text, want) {
+				err = fmt.Errorf("%q has no %q", text, want)
+			}
+			return err
+		})
+	}
+	eventually(t, func() error { // of either pod
+		text, err := read("tag-crash", corev1.PodLogOptions{Previous: true, TailLines: new(int64(1))})
+		if err == nil && strings.Count(text, "\n") != 1 {
+			err = fmt.Errorf("it is not one line: %q", text)
+		}
+		return err
+	})
+	_, err := read("tag-1", corev1.PodLogOptions{Previous: true})
+	require.ErrorContains(t, err, "previous terminated container")
+
+	deploy(t, client, namespace, "broken", "web:broken")
+	eventually(t, func() error {
+		if _, err := read("broken", corev1.PodLogOptions{}); err == nil || !strings.Contains(err.Error(), "waiting to start: rpc error") {
+			return fmt.Errorf("not yet refused: %w", err)
+		}
+		return nil
+	})
 }
 
 func requireJob(t *testing.T, client kubernetes.Interface, namespace, name, image string, policy corev1.RestartPolicy, want batchv1.JobConditionType) {

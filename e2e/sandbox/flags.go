@@ -108,7 +108,7 @@ func kwokFlags(kubeconfig, stages string, port int) []string {
 		"--config=" + stages,
 		"--manage-all-nodes",
 		"--cidr=10.244.0.1/16",
-		"--node-ip=10.0.0.1",
+		"--node-ip=" + nodeAddress,
 		fmt.Sprintf("--server-address=127.0.0.1:%d", port),
 	}
 }

@@ -70,7 +70,10 @@ func (s *sandbox) newCluster(name string) (*cluster, error) {
 	if c.apiPort, err = s.ports.next(); err != nil {
 		return nil, err
 	}
-	c.kwokPort, err = s.ports.next()
+	if c.kwokPort, err = s.ports.next(); err != nil {
+		return nil, err
+	}
+	c.logPort, err = s.ports.next()
 	return c, err
 }
 

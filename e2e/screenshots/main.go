@@ -25,6 +25,9 @@ var (
 // mostPages is how many kinds of pages are looked for at most: links that go on for ever end there.
 const mostPages = 40
 
+// mostAlike is of how many pages of one kind the links are followed: others may have a link that the first does not have.
+const mostAlike = 6
+
 func main() {
 	from := flag.String("url", "http://127.0.0.1:8080", "address of the console")
 	dir := flag.String("dir", "bin/screenshots", "directory for the pictures")
@@ -79,9 +82,10 @@ func follow(tab context.Context, from string) ([]string, error) {
 	if _, err := chromedp.Run(tab, chromedp.EmulateViewport(widths[0], 900)); err != nil { // the browser ends with the context that starts it
 		return nil, err
 	}
-	pages, known := []string{"/", "/nowhere"}, map[string]bool{kind("/"): true}
-	for i := 0; i < len(pages) && len(pages) < mostPages; i++ {
-		if err := visit(tab, from+pages[i]); err != nil {
+	pages, todo := []string{"/", "/nowhere"}, []string{"/", "/nowhere"}
+	known, alike := map[string]bool{"/": true}, map[string]int{kind("/"): 1}
+	for ; len(todo) > 0 && len(pages) < mostPages; todo = todo[1:] {
+		if err := visit(tab, from+todo[0]); err != nil {
 			return nil, err
 		}
 		links, err := chromedp.Run(tab, chromedp.Evaluate[[]string](`[...document.querySelectorAll("a[href^='/']")].map((a) => a.getAttribute("href"))`))
@@ -89,8 +93,13 @@ func follow(tab context.Context, from string) ([]string, error) {
 			return nil, err
 		}
 		for _, link := range links {
-			if k := kind(link); !known[k] {
-				known[k], pages = true, append(pages, link)
+			k := kind(link)
+			if known[link] || alike[k] == mostAlike {
+				continue
+			}
+			known[link], todo = true, append(todo, link)
+			if alike[k]++; alike[k] == 1 {
+				pages = append(pages, link)
 			}
 		}
 	}

@@ -100,20 +100,30 @@ type answer struct {
 	flag             string
 }
 
+// errQuiet ends a watch of which nothing comes, not even a bookmark, which API servers send every minute.
+var errQuiet = errors.New("nothing comes of the watch")
+
+// quietest is for how many times the timeout of a request a watch may be without any sign.
+const quietest = 6
+
 // Read implements io.Reader. Time is counted only while the server is waited for, not while the bytes that came are worked on.
 func (a *answer) Read(p []byte) (int, error) {
-	var timer *time.Timer
-	if !a.idle() {
-		timer = time.AfterFunc(a.patience, func() {
-			if !a.idle() {
+	if a.watches {
+		quiet := time.AfterFunc(quietest*a.limits.Timeout, func() { a.cancel(errQuiet) })
+		defer quiet.Stop()
+	}
+	idle := a.idle()
+	if !idle {
+		late := time.AfterFunc(a.patience, func() {
+			if !a.idle() { // a list may have ended meanwhile
 				a.cancel(a.late("comes too slowly, or not at all"))
 			}
 		})
+		defer late.Stop()
 	}
 	began := time.Now()
 	n, err := a.body.Read(p)
-	if timer != nil {
-		timer.Stop()
+	if !idle {
 		a.patience -= time.Since(began)
 	}
 	a.patience = min(a.patience+time.Duration(n)*time.Second/slowest, a.limits.Timeout)
@@ -121,8 +131,12 @@ func (a *answer) Read(p []byte) (int, error) {
 		a.cancel(excess)
 		return 0, a.ended(excess, excess)
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = a.ended(context.Cause(a.ctx), err)
+	switch cause := context.Cause(a.ctx); {
+	case err == nil, errors.Is(err, io.EOF):
+	case errors.Is(cause, errQuiet):
+		err = io.EOF // so that the watch goes on from where it was
+	default:
+		err = a.ended(cause, err)
 	}
 	return n, err
 }

@@ -129,6 +129,9 @@ func (c *Cluster) Identify(ctx context.Context) (string, error) { return c.clien
 // Width is how many requests may be under way to the cluster at present.
 func (c *Cluster) Width() int { return c.client.pace.width() }
 
+// Queues says whether objects of the cluster wait to be listed for the first time, because those of others are listed.
+func (c *Cluster) Queues() bool { return c.watches.queue() }
+
 // Close ends all watches and waits for them.
 func (c *Cluster) Close() { c.watches.close() }
 

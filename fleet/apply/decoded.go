@@ -18,6 +18,8 @@ type Shared struct {
 	traits pool[traits]
 	health pool[statusHealth]
 	whole  pool[traits] // of objects whose field sets cover their manifests
+
+	healthy pool[string] // the facts by which workloads are healthy
 }
 
 // decode is decode, of a text that it may have decoded before.

@@ -21,12 +21,19 @@ func endingOf(m metav1.Object) *ending {
 	return &ending{since: m.GetDeletionTimestamp().Time, finalizers: m.GetFinalizers()}
 }
 
-// hanging is for how long the deletion of an object is nothing to be told of.
-const hanging = 10 * time.Second
+// The deletion of an object is nothing to be told of for a while. It begins in the future for a pod that has time to end in, and further
+// away than that where the API server's clock is ahead of ours.
+const (
+	hanging     = 10 * time.Second
+	longestPart = 10 * time.Minute
+)
 
 // hangs says why an object is still there, if it is for too long; empty for one that is not being deleted.
 func (e *ending) hangs(now time.Time) string {
-	if e == nil || now.Sub(e.since) < hanging {
+	if e == nil {
+		return ""
+	}
+	if since := now.Sub(e.since); since < hanging && since > -longestPart {
 		return ""
 	}
 	text := "it has been Terminating since " + e.since.UTC().Format(time.RFC3339)

@@ -339,3 +339,23 @@ func (s *Shared) arrived(fields string) *live {
 // RecordWhole takes that the field set of such an object covers its manifest, and Compares says whether it is still to be compared.
 func (s *Shared) RecordWhole(fields string)   { s.recordWhole(s.arrived(fields).traits) }
 func (s *Shared) Compares(fields string) bool { return s.arrived(fields).entries != nil }
+
+// Busy takes a 429 with a Retry-After, and returns how long it takes until the next request may begin. It is called in a bubble.
+func (p Pacing) Busy(after string) time.Duration {
+	p.heed(&http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {after}}})
+	began := time.Now()
+	p.begin(nil)
+	defer p.end()
+	return time.Since(began)
+}
+
+// Young is young, of an object that was made and patched at these times by the API server's clock, and patched at one by ours.
+func Young(created, applied, patched time.Time) bool {
+	return young(&live{created: metav1.NewTime(created), applied: applied, patched: patched})
+}
+
+// Hangs says whether a deletion that began at a time is told.
+func Hangs(since, now time.Time) bool { return (&ending{since: since}).hangs(now) != "" }
+
+// ListEvery has a Cluster list everything anew after a time. It is called before the first visit.
+func (c *Cluster) ListEvery(d time.Duration) { c.watches.relistAfter = d }

@@ -165,5 +165,6 @@ func (l *live) fresh() bool {
 // patience is how long a custom resource may be without any status when it is new, or with that of before when it changed.
 const patience = 30 * time.Second
 
-// young says whether an object was made a moment ago.
-func young(l *live) bool { return time.Since(l.created.Time) < patience }
+// young says whether an object was made by a PATCH of ours that was a moment ago. The times of the two are compared with each other: the
+// API server's clock may be anywhere.
+func young(l *live) bool { return l.applied.Sub(l.created.Time) < patience && l.fresh() }

@@ -43,6 +43,7 @@ type manifest struct {
 	object  Object
 	gvk     schema.GroupVersionKind
 	content map[string]any // with the digest annotation
+	labels  map[string]string
 	digest  string
 	signed  string   // the digest that the manifest carries, as where another agent applies it
 	rank    int      // in the order of kinds
@@ -168,6 +169,7 @@ func newManifest(u *unstructured.Unstructured) *manifest {
 	}
 	annotations[state.AnnotationDigest] = m.digest
 	u.SetAnnotations(annotations)
+	m.labels = u.GetLabels()
 	return m
 }
 
@@ -194,11 +196,6 @@ func (o Owner) carries(labels map[string]string) bool {
 // ownerOf is the owner that labels name.
 func ownerOf(labels map[string]string) Owner {
 	return Owner{Environment: labels[state.LabelEnvironment], Team: labels[state.LabelTeam], Request: labels[state.LabelRequest]}
-}
-
-func (m *manifest) labels() map[string]string {
-	u := unstructured.Unstructured{Object: m.content}
-	return u.GetLabels()
 }
 
 func (m *manifest) annotation(name string) string {

@@ -118,12 +118,12 @@ func (t *target) mayAdopt(d *desired, ofTeam bool) bool {
 // ofAnotherOffering says whether the live object of a desired one, which has data, is a leftover of a request of the same name for another
 // offering.
 func (t *target) ofAnotherOffering(d *desired) bool {
-	of := d.labels()[state.LabelOffering]
+	of := d.labels[state.LabelOffering]
 	return d.precious() && !t.inventory.listed[d.object] && d.live.labels.owner == t.in.Owner && d.live.offering != "" && of != "" && d.live.offering != of
 }
 
 // resumes says whether the live object of a desired one was kept when this very request was removed.
 func (t *target) resumes(d *desired) bool {
 	k := d.live.kept
-	return k != nil && !t.in.External && d.live.unclaimed() && k.owner == t.in.Owner && k.offering == d.labels()[state.LabelOffering]
+	return k != nil && !t.in.External && d.live.unclaimed() && k.owner == t.in.Owner && k.offering == d.labels[state.LabelOffering]
 }

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"sync"
@@ -27,6 +28,7 @@ type pace struct {
 	crowded  time.Time // when more than one request was last under way
 	round    round
 	slowedAt time.Time
+	unsaid   time.Duration // the last rest after an answer that did not say for how long; 0: the server has done some request since
 }
 
 // alone are the latest writes that had the server for themselves. The time of others says how much they queue, and not what
@@ -47,7 +49,7 @@ type round struct {
 const (
 	paceCeiling = 8                // times the floor
 	longestRest = 10 * time.Second // for how long a server may have all requests wait
-	slowedOnce  = time.Second      // how long refusals of one moment halve the limit once
+	slowedOnce  = time.Second      // how long refusals of one moment halve the limit once, and the first rest where the server names none
 	quickestOf  = 16               // writes alone, after which those before them count for nothing
 )
 
@@ -180,6 +182,7 @@ func (p *pace) used() bool { return p.round.peak >= int(p.limit)/2 }
 func (p *pace) answered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.unsaid = 0
 	if p.limit >= p.floor {
 		return
 	}
@@ -193,7 +196,7 @@ func (p *pace) answered() {
 	p.admit()
 }
 
-// slow takes that the server has too many requests, and for how long it wants none.
+// slow takes that the server has too many requests, and for how long it wants none. One that does not say it gets ever longer rests.
 func (p *pace) slow(rest time.Duration) {
 	now := time.Now()
 	p.mu.Lock()
@@ -201,7 +204,11 @@ func (p *pace) slow(rest time.Duration) {
 	if now.Sub(p.slowedAt) >= slowedOnce {
 		p.limit, p.slowedAt = max(1, p.limit/2), now
 		p.round = round{peak: p.under}
+		if rest == 0 {
+			p.unsaid = min(max(slowedOnce, 2*p.unsaid), longestRest)
+		}
 	}
+	rest = cmp.Or(rest, p.unsaid)
 	if until := now.Add(min(rest, longestRest)); until.After(p.until) {
 		p.until = until
 	}
@@ -215,6 +222,16 @@ func (p *pace) heed(res *http.Response) {
 		}
 		return
 	}
-	seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
-	p.slow(time.Duration(max(0, seconds)) * time.Second)
+	p.slow(restOf(res.Header.Get("Retry-After"), time.Now()))
+}
+
+// restOf reads for how long a server wants no requests: seconds, or the time of the next one. It is 0 where the text is neither.
+func restOf(after string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(after, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(after); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
 }

@@ -49,3 +49,15 @@ func (s *Shared) recordWhole(t *traits) {
 		s.whole.one(t)
 	}
 }
+
+// knowsHealthy says whether a workload with the same facts was found healthy.
+func (s *Shared) knowsHealthy(facts string) bool {
+	return s != nil && facts != "" && s.healthy.has(&facts)
+}
+
+// recordHealthy records the facts of a workload that is healthy, with nothing to say about it.
+func (s *Shared) recordHealthy(facts string) {
+	if s != nil && facts != "" {
+		s.healthy.one(&facts)
+	}
+}

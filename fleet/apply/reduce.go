@@ -10,7 +10,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -128,18 +127,11 @@ func reduceWhole(u *unstructured.Unstructured) *live {
 }
 
 // reduceWorkload is reduceWhole of a workload of Kubernetes' own, which was given without its template: health reads nothing of that.
-func reduceWorkload(gvk schema.GroupVersionKind, o metav1.Object) *live {
+func reduceWorkload(gvk schema.GroupVersionKind, o workload, shared *Shared) *live {
 	l := reduceMeta(gvk.GroupKind(), o)
 	l.seenVersion = l.version
 	o.SetManagedFields(nil)
-	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
-	if err != nil {
-		l.byStatus.health, l.byStatus.message = state.Unknown, err.Error()
-		return l
-	}
-	u := unstructured.Unstructured{Object: body}
-	u.SetGroupVersionKind(gvk)
-	*l.byStatus = healthByStatus(&u, l.applied)
+	*l.byStatus = shared.workloadHealth(gvk, o, l.applied)
 	return l
 }
 

@@ -47,8 +47,11 @@ type stream struct {
 	unknown func()               // told that the cluster does not serve the kind, and the stream ended; nil: try on
 	limits  Limits
 	shared  *Shared
-	budget  *budget // of the list under way; only run uses it
-	page    int64   // how many objects of a list are asked for at a time; less where so many are too large
+
+	relistAfter time.Duration
+
+	budget *budget // of the list under way; only run uses it
+	page   int64   // how many objects of a list are asked for at a time; less where so many are too large
 
 	listed func() // ends the turn of the attempt under way; only run uses it
 	begin  sync.Once
@@ -62,12 +65,15 @@ type stream struct {
 
 // newStream does not start anything; run does.
 func newStream(name string, from source, to sink) *stream {
-	return &stream{name: name, source: from, sink: to, listed: func() {}, begun: make(chan struct{}), turned: make(chan struct{})}
+	return &stream{
+		name: name, source: from, sink: to, relistAfter: relistAfter,
+		listed: func() {}, begun: make(chan struct{}), turned: make(chan struct{}),
+	}
 }
 
 // attach prepares a stream for its cluster.
 func (s *stream) attach(w *watches) {
-	s.reached, s.limits, s.shared = w.reached, w.client.limits, w.shared
+	s.reached, s.limits, s.shared, s.relistAfter = w.reached, w.client.limits, w.shared, w.relistAfter
 }
 
 // whenUnknown sets the function that is called once the cluster does not serve the kind and the stream ended.
@@ -144,9 +150,12 @@ func (s *stream) run(ctx context.Context) {
 		begun := time.Now()
 		s.budget = newBudget(s.limits.ListBytes, "--cluster-list-bytes")
 		s.budget.pages, s.budget.cut = true, s.turn
-		err := plain(reflector.ListAndWatchWithContext(spending(ctx, s.budget)))
+		trusting, listAnew := context.WithTimeout(ctx, wait.Jitter(s.relistAfter, 1))
+		err := plain(reflector.ListAndWatchWithContext(spending(trusting, s.budget)))
+		anew := trusting.Err() != nil
+		listAnew()
 		s.listed()
-		failed = err != nil
+		failed = err != nil && !anew
 		if ctx.Err() != nil {
 			return
 		}
@@ -154,7 +163,7 @@ func (s *stream) run(ctx context.Context) {
 			s.unknown()
 			return
 		}
-		if err != nil && !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) {
+		if failed && !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) {
 			s.turn(err)
 		}
 		if time.Since(begun) > time.Minute {
@@ -162,6 +171,10 @@ func (s *stream) run(ctx context.Context) {
 		}
 	}
 }
+
+// relistAfter is for how long the events of a watch are believed to be all there were, up to twice as long: then everything is listed anew,
+// so that an event that an API server lost is not unknown for ever.
+const relistAfter = 4 * time.Hour
 
 // pauses are those between two attempts to watch.
 func pauses() *wait.Backoff {
@@ -178,7 +191,8 @@ func pauseFor(ctx context.Context, d time.Duration) {
 	}
 }
 
-// refused hides the kind of an error from the reflector, because it would wait out some of them in silence.
+// refused hides the kind of an error from the reflector, because it would wait out some of them in silence, and
+// ask again at once after others.
 type refused struct{ error }
 
 // listWatch is the source as the reflector wants it: its lists are reduced, and its errors are told at once.
@@ -186,12 +200,17 @@ func (s *stream) listWatch() *cache.ListWatch {
 	return &cache.ListWatch{
 		ListWithContextFunc: s.list,
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			lists := o.SendInitialEvents != nil && *o.SendInitialEvents
+			if lists {
+				o.ResourceVersion = "" // as in list
+			}
 			w, err := s.source.watch(ctx, o)
 			if err == nil {
 				return w, nil
 			}
 			var status apierrors.APIStatus
-			if !errors.As(err, &status) || apierrors.IsTooManyRequests(err) {
+			atOnce := lists && (apierrors.IsResourceExpired(err) || apierrors.IsGone(err)) // the reflector would ask again without a pause
+			if !errors.As(err, &status) || apierrors.IsTooManyRequests(err) || atOnce {
 				err = refused{err}
 			}
 			return nil, err
@@ -207,8 +226,8 @@ const leastOfPage = 16 << 10
 
 // list returns one page of a list, reduced. A page that is too large is asked for again in smaller ones.
 func (s *stream) list(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-	if o.Continue == "" && o.ResourceVersion == "0" {
-		o.ResourceVersion = "" // a server answers that from a cache, and all at once however much it is
+	if o.Continue == "" {
+		o.ResourceVersion = "" // a server answers any other from a cache, which may be behind, and "0" all at once however much it is
 	}
 	s.budget.spend(leastOfPage) // where too little remains, the answer says so
 	for rest := s.budget.rest(); ; s.budget.restore(rest) {

@@ -76,10 +76,13 @@ func (s *subscribers) assesses(o Owner, gk schema.GroupKind) bool {
 // notify tells that something about an owner's objects changed. A change of an object of a team's namespace file concerns
 // every instance of the team.
 func (s *subscribers) notify(o Owner) {
-	s.tell(o.Team, func(known Owner) bool {
-		ofTeam := o.Request == "" && known.Environment == o.Environment
-		return known == o || ofTeam
-	})
+	if o.Request == "" {
+		s.tell(o.Team, func(known Owner) bool { return known.Environment == o.Environment })
+		return
+	}
+	if s.onEvent != nil && s.has(o) { // most events are of one instance, and a team may have thousands
+		s.onEvent(o)
+	}
 }
 
 // notifyRequest is notify where the environment is not known, as with pods.

@@ -79,9 +79,17 @@ func (t *target) outside(d *desired) bool {
 	return t.in.Scope == platform.ClusterScoped && !inside
 }
 
-// each calls do for every object side by side; the requests that do makes are bounded by the client. The first error ends
-// the rest.
+// each calls do for every object side by side; the requests that do makes are bounded by the client. In a Look, which makes none, they
+// come one after the other. The first error ends the rest.
 func each[T any](ctx context.Context, all []T, do func(context.Context, T) error) error {
+	if mayRequest(ctx) != nil {
+		for _, one := range all {
+			if err := do(ctx, one); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(256)
 	for _, one := range all {

@@ -67,7 +67,7 @@ func (m *manifest) isNamespace() bool { return m.object.Group == "" && m.object.
 // checkManifest says why an object may not be applied for an owner. Whether a kind is namespaced only the cluster knows;
 // checkScope checks that.
 func (t *target) checkManifest(d *desired, owner Owner) {
-	labels, unordered := d.labels(), d.readOrder(owner)
+	labels, unordered := d.labels, d.readOrder(owner)
 	switch {
 	case !owner.carries(labels) || labels[state.LabelManagedBy] != manager:
 		d.fault = fmt.Sprintf("it must carry the labels %s=%s, %s=%s, %s=%s and %s=%s; render it anew", state.LabelManagedBy, manager,

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -31,30 +29,24 @@ func newObjectWatch(k *kind, changed func(Owner), assessed func(Owner) bool) *ob
 }
 
 func (w *objectWatch) reduce(object any) any {
-	l := w.reduceKind(object)
-	l.arrive()
+	var shared *Shared
 	if w.stream != nil {
-		w.shared.unify(l)
+		shared = w.shared
 	}
+	l := w.reduceKind(object, shared)
+	l.arrive()
+	shared.unify(l)
 	return l
 }
 
-func (w *objectWatch) reduceKind(object any) *live {
-	switch o := object.(type) {
-	case *unstructured.Unstructured:
-		return reduceWhole(o)
-	case *appsv1.Deployment:
-		o.Spec.Template = v1.PodTemplateSpec{}
-		return reduceWorkload(w.kind.gvk, o)
-	case *appsv1.StatefulSet:
-		o.Spec.Template, o.Spec.VolumeClaimTemplates = v1.PodTemplateSpec{}, nil
-		return reduceWorkload(w.kind.gvk, o)
-	case *appsv1.DaemonSet:
-		o.Spec.Template = v1.PodTemplateSpec{}
-		return reduceWorkload(w.kind.gvk, o)
-	default:
-		return reduceMeta(w.kind.gvk.GroupKind(), object.(metav1.Object))
+func (w *objectWatch) reduceKind(object any, shared *Shared) *live {
+	if o := withoutTemplate(object); o != nil {
+		return reduceWorkload(w.kind.gvk, o, shared)
 	}
+	if u, whole := object.(*unstructured.Unstructured); whole {
+		return reduceWhole(u)
+	}
+	return reduceMeta(w.kind.gvk.GroupKind(), object.(metav1.Object))
 }
 
 func (w *objectWatch) get(o Object) *live {

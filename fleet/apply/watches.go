@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +21,7 @@ type watches struct {
 	subscribers *subscribers
 	shared      *Shared
 	onReachable func(error) // nil: nobody listens
+	relistAfter time.Duration
 
 	mu      sync.Mutex
 	byKind  map[schema.GroupVersionKind]*objectWatch
@@ -32,7 +34,7 @@ type watches struct {
 
 func newWatches(c *client, s *subscribers, shared *Shared, onReachable func(error)) *watches {
 	return &watches{
-		client: c, subscribers: s, shared: shared, onReachable: onReachable,
+		client: c, subscribers: s, shared: shared, onReachable: onReachable, relistAfter: relistAfter,
 		byKind: map[schema.GroupVersionKind]*objectWatch{}, broken: map[*stream]error{}, started: map[*stream]bool{},
 	}
 }
@@ -68,6 +70,20 @@ func (w *watches) start(s *stream) {
 	w.cancels = append(w.cancels, cancel)
 	s.attach(w)
 	w.running.Go(func() { s.run(ctx) })
+}
+
+// queue says whether a stream that was started waits for its first turn.
+func (w *watches) queue() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for s := range w.started {
+		select {
+		case <-s.begun:
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // reached keeps count of the streams that get no answer, and tells when the first falls silent and the last is back.

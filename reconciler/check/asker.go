@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"transom.dev/reconciler/promotion"
+	"transom.dev/render/expression"
 	"transom.dev/render/inquiry"
 )
 
@@ -72,16 +73,20 @@ type Round struct {
 	asker       *Asker
 	environment string
 	number      int
+	most        expression.Allowance                         // of a question about a release that is new
 	read        map[promotion.CheckSubject]promotion.Checked // an answer stays the same all through a pass
 }
 
-// Begin begins a Round.
-func (a *Asker) Begin(environment string) *Round {
+// takenTimes is how many times as much a question may cost about a release that runs.
+const takenTimes = 10
+
+// Begin begins a Round, in which a question about a release that is new to the environment may cost so much.
+func (a *Asker) Begin(environment string, most expression.Allowance) *Round {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.prepare()
 	a.rounds++
-	return &Round{a, environment, a.rounds, map[promotion.CheckSubject]promotion.Checked{}}
+	return &Round{a, environment, a.rounds, most, map[promotion.CheckSubject]promotion.Checked{}}
 }
 
 func (a *Asker) prepare() {
@@ -102,7 +107,11 @@ func (r *Round) Check(of promotion.CheckSubject, vars map[string]any) promotion.
 
 func (r *Round) answer(of promotion.CheckSubject, vars map[string]any) promotion.Checked {
 	a := r.asker
-	q, err := of.Check.Fill(vars)
+	most := r.most
+	if of.Cluster != "" {
+		most = most.Times(takenTimes)
+	}
+	q, err := of.Check.Fill(vars, &expression.Tally{Most: most})
 	q.Run = of.Run
 	if err != nil {
 		return promotion.Checked{Message: err.Error(), Opens: "a mend of the check in the file of environment " + r.environment}

@@ -3,6 +3,7 @@ package check_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -73,7 +74,7 @@ func runAsker(t *testing.T, ask func(context.Context, *inquiry.Check, inquiry.Te
 
 // read is a pass that asks for some subjects.
 func read(a *check.Asker, environment string, of ...promotion.CheckSubject) (answers []promotion.Checked) {
-	r := a.Begin(environment)
+	r := a.Begin(environment, expression.Allowance{Steps: 2000, Size: 64 << 10})
 	defer r.End()
 	for _, s := range of {
 		answers = append(answers, r.Check(s, map[string]any{"team": s.Of.Key.Team}))
@@ -211,6 +212,31 @@ func TestACheckThatCannotBeFilledInIsMendedByItsAuthor(t *testing.T) {
 		require.Contains(t, is.Message, "division by zero")
 		require.Equal(t, "a mend of the check in the file of environment prod", is.Opens)
 		require.Empty(t, p.asked)
+	})
+}
+
+// TestACheckMayCostTenTimesAsMuchAboutWhatRuns: one that costs more than that is asked about nothing, and says so.
+func TestACheckMayCostTenTimesAsMuchAboutWhatRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &party{}
+		a, _ := runAsker(t, p.ask)
+		counting := func(deep int) string {
+			return "https://slo.example.com/${" + strings.Repeat("[0,1,2,3,4,5,6,7,8,9].all(i, ", deep) + `team == "shop"` + strings.Repeat(")", deep) + "}"
+		}
+		costly := subject(checkOf(t, "costly", counting(3)), "shop", "r1") // some 5,000 steps
+		is := read(a, "prod", costly)[0]
+		require.Contains(t, is.Message, "costs more than 2000 steps of CEL, as much as a check of one release may cost by how many there are; let it do less")
+		require.Equal(t, "a mend of the check in the file of environment prod", is.Opens)
+		require.Empty(t, p.asked)
+
+		costly.Cluster, costly.Revision = "prod-1", "sha256:1"
+		require.Empty(t, read(a, "prod", costly)[0].Message)
+		wait(time.Second)
+		require.Equal(t, 1, p.asked["https://slo.example.com/true"])
+
+		worse := subject(checkOf(t, "worse", counting(4)), "shop", "r1")
+		worse.Cluster, worse.Revision = "prod-1", "sha256:1"
+		require.Contains(t, read(a, "prod", worse)[0].Message, "costs more than 20000 steps of CEL")
 	})
 }
 

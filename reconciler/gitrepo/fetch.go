@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -96,7 +97,7 @@ func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, e
 		if m != nil && m.has(head) {
 			return m.setHead(r.branch.ref, head)
 		}
-		if m != nil && m.makeRoom() == nil {
+		if m != nil && makeRoom(r, m) == nil {
 			if err := r.receive(ctx, s, adv, m, head); err != nil {
 				return err
 			}
@@ -127,7 +128,7 @@ func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *
 		return err
 	}
 	defer response.Close()
-	pack, err := inspect(packIn(response, req), m.dir, r.server.limits, r.server.dog.demand, r.server.dog.rest)
+	pack, err := inspect(ctx, packIn(response, req), m.dir, r.server.limits, r.server.dog.demand, r.server.dog.rest)
 	if err != nil {
 		return err
 	}
@@ -177,4 +178,34 @@ func (r *Remote) readAnew(broken *mirror, kind plumbing.ObjectType, id plumbing.
 		return nil, m.giveUp(kind, id)
 	}
 	return content, nil
+}
+
+// Renew replaces a mirror that is large by a new one, in which the server has packed the same objects tighter. Everybody goes on with
+// the old one while the new one comes, and waits only while its last commits are fetched and the directories change. It does
+// nothing where the mirror is not large any more. Where it fails, or ctx ends, the old mirror stays. Objects of other branches are not in
+// the new one, so that it is not for a Remote that fetches some beside its own.
+func (r *Remote) Renew(ctx context.Context) error {
+	if err := r.start(); err != nil {
+		return err
+	}
+	if m := r.mirror.open.Load(); m == nil || !m.isLarge() {
+		return nil
+	}
+	next := &Remote{URL: r.URL, Branch: r.Branch, Dir: r.Dir + ".next", Credentials: r.Credentials, Timeout: r.Timeout, Limits: r.Limits}
+	defer removeMirror(next)
+	if err := os.RemoveAll(next.Dir); err != nil {
+		return fmt.Errorf("renew local mirror %s: %w", r.Dir, err)
+	}
+	if err := catchUp(ctx, r, next); err != nil {
+		return fmt.Errorf("renew local mirror %s: %w", r.Dir, err)
+	}
+	release, err := r.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := takeOver(ctx, r, next); err != nil {
+		return fmt.Errorf("renew local mirror %s: %w", r.Dir, err)
+	}
+	return nil
 }

@@ -64,6 +64,13 @@ func (s *httpPush) Close() error {
 	return s.ReceivePackSession.Close()
 }
 
+// hangUp closes the connections that nobody uses.
+func (a *access) hangUp() {
+	if a.pool != nil {
+		a.pool.CloseIdleConnections()
+	}
+}
+
 // transport returns the one connection pool of a remote.
 func (a *access) transport() (*http.Transport, error) {
 	a.once.Do(func() {

@@ -49,7 +49,7 @@ func (r *Remote) FetchBeside(ctx context.Context, branch string) (*Snapshot, err
 	if m == nil {
 		return nil, fmt.Errorf("%s: its own branch was not fetched yet", r.server.endpoint)
 	}
-	if m.makeRoom() != nil {
+	if makeRoom(r, m) != nil {
 		if _, err := r.download(ctx, nil); err != nil {
 			return nil, err
 		}

@@ -20,12 +20,15 @@ const (
 	// mostMerged is how many bytes of packs are merged. More than that is better made anew from the remote, which
 	// packs its objects much tighter than they come one commit at a time.
 	mostMerged = 16 << 20
+	// fewestMerged is how many packs are worth a merge where more bytes than mostMerged wait for one.
+	fewestMerged = mostPacks / 2
 )
 
 // makeRoom merges packs if there is no room for another one. Cloning anew every fifty commits would do as well, but
-// takes seconds where the history is long: half an hour after the start every fiftieth commit would be that late. The
-// owner of the remote's lock calls it.
-func (m *mirror) makeRoom() error {
+// takes seconds where the history is long: half an hour after the start every fiftieth commit would be that late. Where
+// there are more bytes than are merged, a mirror that is renewed beside its use has a few more packs until then, and any
+// other one is made anew. Who has the turn calls it.
+func makeRoom(r *Remote, m *mirror) error {
 	packs, err := m.packs()
 	if err != nil {
 		return m.damaged(err)
@@ -35,9 +38,44 @@ func (m *mirror) makeRoom() error {
 	}
 	some, size := toMerge(packs)
 	if size > mostMerged {
-		return m.damaged(fmt.Errorf("%d packs are too many", len(packs)))
+		if r.Large == nil {
+			return m.damaged(fmt.Errorf("%d packs are too many", len(packs)))
+		}
+		if some = smallest(some, mostMerged); len(some) < fewestMerged {
+			some = nil
+		}
 	}
-	return m.merge(some)
+	if err := m.merge(some); err != nil {
+		return err
+	}
+	if r.Large != nil && m.isLarge() {
+		r.Large(r)
+	}
+	return nil
+}
+
+// isLarge says whether there is more than is merged, of which a good part came one commit at a time: beside the largest pack there is half
+// as much again.
+func (m *mirror) isLarge() bool {
+	packs, err := m.packs()
+	if err != nil || len(packs) == 0 {
+		return false // who uses the mirror finds out that it is damaged
+	}
+	all := int64(0)
+	for _, p := range packs {
+		all += p.size
+	}
+	return all > mostMerged && 3*packs[len(packs)-1].size <= 2*all
+}
+
+// smallest are the first of some packs that have so many bytes together.
+func smallest(some []pack, bytes int64) []pack {
+	for i, p := range some {
+		if bytes -= p.size; bytes < 0 {
+			return some[:i]
+		}
+	}
+	return some
 }
 
 // A pack is a file of objects.
@@ -84,6 +122,9 @@ func (m *mirror) packFile(id plumbing.Hash, kind string) string {
 
 // merge makes one pack of some, and removes those. Readers wait for the removal alone.
 func (m *mirror) merge(some []pack) error {
+	if len(some) == 0 {
+		return nil
+	}
 	merged, err := m.union(some)
 	if err != nil {
 		return m.damaged(err)

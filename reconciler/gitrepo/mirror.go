@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -144,7 +145,7 @@ func (m *mirror) add(p *packIndex) error {
 
 // addOwn stores a pack that was made here.
 func (m *mirror) addOwn(pack []byte) error {
-	p, err := inspect(bytes.NewReader(pack), m.dir, ownLimits, func() {}, func() {})
+	p, err := inspect(context.Background(), bytes.NewReader(pack), m.dir, ownLimits, func() {}, func() {})
 	if err != nil {
 		return err
 	}

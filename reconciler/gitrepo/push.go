@@ -166,7 +166,7 @@ func (r *Remote) mirrorAdvance(a advance) {
 	if needsBase := !a.from.IsZero(); needsBase && !m.has(a.from) {
 		return
 	}
-	if m.makeRoom() != nil || m.addOwn(a.pack) != nil || m.setHead(r.branch.ref, a.to) != nil {
+	if makeRoom(r, m) != nil || m.addOwn(a.pack) != nil || m.setHead(r.branch.ref, a.to) != nil {
 		r.mirror.discard()
 	}
 }

@@ -22,6 +22,9 @@ type Remote struct {
 	Timeout     time.Duration // how long the server may be silent; 0 is 30 seconds
 	Limits      Limits        // of the server's answers
 	PushAllowed func() error  // asked right before each push, which its error refuses; nil: it is always allowed
+	// Large is called, by who has the turn, where the mirror has too much for merging, and has Renew called soon. Nil: the next
+	// Fetch or Commit makes the mirror anew, and waits.
+	Large func(*Remote)
 
 	started struct {
 		once sync.Once

@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +43,7 @@ func newResolver(p *packIndex, limits Limits) *resolver {
 	return &resolver{pack: p, limits: limits, scanner: packScanner{in: bufio.NewReaderSize(nil, 4<<10)}}
 }
 
-func (r *resolver) resolveAll() error {
+func (r *resolver) resolveAll(ctx context.Context) error {
 	whole := func(number int) bool { return !r.pack.objects[number].kind.IsDelta() }
 	for number := range r.pack.objects {
 		if whole(number) {
@@ -53,7 +54,7 @@ func (r *resolver) resolveAll() error {
 		if !whole(number) || r.pack.objects[number].child == none {
 			continue
 		}
-		if err := r.resolveBelow(int32(number)); err != nil {
+		if err := r.resolveBelow(ctx, int32(number)); err != nil {
 			return err
 		}
 	}
@@ -64,7 +65,7 @@ func (r *resolver) resolveAll() error {
 }
 
 // resolveBelow resolves the deltas of a whole object, and those of their results.
-func (r *resolver) resolveBelow(whole int32) error {
+func (r *resolver) resolveBelow(ctx context.Context, whole int32) error {
 	r.kind, r.path, r.contentBytes, r.first = r.pack.objects[whole].kind, append(r.path[:0], pathObject{number: whole}), 0, 0
 	for len(r.path) > 0 {
 		parent := &r.pack.objects[r.path[len(r.path)-1].number]
@@ -76,6 +77,9 @@ func (r *resolver) resolveBelow(whole int32) error {
 		}
 		child := parent.child
 		parent.child = r.pack.objects[child].sibling
+		if err := context.Cause(ctx); err != nil && !errors.Is(err, errSlow) { // the other end is done
+			return err
+		}
 		if err := r.resolve(child); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package notify
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -74,24 +77,69 @@ func messenger(in io.Reader, out io.Writer) (code int) {
 // the operator wrote.
 type exchanges struct {
 	http.RoundTripper
-	fault error // of the last one
+
+	mu     sync.Mutex
+	faults []fault // of the requests that were not taken, also when they were sent again
+}
+
+// A fault is why a request was not taken.
+type fault struct {
+	of  [sha256.Size]byte // the digest of its method, address and body
+	err error
 }
 
 // RoundTrip is part of http.RoundTripper.
 func (e *exchanges) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Response != nil {
-		e.fault = errors.New("it redirects, which is not followed: write the address that it leads to")
-		return nil, e.fault
+	sum := sha256.New()
+	_, _ = fmt.Fprintf(sum, "%s %s\n", r.Method, r.URL)
+	if r.Body != nil {
+		content, err := io.ReadAll(r.Body)
+		if err = errors.Join(err, r.Body.Close()); err != nil {
+			return nil, err
+		}
+		_, _ = sum.Write(content)
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(content))
 	}
-	answer, err := e.RoundTripper.RoundTrip(r)
-	if e.fault = err; err == nil && answer.StatusCode >= http.StatusBadRequest {
-		e.fault = fmt.Errorf("answered %s", answer.Status)
+	answer, err := e.take(r)
+	told := err
+	if err == nil && answer.StatusCode >= http.StatusBadRequest {
+		told = fmt.Errorf("answered %s", answer.Status)
 	}
+	e.record([sha256.Size]byte(sum.Sum(nil)), told)
 	return answer, err
 }
 
-// shout has shoutrrr send a text. A service that says that it did, or panics, where its last exchange failed is not believed: telegram
-// loses such errors, and zulip expects an answer.
+// take sends a request unless a redirect asks for it.
+func (e *exchanges) take(r *http.Request) (*http.Response, error) {
+	if r.Response != nil {
+		return nil, errors.New("it redirects, which is not followed: write the address that it leads to")
+	}
+	return e.RoundTripper.RoundTrip(r)
+}
+
+// record remembers why a request was not taken; nil: it was, and why an earlier attempt was not is forgotten.
+func (e *exchanges) record(of [sha256.Size]byte, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.faults = slices.DeleteFunc(e.faults, func(f fault) bool { return f.of == of })
+	if err != nil {
+		e.faults = append(e.faults, fault{of, err})
+	}
+}
+
+// fault is why the first request was not taken of those that were not; nil: all were.
+func (e *exchanges) fault() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.faults) == 0 {
+		return nil
+	}
+	return e.faults[0].err
+}
+
+// shout has shoutrrr send a text. A service that says that it did, or panics, where one of its requests was not taken in the end is not
+// believed: telegram loses such errors and goes on with its next chat, and zulip expects an answer.
 func shout(t Target, text string) (err error) {
 	e := &exchanges{RoundTripper: http.DefaultTransport}
 	http.DefaultTransport = e
@@ -115,8 +163,8 @@ func shout(t Target, text string) (err error) {
 		} else if err != nil {
 			return
 		}
-		if e.fault != nil {
-			err = e.fault
+		if fault := e.fault(); fault != nil {
+			err = fault
 		}
 	}()
 	return service.Send(text, &types.Params{})

@@ -62,6 +62,7 @@ type world struct {
 	status int
 
 	mu    sync.Mutex
+	first []int    // the statuses of the first answers
 	asked []string // hosts
 }
 
@@ -76,13 +77,17 @@ func (p *world) forget() []string {
 func (p *world) answer(w http.ResponseWriter, host string) {
 	p.mu.Lock()
 	p.asked = append(p.asked, host)
+	status := p.status
+	if len(p.first) > 0 {
+		status, p.first = p.first[0], p.first[1:]
+	}
 	p.mu.Unlock()
 	const content = "bad gateway"
 	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 	w.Header().Set("Location", "https://elsewhere.example/")
 	w.Header().Set("Content-Type", "application/json")
 	if host != "elsewhere.example" {
-		w.WriteHeader(p.status)
+		w.WriteHeader(status)
 	}
 	_, _ = io.WriteString(w, content)
 }
@@ -175,4 +180,30 @@ func TestNoServiceSaysThatItSentWhatWasNotTaken(t *testing.T) {
 		})
 	}
 	require.Empty(t, p.forget())
+}
+
+// TestEachPartOfWhatIsSentHasToBeTaken: a service with several chats sends one request for each, and one that tries again sends the same twice.
+func TestEachPartOfWhatIsSentHasToBeTaken(t *testing.T) {
+	for name, c := range map[string]struct {
+		url      string
+		statuses []int
+		says     string // empty: it is sent
+	}{
+		"the first of two chats":  {services["telegram"] + ",channel-2", []int{403, 200}, "403 Forbidden"},
+		"the second of two chats": {services["telegram"] + ",channel-2", []int{200, 403}, "403 Forbidden"},
+		"both":                    {services["telegram"] + ",channel-2", []int{200, 200}, ""},
+		"taken when tried again":  {services["discord"], []int{503, 204}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &world{status: http.StatusTeapot, first: c.statuses}
+			p.start(t)
+			err := notify.Test(t.Context(), notify.Target{Name: name, URL: c.url})
+			require.Len(t, p.forget(), len(c.statuses))
+			if c.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.says)
+		})
+	}
 }

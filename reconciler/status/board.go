@@ -131,9 +131,11 @@ func (b *Board) record(e Event) {
 func (b *Board) Loaded(url string, p *platform.Platform) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.platformRead()
 	moved, before, found := b.platform.Commit != p.Commit, b.platform.Problems, b.platform.Commit == ""
-	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Frozen: b.platform.Frozen, Forge: b.platform.Forge, offers: p}
+	b.platform = Platform{
+		URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Frozen: b.platform.Frozen, Error: b.platform.Error, Forge: b.platform.Forge,
+		offers: p,
+	}
 	for name, e := range p.Environments {
 		if b.environments[name] == nil {
 			b.environments[name] = &Environment{Name: name, StateURL: e.State.URL, StateBranch: e.State.Branch, PromotesFrom: e.PromotesFrom}
@@ -297,7 +299,7 @@ func (b *Board) Forget(environment string) {
 	maps.DeleteFunc(b.refused, func(of membership, _ string) bool { return of.environment == environment })
 	for key := range b.instances {
 		if key.environment == environment {
-			b.readers.drop(b.instances, key)
+			delete(b.instances, key)
 		}
 	}
 	for name := range b.clusters {

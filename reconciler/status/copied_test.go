@@ -2,6 +2,7 @@ package status_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,5 +26,28 @@ func TestAStatusIsCopiedOncePerChange(t *testing.T) {
 	for _, why := range []string{"no such file", "the token is refused"} {
 		b.ForgeTold("statuses", errors.New(why))
 		require.Equal(t, why, b.Status().Platform.Forge["statuses"])
+	}
+}
+
+// The order of instances is the same whichever came and went, also where as many came as went.
+func TestTheOrderOfInstancesIsTheirs(t *testing.T) {
+	b, _ := newBoard()
+	for _, names := range [][]string{{"b", "d"}, {"d", "a"}, {"c", "a", "d"}, {"c", "a", "d"}, {"c"}, {}, {"z", "y"}} {
+		e, all := committed("r1")
+		var now []status.Instance
+		for _, name := range names {
+			in := all[0]
+			in.Placements = nil
+			in.Request.Name = name
+			now = append(now, in)
+		}
+		b.Reconciled(e, now)
+		var seen []string
+		for _, in := range b.Status().Instances {
+			seen = append(seen, in.Request.Name)
+		}
+		slices.Sort(names)
+		require.ElementsMatch(t, names, seen)
+		require.IsIncreasing(t, append([]string{""}, append(seen, "~")...))
 	}
 }

@@ -107,7 +107,6 @@ func (b *Board) takeInstance(e Environment, in Instance, watched bool) {
 	if old == nil {
 		old = &instance{placements: map[string]*Placement{}}
 		b.instances[key] = old
-		b.readers.sorted = nil
 	}
 	want := in.detachPlacements()
 	setSince(&old.Instance, &in, watched, b.now())
@@ -120,7 +119,7 @@ func (b *Board) takeInstance(e Environment, in Instance, watched bool) {
 		old.forgetLetGo()
 	}
 	if in.Absent && len(old.placements) == 0 && len(in.Problems) == 0 {
-		b.readers.drop(b.instances, key)
+		delete(b.instances, key)
 	}
 	b.recordLive(old)
 }
@@ -239,7 +238,7 @@ func (b *Board) dropClusters(environment string, before []Cluster) {
 			delete(in.placements, c.Name)
 			in.changed()
 			if in.Absent && len(in.placements) == 0 && len(in.Problems) == 0 {
-				b.readers.drop(b.instances, key)
+				delete(b.instances, key)
 			}
 		}
 		if !b.environments.anyHas(c.Name) {
@@ -279,6 +278,6 @@ func (b *Board) retire(key instanceKey, in *instance) {
 		p.remove()
 	}
 	if len(in.placements) == 0 {
-		b.readers.drop(b.instances, key)
+		delete(b.instances, key)
 	}
 }

@@ -139,7 +139,7 @@ func (b *Board) Removed(environment string, request platform.RequestKey, cluster
 	in.changed()
 	b.record(Event{Environment: environment, Cluster: cluster, Request: &key.request, Message: "removed"})
 	if in.Absent && len(in.placements) == 0 {
-		b.readers.drop(b.instances, key)
+		delete(b.instances, key)
 	}
 }
 

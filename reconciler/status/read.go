@@ -12,10 +12,9 @@ type readers struct {
 	subscribers map[chan struct{}]struct{}
 	status      *Status
 	history     []Event
-
-	sorted  []*instance       // in the order of a Status; nil: there are others now
-	order   map[string]int    // of the environments, in which they are sorted
-	unheard map[string]string // why clusters are not reachable, which their placements say then
+	sorted      []instanceKey     // of the Status made last
+	order       map[string]int    // of its environments
+	unheard     map[string]string // why clusters are not reachable, which their placements say then
 }
 
 // tell wakes the subscribers, and drops the copies.
@@ -32,6 +31,21 @@ func (r *readers) tell() {
 // keepStatus and keepHistory keep copies for those who read next.
 func (r *readers) keepStatus(s Status)     { r.status = &s }
 func (r *readers) keepHistory(all []Event) { r.history = all }
+
+// sort returns the keys of all instances by request and environment. To sort very many takes longer than to copy them, so that an order
+// stays for as long as it is of the same ones.
+func (r *readers) sort(all map[instanceKey]*instance, order map[string]int) []instanceKey {
+	gone := func(key instanceKey) bool { return all[key] == nil }
+	if len(r.sorted) == len(all) && maps.Equal(order, r.order) && !slices.ContainsFunc(r.sorted, gone) {
+		return r.sorted
+	}
+	r.order = order
+	r.sorted = slices.SortedFunc(maps.Keys(all), func(x, y instanceKey) int {
+		return cmp.Or(x.request.Compare(y.request), cmp.Compare(order[x.environment], order[y.environment]),
+			strings.Compare(x.environment, y.environment))
+	})
+	return r.sorted
+}
 
 // Status returns all that is known. Whoever asks before something changes gets the same: nobody may change it.
 func (b *Board) Status() Status {
@@ -51,9 +65,9 @@ func (b *Board) Status() Status {
 		s.Environments = append(s.Environments, e.with(b.clustersOf(e), order[name]))
 	}
 	slices.SortStableFunc(s.Environments, func(x, y Environment) int { return cmp.Compare(x.Order, y.Order) })
-	b.readers.sort(b.instances, order)
 	b.readers.hear(b.clusters, b.instances)
-	for _, in := range b.readers.sorted {
+	for _, key := range b.readers.sort(b.instances, order) {
+		in := b.instances[key]
 		if in.shown == nil {
 			in.shown = b.placements(in)
 		}
@@ -61,24 +75,6 @@ func (b *Board) Status() Status {
 	}
 	b.readers.keepStatus(s)
 	return s
-}
-
-// sort sorts the instances, where there are others or the order of the environments is another one.
-func (r *readers) sort(instances map[instanceKey]*instance, order map[string]int) {
-	if r.sorted != nil && maps.Equal(r.order, order) {
-		return
-	}
-	r.order, r.sorted = order, slices.Collect(maps.Values(instances))
-	slices.SortFunc(r.sorted, func(x, y *instance) int {
-		return cmp.Or(x.Request.Compare(y.Request), cmp.Compare(order[x.Environment], order[y.Environment]),
-			strings.Compare(x.Environment, y.Environment))
-	})
-}
-
-// drop forgets an instance.
-func (r *readers) drop(instances map[instanceKey]*instance, key instanceKey) {
-	delete(instances, key)
-	r.sorted = nil
 }
 
 // hear has all placements shown anew where a cluster went away or came back.
@@ -121,7 +117,9 @@ func (b *Board) placements(in *instance) []Placement {
 		return nil
 	}
 	placements := make([]Placement, 0, len(in.placements))
-	for _, name := range slices.Sorted(maps.Keys(in.placements)) {
+	names := slices.AppendSeq(make([]string, 0, len(in.placements)), maps.Keys(in.placements))
+	slices.Sort(names)
+	for _, name := range names {
 		p := *in.placements[name]
 		if why := b.readers.unheard[name]; why != "" {
 			p.lose(why)

@@ -109,6 +109,19 @@ func TestActivityIsListedInPages(t *testing.T) {
 	require.Contains(t, body, "run git log in the repositories")
 }
 
+// TestHistoryThatIsBeingReadSaysWhenToAskAgain, on its page as well.
+func TestHistoryThatIsBeingReadSaysWhenToAskAgain(t *testing.T) {
+	s := serve(t, web.Options{Board: board(), Journal: journal{}})
+	for _, address := range []string{"/api/v1/activity?team=slow", "/activity?team=slow"} {
+		resp, body := as(t, http.MethodGet, s.URL+address, "")
+		require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+		require.Equal(t, "5", resp.Header.Get("Retry-After"))
+		require.Contains(t, body, "the history so far back is being read")
+	}
+	_, body := as(t, http.MethodGet, s.URL+"/activity?team=slow", "")
+	require.Contains(t, body, "Try again in 5 s")
+}
+
 // TestActivityHasPages: a list with links to what was touched, a page for each commit, and the events beside it.
 func TestActivityHasPages(t *testing.T) {
 	s := serve(t, web.Options{Board: board(), Journal: journal{}})

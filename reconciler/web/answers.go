@@ -1,10 +1,9 @@
 package web
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 )
@@ -12,8 +11,9 @@ import (
 // A body is an answer in JSON, as it is sent.
 type body struct {
 	text []byte
-	tag  string // over the text, so that a client that asks again pays only for changes
-	next string // the parameter after of the next page of a list; empty: there is none
+	long func(io.Writer) error // writes a text that is too long to be kept; nil: text is all
+	tag  string                // over the text, so that a client that asks again pays only for changes
+	next string                // the parameter after of the next page of a list; empty: there is none
 }
 
 func newBody(text []byte) body {
@@ -21,11 +21,14 @@ func newBody(text []byte) body {
 }
 
 func bodyOf(v any) (body, error) {
-	var text bytes.Buffer
-	if err := json.NewEncoder(&text).Encode(v); err != nil {
+	text := &summed{sum: sha256.New()}
+	if err := writeValue(text, v); err != nil {
 		return body{}, fmt.Errorf("encode the answer: %w", err)
 	}
-	b := newBody(text.Bytes())
+	b := body{text: text.kept.Bytes(), tag: fmt.Sprintf(`"%x"`, text.sum.Sum(nil))}
+	if text.long {
+		b.long = func(w io.Writer) error { return writeValue(w, v) }
+	}
 	if paged, ok := v.(interface{ next() string }); ok {
 		b.next = paged.next()
 	}
@@ -39,7 +42,11 @@ func (b body) write(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(b.text) // a client that went away is no concern of ours
+	if b.long != nil {
+		_ = b.long(w) // a client that went away is no concern of ours
+		return
+	}
+	_, _ = w.Write(b.text)
 }
 
 // writeJSON answers with v.
@@ -55,6 +62,8 @@ const (
 	// mostAnswers is how many bytes of answers are kept, and mostAnswer how many of one.
 	mostAnswers = 8 << 20
 	mostAnswer  = mostAnswers / 8
+	// beside is what it takes to keep an answer or a part beside their text: very many may be short.
+	beside = 512
 )
 
 // An answerKey is a route with its parameters, which are comparable.
@@ -97,10 +106,10 @@ func (a *answers) find(key answerKey) (b body, known bool) {
 
 // keep keeps an answer that was made after so many changes. Where there is no room, all others go.
 func (a *answers) keep(key answerKey, b body, changes int) {
-	size := len(b.text) + len(fmt.Sprint(key.parameters))
+	size := beside + len(b.text) + len(fmt.Sprint(key.parameters))
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if size > mostAnswer || changes < a.changes {
+	if size > mostAnswer || b.long != nil || changes < a.changes {
 		return
 	}
 	if a.made == nil || a.changes != changes || a.bytes+size > mostAnswers {

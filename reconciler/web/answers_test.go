@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,24 @@ func TestAnswersAreBoundedInMemory(t *testing.T) {
 		require.Equal(t, http.StatusOK, ask(fmt.Sprint("/api/v1/instances?environment=dev&limit=", 500+i)).Code) // more than 100 kB each
 	}
 	require.Less(t, int64(inUse())-int64(before), int64(16<<20))
+	runtime.KeepAlive(h)
+}
+
+// TestAnAnswerKeepsNothingOfItsRequest: its parameters may be a short part of a long address, and very many answers may be empty.
+func TestAnAnswerKeepsNothingOfItsRequest(t *testing.T) {
+	h := web.Handler(web.Options{Board: crowd(1)})
+	ask := asker(t, h)
+	ask("/api/v1/requests")
+	long := "&limit=" + strings.Repeat("0", 32<<10) + "1"
+	before := inUse()
+	for i := range 1000 {
+		require.Equal(t, http.StatusOK, ask(fmt.Sprint("/api/v1/requests?team=x", i, long)).Code)
+	}
+	require.Less(t, int64(inUse())-int64(before), int64(4<<20), "1,000 answers of 13 bytes")
+	for i := range 40_000 {
+		ask(fmt.Sprint("/api/v1/requests?team=y", i))
+	}
+	require.Less(t, int64(inUse())-int64(before), int64(10<<20))
 	runtime.KeepAlive(h)
 }
 

@@ -59,7 +59,7 @@ func (e *encodedEvents) part(history []status.Event, selected selection, at curs
 	}
 	p := encode(history, selected, at)
 	e.parts[view] = p
-	e.bytes += len(p.text) + len(selected.Team) + len(selected.Request) + len(selected.Environment)
+	e.bytes += beside + len(p.text) + len(selected.Team) + len(selected.Request) + len(selected.Environment)
 	return p.text, p.end, p.more
 }
 

@@ -51,6 +51,11 @@ func TestManyViewsAreBoundedInMemory(t *testing.T) {
 		require.NotEmpty(t, text)
 	}
 	require.Less(t, int64(inUse())-int64(before), int64(16<<20), "3,000 parts of 16 kB")
+	before = inUse()
+	for i := range 40_000 {
+		encoded(nil, fmt.Sprint("team-", i))
+	}
+	require.Less(t, int64(inUse())-int64(before), int64(6<<20), "parts without an event")
 	text, _ := encoded(history, "")
 	require.Contains(t, text, "message 0.")
 }

@@ -92,6 +92,9 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 			return nil
 		}
 		if more {
+			if !goesOn(ctx, again.C, admitted) {
+				return nil
+			}
 			continue
 		}
 		if told.done(); !wait(ctx, w, flush, told.news, again.C, admitted) {
@@ -116,6 +119,18 @@ func (s *server) admitted(r *http.Request, need access.Role) (who *access.Identi
 	}
 	code := statusOf(err)
 	return nil, code != http.StatusUnauthorized && code != http.StatusForbidden
+}
+
+// goesOn says whether a stream that has more to send may still do so: one that reads slowly never waits for news.
+func goesOn(ctx context.Context, again <-chan time.Time, admitted func() bool) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-again:
+		return admitted() && ctx.Err() == nil
+	default:
+		return true
+	}
 }
 
 // wait returns true once there are news, and false once ctx is done, the client is gone or is not admitted any more.

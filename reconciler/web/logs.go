@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -163,7 +164,11 @@ func mayLook(who access.Identity, known status.Platform, path placementPath) err
 // isShown refuses an environment whose file does not say that logs are shown.
 func isShown(offers *platform.Platform, path placementPath) error {
 	if offers == nil || offers.Environments[path.Environment] == nil {
-		return refuse(http.StatusNotFound, "there is no environment %s", wording.Shorten(path.Environment))
+		var names []string
+		if offers != nil {
+			names = slices.Sorted(maps.Keys(offers.Environments))
+		}
+		return refuse(http.StatusNotFound, "there is no environment %s%s", wording.Shorten(path.Environment), wording.Suggest(path.Environment, names))
 	}
 	if e := offers.Environments[path.Environment]; !e.Logs {
 		return refuse(http.StatusForbidden, "environment %s does not show logs; for that, merge spec.logs: true in %s", e.Name, e.File).

@@ -68,6 +68,8 @@ func TestLogsAreForDevelopersOfTheTeamWhereTheEnvironmentSaysSo(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, code)
 	require.Contains(t, body, "merge spec.logs: true in environments/prod.yaml")
 	require.Contains(t, body, `"remedy":"merge spec.logs: true in environments/prod.yaml; that`, "a role is not what is lacking")
+	_, body = get(t, serve(t, o), strings.Replace(shopLogs, "prod", "pord", 1))
+	require.Contains(t, body, `there is no environment pord; did you mean \"prod\"?`)
 }
 
 // TestLogsAreBoundedAndHarmless: whatever a container prints, no line is long, none has a control character, and the answer ends.

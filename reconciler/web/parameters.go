@@ -94,7 +94,7 @@ func setParameter(field reflect.Value, tag reflect.StructTag, name, text string)
 		}
 		field.SetInt(int64(value))
 	default:
-		field.SetString(text)
+		field.SetString(strings.Clone(text)) // it may be kept with an answer, which must not keep the whole request that it is a part of
 	}
 	return nil
 }

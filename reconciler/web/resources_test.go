@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"weak"
 
 	"github.com/stretchr/testify/require"
@@ -191,6 +192,28 @@ func TestAListIsMadeOnceUntilSomethingChanges(t *testing.T) {
 	b.ClusterSeen(status.Cluster{Name: "dev-1", Message: "no answer at all"})
 	require.Contains(t, ask("/api/v1/clusters/dev-1"), "no answer at all")
 	require.Contains(t, ask("/api/v1/instances/dev/team-1/request-1"), "no answer at all")
+}
+
+// TestADeferredRequestIsCalledSo of two new ones whose files are broken: of the one whose turn is still to come nothing else is said.
+func TestADeferredRequestIsCalledSo(t *testing.T) {
+	files, l := fstest.MapFS{}, &platform.Loader{AtOnce: 1}
+	_, err := l.Load(files)
+	require.NoError(t, err)
+	for _, name := range []string{"one", "two"} {
+		files["requests/store/"+name+".yaml"] = &fstest.MapFile{Data: []byte("kind: nothing\n")}
+	}
+	p, err := l.Load(files)
+	require.NoError(t, err)
+	p.Commit = "c1"
+	b := status.NewBoard(clock())
+	b.Loaded("https://git.example.com/platform.git", p)
+	list := getJSON[struct{ Items []map[string]any }](t, serve(t, web.Options{Board: b}), "/api/v1/requests")
+	require.Len(t, list.Items, 2)
+	one, two := list.Items[0], list.Items[1]
+	require.Equal(t, true, one["problem"])
+	require.NotContains(t, one, "deferred")
+	require.Equal(t, true, two["deferred"])
+	require.NotContains(t, two, "problem")
 }
 
 // TestListsKeepNothingThatIsOver: a platform and a status may be large, and nobody may ask for a list again.

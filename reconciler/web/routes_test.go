@@ -179,6 +179,65 @@ func TestAStreamEndsSoonAfterItsTokenIsTakenBack(t *testing.T) {
 	})
 }
 
+// A slowClient takes its time for each part of a stream, and finds more after it.
+type slowClient struct {
+	http.ResponseWriter
+	reads func()
+}
+
+func (r slowClient) Flush() {}
+
+func (r slowClient) Write(p []byte) (int, error) {
+	r.reads()
+	return len(p), nil
+}
+
+// TestASlowStreamEndsSoonAfterItsTokenIsTakenBack, or its time is over, although there is always more to send.
+func TestASlowStreamEndsSoonAfterItsTokenIsTakenBack(t *testing.T) {
+	for name, taken := range map[string]bool{"taken back": true, "its time": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				all := newTeam(t, "")
+				guard := all.guard(t)
+				b := board()
+				began, n := time.Now(), 0
+				record := func() {
+					for range 100 {
+						n++
+						b.ClusterSeen(status.Cluster{Name: "east", Reachable: true, Problem: fmt.Sprint("sick ", n, strings.Repeat(".", 200))})
+					}
+				}
+				record()
+				w := slowClient{httptest.NewRecorder(), func() {
+					time.Sleep(20 * time.Second)
+					record()
+					if n > 100_000 {
+						t.Fatal("it never ends")
+					}
+					if !taken || time.Since(began) < time.Minute {
+						return
+					}
+					content, err := os.ReadFile(all.file)
+					require.NoError(t, err)
+					require.NoError(t, os.WriteFile(all.file, regexp.MustCompile("(?m)^.*the-viewer.*$").ReplaceAll(content, nil), 0o600))
+					_, err = guard.Refresh()
+					require.NoError(t, err)
+				}}
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/api/v1/events", http.NoBody)
+				r.Header.Set("Accept", "text/event-stream")
+				r.Header.Set("Authorization", "Bearer "+all.tokens[access.Viewer])
+				web.Handler(web.Options{Board: b, Access: guard}).ServeHTTP(w, r)
+				most := 15*time.Minute + 20*time.Second
+				if taken {
+					most = 90 * time.Second
+				}
+				require.GreaterOrEqual(t, time.Since(began), time.Minute)
+				require.LessOrEqual(t, time.Since(began), most)
+			})
+		})
+	}
+}
+
 func TestRefusedLoginsAreCounted(t *testing.T) {
 	all := newTeam(t, "")
 	s := serve(t, web.Options{Board: board(), Access: all.guard(t)})

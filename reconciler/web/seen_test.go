@@ -42,6 +42,7 @@ func TestThePageOfPodsIsForDevelopersOfTheTeamWhereTheEnvironmentSaysSo(t *testi
 	require.Contains(t, body, "merge spec.logs: true in environments/prod.yaml")
 	_, body = get(t, serve(t, o), "/requests/store/shop?environment=prod")
 	require.NotContains(t, body, "Log and Events of its pods")
+	require.Contains(t, body, "No logs: prod does not say logs: true")
 }
 
 // TestThePageOfPodsIsBoundedAndHarmless: whatever containers print and clusters say stays text, and is short.

@@ -273,14 +273,19 @@ var remedies = map[int]string{
 	http.StatusMethodNotAllowed:      "use a method that the header Allow names; changes are merged in Git",
 	http.StatusRequestEntityTooLarge: "send less",
 	http.StatusTooManyRequests:       "ask again after the time that the header Retry-After gives",
-	http.StatusServiceUnavailable:    "ask again in a moment",
+	http.StatusServiceUnavailable:    "ask again after the time that the header Retry-After gives",
 }
 
-// laterAgain is the number of seconds after which a client that found no room tries again, where nothing says another one.
+// laterAgain is the number of seconds after which a client that found no room, or no answer yet, tries again, where nothing says another one.
 const laterAgain = "5"
 
+// waitingHelps says whether the same question has another answer a little later.
+func waitingHelps(code int) bool {
+	return code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable
+}
+
 func writeError(w http.ResponseWriter, f failure) {
-	if f.code == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
+	if waitingHelps(f.code) && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", laterAgain)
 	}
 	remedy := cmp.Or(f.remedy, remedies[f.code])

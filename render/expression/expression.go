@@ -3,6 +3,7 @@ package expression
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -170,8 +171,14 @@ func native(value ref.Val) (any, error) {
 	case types.Int:
 		return int64(v), nil
 	case types.Uint:
+		if v > math.MaxInt64 {
+			return nil, fmt.Errorf("results in %d; whole numbers are at most %d", uint64(v), int64(math.MaxInt64))
+		}
 		return int64(v), nil
 	case types.Double:
+		if math.IsInf(float64(v), 0) || math.IsNaN(float64(v)) {
+			return nil, fmt.Errorf("results in %v, which is no number in JSON", float64(v))
+		}
 		return float64(v), nil
 	case types.Null:
 		return nil, nil

@@ -73,3 +73,20 @@ func TestATallyEndsSoon(t *testing.T) {
 	require.Equal(t, true, value)
 	require.Greater(t, tally.Spent.Cost, int64(300_000))
 }
+
+// TestAResultIsANumberOfJSON or an error that says so: infinities have no form there, and a whole number does not turn into another.
+func TestAResultIsANumberOfJSON(t *testing.T) {
+	for source, says := range map[string]string{
+		"1.0 / 0.0":                       "results in +Inf, which is no number in JSON",
+		"-1.0 / 0.0":                      "results in -Inf, which is no number in JSON",
+		"0.0 / 0.0":                       "results in NaN, which is no number in JSON",
+		"[1.0 / 0.0]":                     "results in +Inf, which is no number in JSON",
+		"18446744073709551615u":           "results in 18446744073709551615; whole numbers are at most 9223372036854775807",
+		"[{\"a\": 9223372036854775808u}]": "results in 9223372036854775808; whole numbers are at most 9223372036854775807",
+	} {
+		e, err := expression.Compile(source, expression.NewScope(), expression.Any)
+		require.NoError(t, err, source)
+		_, err = e.Eval(nil)
+		require.EqualError(t, err, says, source)
+	}
+}

@@ -88,16 +88,19 @@ type Text struct {
 	Run   string // of Jobs, as Run.String; empty: none runs
 }
 
-// Fill fills the check in with the variables that it may name. A check by Jobs has none: its question is a Run.
-func (c *Check) Fill(vars map[string]any) (q Text, err error) {
+// Fill fills the check in with the variables that it may name, as far as a tally goes. A check by Jobs has none: its question is a Run.
+func (c *Check) Fill(vars map[string]any, spent *expression.Tally) (q Text, err error) {
 	if c.Job != "" {
 		return Text{}, nil
 	}
 	if p := c.Prometheus; p != nil {
 		q.URL = p.URL
-		q.Query, err = p.Query.Fill(vars, quoteQuery, &expression.Tally{Most: expression.All})
+		q.Query, err = p.Query.Fill(vars, quoteQuery, spent)
 	} else {
-		q.URL, err = c.URL.Fill(vars, EscapeURL, &expression.Tally{Most: expression.All})
+		q.URL, err = c.URL.Fill(vars, EscapeURL, spent)
+	}
+	if spent.Over() {
+		return Text{}, fmt.Errorf("%w, as much as a check of one release may cost by how many there are; let it do less", err)
 	}
 	if length := len(q.URL) + len(q.Query); err == nil && length > 2*MaxBytes {
 		err = fmt.Errorf("comes to %d bytes; at most %d", length, 2*MaxBytes)

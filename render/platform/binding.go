@@ -110,7 +110,7 @@ func (b *binder) checkProviders(r *resolved, i *Instance) []Problem {
 		field, key, env := i.BindingField(name), i.Bindings[name], i.Environment.Name
 		provider := b.team.resolved[key]
 		if provider == nil {
-			if !b.platform.tree.mayExist(key.File()) && !b.team.names(key.Name) {
+			if !b.platform.tree.mayExist(key.File()) && !b.team.names(key.Name) && b.team.files.unread == 0 {
 				d.problem(field, "unknown-request", "team %s has no request %q%s", key.Team, wording.Shorten(key.Name), b.orTheTeamHas(key))
 			}
 			continue

@@ -2,14 +2,17 @@ package platform
 
 import (
 	"cmp"
+	"fmt"
+	"io/fs"
 	"iter"
 	"maps"
 	"slices"
 )
 
 // A merge may bring very many requests, and everybody waits for the load of it. Where a Loader has a bound, new requests beyond it are
-// deferred: their files are read and counted, so that shares and names are right from the first load on, and nothing is concluded of them.
-// Each comes as if it had been merged a little later. Nothing that was removed goes before all came: one of them may be what takes its place.
+// deferred: nothing is concluded of them, and each comes as if it had been merged a little later. Their files are read first, a ration in
+// each load, so that shares and names are right before one of them comes. Nothing that was removed goes before all came: one of them may be
+// what takes its place.
 
 // later are the names of the requests that this load defers, by team. Teams with few new requests come first, so that nobody waits behind
 // a crowd of another team. Nothing is deferred for a Loader without a bound, and at the first load.
@@ -29,6 +32,9 @@ func later(l *Loader, p *Platform) map[string][]string {
 	for _, name := range slices.SortedFunc(maps.Keys(waiting), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(waiting[a]), len(waiting[b])), cmp.Compare(a, b))
 	}) {
+		if p.tree.teams[name].unread > 0 {
+			continue
+		}
 		taken := min(free, len(waiting[name]))
 		waiting[name] = waiting[name][taken:]
 		free -= taken
@@ -39,44 +45,61 @@ func later(l *Loader, p *Platform) map[string][]string {
 // unknown are the sorted names of the requests among files of a team that the last load did not resolve.
 func (t *team) unknown(team string, files *teamFiles) (names []string) {
 	for _, name := range sortedKeys(files.requests) {
-		if t != nil {
-			if known := t.resolved[RequestKey{team, name}]; known != nil && !known.request.Deferred {
-				continue
-			}
+		if !t.knows(RequestKey{team, name}) {
+			names = append(names, name)
 		}
-		names = append(names, name)
 	}
 	return names
 }
 
 // withoutProviders returns which of those requests of a team that would be deferred are deferred: a request that is bound to another one
-// comes after it or with it, so that nobody is told to wait for one that is only deferred.
-func withoutProviders(later, names []string, files []*requestFile) map[string]bool {
+// comes after it or with it, so that nobody is told to wait for one that is only deferred. Files of those that come are read.
+func withoutProviders(l *Loader, later, names []string, files []*requestFile, of *teamFiles) (map[string]bool, error) {
 	if len(later) == 0 {
-		return nil
+		return nil, nil
 	}
 	deferred := make(map[string]bool, len(later))
 	for _, name := range later {
 		deferred[name] = true
 	}
-	byName, coming := make(map[string]*requestFile, len(files)), []*requestFile(nil)
-	for i, f := range files {
-		byName[names[i]] = f
+	at, coming := make(map[string]int, len(files)), []int(nil)
+	for i := range files {
+		at[names[i]] = i
 		if !deferred[names[i]] {
-			coming = append(coming, f)
+			coming = append(coming, i)
 		}
 	}
 	for len(coming) > 0 {
-		f := coming[len(coming)-1]
+		f := files[coming[len(coming)-1]]
 		coming = coming[:len(coming)-1]
 		for provider := range f.request.Spec.providers() {
-			if deferred[provider] {
-				delete(deferred, provider)
-				coming = append(coming, byName[provider])
+			if !deferred[provider] {
+				continue
 			}
+			delete(deferred, provider)
+			i := at[provider]
+			coming = append(coming, i)
+			if err := readNow(l.fsys, of, provider); err != nil {
+				return nil, err
+			}
+			files[i] = l.decodedOf(of, f.request.Key.Team, provider)
 		}
 	}
-	return deferred
+	return deferred, nil
+}
+
+// readNow reads the file of a request that a later load would read.
+func readNow(fsys fs.FS, of *teamFiles, request string) error {
+	f := of.requests[request]
+	if !f.unread {
+		return nil
+	}
+	data, err := fs.ReadFile(fsys, f.path)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", f.path, err)
+	}
+	of.replace(request, &file{path: f.path, id: f.id, data: data})
+	return nil
 }
 
 // providers are the names of the requests that a request is bound to in any environment, some of them more than once.
@@ -94,6 +117,11 @@ func (s *RequestSpec) providers() iter.Seq[string] {
 			}
 		}
 	}
+}
+
+// unreadRequest is a request of which nothing is known but that it is there.
+func unreadRequest(f *file, k RequestKey) *requestFile {
+	return &requestFile{request: &Request{Key: k, File: f.path, Broken: true}}
 }
 
 // deferred is the resolution of a request that a later load resolves, after that of the last load.

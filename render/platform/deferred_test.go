@@ -133,6 +133,99 @@ func TestANeighboursNewRequestDoesNotWaitForACrowd(t *testing.T) {
 	require.False(t, p.Request(platform.RequestKey{Team: "team-1", Name: "mine"}).Deferred, "one request of a neighbour waits for the whole crowd")
 }
 
+// TestFilesOfACrowdAreReadInTurns counts what is read of a file system that knows ids: a change of a neighbour and of a known request come
+// with the first load, which reads few files of the crowd, none of the crowd comes before all of it was counted, and each file is read once.
+func TestFilesOfACrowdAreReadInTurns(t *testing.T) {
+	const atOnce, atMost, count = 3, 6, 40
+	fsys := snapshot{large(t, 2), map[string]int{}}
+	l := &platform.Loader{AtOnce: atOnce}
+	first, err := l.Load(fsys)
+	require.NoError(t, err)
+	edited := first.Requests[0].Key
+	fsys.MapFS = maps.Clone(fsys.MapFS)
+	names := map[string]bool{"requests/team-1/mine.yaml": true, edited.File(): true}
+	for n := range count {
+		k := platform.RequestKey{Team: "a-crowd", Name: fmt.Sprintf("new%02d", n)}
+		fsys.MapFS[k.File()], names[k.File()] = newRequest(k.Name), true
+	}
+	fsys.MapFS[edited.File()] = newRequest(edited.Name)
+	fsys.MapFS["requests/team-1/mine.yaml"] = newRequest("mine")
+	whole, err := platform.Load(fsys.MapFS)
+	require.NoError(t, err)
+	clear(fsys.reads)
+
+	last := count
+	for turn := 0; ; turn++ {
+		p, err := l.Load(fsys)
+		require.NoError(t, err)
+		require.Equal(t, "1Gi", instance(t, p, "dev", edited.String()).Parameters["storage"])
+		require.False(t, p.Request(platform.RequestKey{Team: "team-1", Name: "mine"}).Deferred)
+		read := 0
+		for name := range fsys.reads {
+			if strings.HasPrefix(name, "requests/a-crowd/") {
+				read++
+			}
+		}
+		require.LessOrEqual(t, read, (turn+1)*atMost)
+		if read < count {
+			require.Equal(t, count, p.Deferred(), "a request comes before all that it shares with were counted")
+		}
+		require.LessOrEqual(t, last-p.Deferred(), atOnce)
+		for name := range names {
+			require.LessOrEqual(t, fsys.reads[name], 1, name)
+		}
+		if last = p.Deferred(); last == 0 {
+			require.Equal(t, known(whole), known(p))
+			return
+		}
+		require.Less(t, turn, 30)
+	}
+}
+
+// TestAKnownRequestBringsWhatItIsBoundToOutOfACrowd has a request that runs bound to a new one whose file no load would read so early, and
+// another to one that there is not: the crowd may have a file that calls itself so.
+func TestAKnownRequestBringsWhatItIsBoundToOutOfACrowd(t *testing.T) {
+	const head = "apiVersion: transom.dev/v1alpha1\nkind: "
+	bound := func(name, to string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(head + "Request\nmetadata: {name: " + name + "}\nspec: {offering: shop, version: \"1\", bindings: {database: " + to + "}, environments: {dev: {}}}\n")}
+	}
+	files := large(t, 2)
+	for name, text := range map[string]string{
+		"offerings/shop/offering.yaml":            head + "Offering\nmetadata: {name: shop}\nspec: {title: Shop}\n",
+		"offerings/shop/1.0.0/version.yaml":       head + "Version\nmetadata: {name: shop}\nspec: {bindings: {database: {offerings: [postgres], required: true}}}\n",
+		"offerings/shop/1.0.0/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n",
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	files["requests/team-0/a.yaml"], files["requests/team-0/b.yaml"] = bound("a", "db-0"), bound("b", "db-0")
+	fsys := snapshot{files, map[string]int{}}
+	l := &platform.Loader{AtOnce: 1}
+	first, err := l.Load(fsys)
+	require.NoError(t, err)
+
+	fsys.MapFS = maps.Clone(files)
+	for n := range 30 {
+		name := fmt.Sprintf("new%02d", n)
+		fsys.MapFS["requests/team-0/"+name+".yaml"] = newRequest(name)
+	}
+	fsys.MapFS["requests/team-0/a.yaml"], fsys.MapFS["requests/team-0/b.yaml"] = bound("a", "new29"), bound("b", "nobody")
+	whole, err := platform.Load(fsys.MapFS)
+	require.NoError(t, err)
+	require.Len(t, whole.Problems, len(first.Problems)+1)
+	p, err := l.Load(fsys)
+	require.NoError(t, err)
+	require.Equal(t, 29, p.Deferred())
+	require.False(t, p.Request(platform.RequestKey{Team: "team-0", Name: "new29"}).Deferred)
+	require.Equal(t, "new29", instance(t, p, "dev", "team-0/a").Bindings["database"].Name)
+	require.Equal(t, first.Problems, p.Problems, "one of the files that were not read may call itself so")
+	for turn := 0; p.Deferred() > 0; turn++ {
+		require.Less(t, turn, 50)
+		p, err = l.Load(fsys)
+		require.NoError(t, err)
+	}
+	require.Equal(t, known(whole), known(p))
+}
+
 // TestNothingIsRemovedBeforeAllCame renames a request in a merge that also brings a crowd: the old one stays until the new one is there.
 func TestNothingIsRemovedBeforeAllCame(t *testing.T) {
 	files := large(t, 2)
@@ -165,7 +258,12 @@ func TestNothingIsRemovedBeforeAllCame(t *testing.T) {
 func TestTurnsEndAsOneLoad(t *testing.T) {
 	l, git := &platform.Loader{AtOnce: 1}, &platform.Loader{AtOnce: 1}
 	halfway := 0
+	unread := 0
 	atRandom(t, 3, 150, func(random *rand.Rand, fsys fstest.MapFS) {
+		for n := range random.IntN(12) { // more than one load reads
+			name := fmt.Sprintf("crowd%d", n)
+			fsys["requests/payments/"+name+".yaml"] = newRequest([]string{name, "orders-db", name}[random.IntN(3)])
+		}
 		want, err := platform.Load(fsys)
 		require.NoError(t, err)
 		stop := random.IntN(3) == 0 // the next commit comes while requests are deferred
@@ -184,6 +282,7 @@ func TestTurnsEndAsOneLoad(t *testing.T) {
 				requireNothingGoes(t, want, got)
 				if got.Deferred() > 0 {
 					halfway++
+					unread += unreadOf(got)
 					if stop && turn == 0 {
 						break
 					}
@@ -199,6 +298,17 @@ func TestTurnsEndAsOneLoad(t *testing.T) {
 		}
 	})
 	require.Greater(t, halfway, 20)
+	require.Greater(t, unread, 20)
+}
+
+// unreadOf counts the requests whose files were not read.
+func unreadOf(p *platform.Platform) (n int) {
+	for _, r := range p.Requests {
+		if r.Deferred && r.Spec.Offering == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // requireNothingGoes of those instances that a later platform has: they are there, or are taken for broken.

@@ -22,9 +22,11 @@ type Loader struct {
 	Own []StateRepository
 
 	// AtOnce bounds how many requests one load resolves that the load before did not have; zero: there is no bound. The others are
-	// Deferred, and loads after it resolve them. What they are bound to comes with them, beyond the bound. A first load resolves all.
+	// Deferred, and loads after it resolve them. What they are bound to comes with them, beyond the bound. Of a file system that knows ids,
+	// not even the files of very many are read at once. A first load resolves all.
 	AtOnce int
 
+	fsys         fs.FS // of the load under way
 	files        map[string]*file
 	versions     map[string]*versionFile
 	offerings    map[string]*loaded[*Offering]
@@ -50,6 +52,8 @@ func Load(fsys fs.FS) (*Platform, error) { return new(Loader).Load(fsys) }
 // Load reads a platform repository. It fails only where the file system does, and then nothing may be concluded;
 // every mistake in the repository is in the Platform's Problems and costs only the file or field that it is in.
 func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
+	l.fsys = fsys
+	defer func() { l.fsys = nil }()
 	t, err := l.walk(fsys)
 	if err != nil {
 		return nil, err
@@ -65,7 +69,10 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	l.loadPolicies(p)
 	l.loadNotifications(p)
 	l.loadDecisions(p)
-	l.loadRequests(p)
+	if err := l.loadRequests(p); err != nil {
+		return nil, err
+	}
+	costlyChecks(p)
 	l.loadNarrowings(p)
 	for i := range p.Problems {
 		p.Problems[i] = p.Problems[i].Cleaned()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -63,6 +64,23 @@ func (p *Platform) Broken(environment string, k RequestKey) bool {
 
 // Deferred is how many requests later loads resolve.
 func (p *Platform) Deferred() int { return p.deferred }
+
+// CheckCost is as much as the expressions of one check may cost for one release that is new to an environment. It follows from the head of the
+// platform alone.
+func (p *Platform) CheckCost(environment string) expression.Allowance {
+	e, placements := p.Environments[environment], 0
+	if e == nil || !hasChecks(e) {
+		return expression.Allowance{}
+	}
+	for _, i := range p.Instances(environment) {
+		placements += len(i.Clusters)
+	}
+	for _, n := range p.DeferredIn(environment) {
+		placements += n
+	}
+	parts := int64(expression.RoundUp(len(e.Gates.Checks)+len(e.Rollout.Checks))) * int64(expression.RoundUp(placements))
+	return expression.Allowance{Steps: min(askedEach+askedTogether/parts, askedMost), Size: askedBytes}
+}
 
 // DeferredIn counts the placements that deferred requests come to in an environment, by offering.
 func (p *Platform) DeferredIn(environment string) map[string]int {

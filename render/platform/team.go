@@ -23,7 +23,7 @@ type team struct {
 
 // loadRequests resolves the requests of the teams that changed, or of all where something changed that they may all
 // depend on.
-func (l *Loader) loadRequests(p *Platform) {
+func (l *Loader) loadRequests(p *Platform) (err error) {
 	p.teams, p.instances = make(map[string]*team, len(p.tree.teams)), map[string][]*Instance{}
 	if l.last != nil { // there will be about as many
 		p.Requests = make([]*Request, 0, len(l.last.Requests)+1)
@@ -41,7 +41,9 @@ func (l *Loader) loadRequests(p *Platform) {
 			made = l.last.teams[name]
 		}
 		if files := p.tree.teams[name]; !kept || made == nil || made.files != files || made.deferred > 0 {
-			made = l.loadTeam(p, name, files, made, waiting[name])
+			if made, err = l.loadTeam(p, name, files, made, waiting[name]); err != nil {
+				return err
+			}
 		}
 		p.teams[name] = made
 		p.deferred += made.deferred
@@ -51,20 +53,23 @@ func (l *Loader) loadRequests(p *Platform) {
 			p.instances[environment] = append(p.instances[environment], instances...)
 		}
 	}
+	return nil
 }
 
 // loadTeam resolves the requests of a team but for those that a later load does. Results that did not change since the last time are taken
 // over.
-func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team, later []string) *team {
+func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team, later []string) (*team, error) {
 	t := &team{files: files, resolved: make(map[RequestKey]*resolved, len(files.requests)), named: map[string]bool{}}
 	names := sortedKeys(files.requests)
 	all := make([]*resolved, len(names))
 	decoded := make([]*requestFile, len(names))
 	forAll(len(names), func(i int) {
-		decoded[i] = l.decoded(files.requests[names[i]], RequestKey{name, names[i]}).sealing(files.sealed[names[i]])
-		files.requests[names[i]].decoded = decoded[i]
+		decoded[i] = l.decodedOf(files, name, names[i])
 	})
-	waits := withoutProviders(later, names, decoded)
+	waits, err := withoutProviders(l, later, names, decoded, files)
+	if err != nil {
+		return nil, err
+	}
 	forAll(len(names), func(i int) {
 		f, key := decoded[i], RequestKey{name, names[i]}
 		if last != nil {
@@ -89,12 +94,22 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 	t.deferred = len(waits)
 	t.problems = append(t.problems, t.strayValues(name, files)...)
 	t.bindRequests(p)
-	return t
+	return t, nil
+}
+
+// decodedOf reads the file of a team's request, with its sealed values.
+func (l *Loader) decodedOf(files *teamFiles, team, request string) *requestFile {
+	f := files.requests[request]
+	decoded := l.decoded(f, RequestKey{team, request}).sealing(files.sealed[request])
+	f.decoded = decoded
+	return decoded
 }
 
 // decoded reads a request's file, once.
 func (l *Loader) decoded(f *file, key RequestKey) *requestFile {
-	if f.decoded == nil {
+	if f.decoded == nil && f.unread {
+		f.decoded = unreadRequest(f, key)
+	} else if f.decoded == nil {
 		d := openFor(f, &key)
 		l.latest.keep(f.data, d.object)
 		f.decoded = decodeRequest(d, key, source{f.data, l.latest})
@@ -102,12 +117,14 @@ func (l *Loader) decoded(f *file, key RequestKey) *requestFile {
 	return f.decoded.(*requestFile)
 }
 
-// crowdOf counts the files of requests of all teams.
+// crowdOf counts the files of requests of all teams. Nobody knows the offering of those that were not read yet, so that shares are too large
+// until then and never too small.
 func (l *Loader) crowdOf(p *Platform) crowd {
 	c := crowd{byOffering: map[string]int{}}
 	for name, files := range p.tree.teams {
+		c.all += len(files.requests)
 		for offering, n := range l.countByOffering(name, files) {
-			if c.all += n; p.Offerings[offering] != nil {
+			if p.Offerings[offering] != nil {
 				c.byOffering[offering] += n
 			}
 		}
@@ -119,7 +136,7 @@ func (l *Loader) crowdOf(p *Platform) crowd {
 	return c
 }
 
-// countByOffering counts the requests of a team once: its files never change.
+// countByOffering counts the requests of a team that were read, once: its files never change.
 func (l *Loader) countByOffering(team string, files *teamFiles) map[string]int {
 	if files.byOffering != nil {
 		return files.byOffering
@@ -130,8 +147,10 @@ func (l *Loader) countByOffering(team string, files *teamFiles) map[string]int {
 		offerings[i] = l.decoded(files.requests[names[i]], RequestKey{team, names[i]}).request.Spec.Offering
 	})
 	files.byOffering = map[string]int{}
-	for _, offering := range offerings {
-		files.byOffering[offering]++
+	for i, offering := range offerings {
+		if !files.requests[names[i]].unread {
+			files.byOffering[offering]++
+		}
 	}
 	return files.byOffering
 }

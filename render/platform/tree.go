@@ -2,12 +2,9 @@ package platform
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 
@@ -26,6 +23,7 @@ type file struct {
 	id     string // the blob's id, where the file system knows one
 	data   []byte
 	opaque bool // not a regular file: its content is unknown
+	unread bool // a later load reads the content
 
 	decoded any // as the kind that belongs at this path; nil until somebody asked
 }
@@ -60,20 +58,6 @@ func (t *tree) hint(at string, end func() string) string {
 	return made
 }
 
-// teamFiles is the files below requests/<team>. It is the same value in the next load if all of them are the same.
-type teamFiles struct {
-	id       string                      // of the directory's content, where the file system knows one
-	extent   extent                      // of all that is below it
-	files    map[string]*file            // by path
-	requests map[string]*file            // by name
-	sealed   map[string]map[string]*file // sealed values, by request and environment
-	opaque   []string
-	strays   map[string]string // as a tree's
-	problems []Problem
-
-	byOffering map[string]int // how many requests each has; nil: they were not counted yet
-}
-
 // identified is a directory entry that knows an id for its content: content with the same id is not read again. Git knows
 // one for every file and directory.
 type identified interface {
@@ -90,11 +74,14 @@ func idOf(e fs.DirEntry) string {
 // walker reads a snapshot into a tree, taking over from the last load the files that did not change.
 type walker struct {
 	fsys  fs.FS
-	known map[string]*file      // of the last load
-	next  map[string]*file      // of this one
-	teams map[string]*teamFiles // of the last load
-	team  *teamFiles            // that it is in
-	tree  *tree
+	known map[string]*file // of the last load
+	next  map[string]*file // of this one
+	last  *Platform        // of the last load; nil: there was none
+	team  *teamFiles       // that it is in
+
+	rations map[string]*ration // by team; nil: everything is read
+	ration  *ration            // of the team that it is in; nil: everything is read
+	tree    *tree
 
 	whole  *extent // of the files that were read, and of those that did not have to be
 	folder *extent // of the team, version or overlay that it is in
@@ -106,12 +93,15 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 		environments: map[string]*file{}, overlays: map[string]map[string][]*file{}, clusters: map[string]*file{},
 		policies: map[string]*file{}, decisions: map[string]*file{}, notifications: map[string]*file{},
 	}}
-	if l.last != nil {
-		w.teams = l.last.tree.teams
-	}
+	w.last = l.last
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the platform repository: %w", err)
+	}
+	if l.AtOnce > 0 && l.last != nil {
+		if err := w.divide(readsForEach*l.AtOnce, entries); err != nil {
+			return nil, err
+		}
 	}
 	for _, e := range entries {
 		if err := w.visitTop(e); err != nil {
@@ -193,48 +183,6 @@ func (w *walker) visitEntry(name string, e fs.DirEntry) error {
 	return nil
 }
 
-// visitTeam visits the folder of a team, unless it is the one of the last load.
-func (w *walker) visitTeam(dir string, e fs.DirEntry) error {
-	id, last := idOf(e), w.teams[path.Base(dir)]
-	now := last
-	if last == nil || id == "" || last.id != id {
-		if last == nil {
-			last = &teamFiles{}
-		}
-		var err error
-		if now, err = w.readTeam(dir, last); err != nil {
-			return err
-		}
-		now.id = id
-		if maps.Equal(now.files, last.files) && slices.Equal(now.opaque, last.opaque) && slices.Equal(now.problems, last.problems) {
-			last.id, last.extent, now = id, now.extent, last
-		}
-	} else if err := w.count(now.extent.entries, now.extent.bytes); err != nil {
-		return err
-	}
-	w.tree.teams[path.Base(dir)] = now
-	w.tree.opaque = append(w.tree.opaque, now.opaque...)
-	w.tree.problems = append(w.tree.problems, now.problems...)
-	for name, at := range now.strays {
-		w.tree.keepCluster(name, at)
-	}
-	return nil
-}
-
-// readTeam reads the folder of a team, of which the files of the last load are known.
-func (w *walker) readTeam(dir string, last *teamFiles) (*teamFiles, error) {
-	now := &teamFiles{files: map[string]*file{}, requests: map[string]*file{}}
-	inside := &walker{fsys: w.fsys, known: last.files, next: now.files, team: now, tree: &tree{}, whole: w.whole, folder: &now.extent}
-	err := inside.visitFolder(dir)
-	if errors.Is(err, errFolderTooLarge) {
-		now = &teamFiles{extent: now.extent, files: map[string]*file{}, requests: map[string]*file{}}
-		inside.tree, err = &tree{}, nil
-		inside.hideTooLarge(dir)
-	}
-	now.opaque, now.problems, now.strays = inside.tree.opaque, inside.tree.problems, inside.tree.strays
-	return now, err
-}
-
 // hide reports a path that cannot be read. The path counts as taken all the same.
 func (w *walker) hide(name, rule, message string) {
 	w.tree.opaque = append(w.tree.opaque, name)
@@ -255,8 +203,15 @@ func (w *walker) visitFile(name, id string) error {
 // readFile returns the file of the last load if it still holds the same.
 func (w *walker) readFile(name, id string) (*file, error) {
 	old := w.known[name]
-	if old != nil && id != "" && old.id == id {
+	same := old != nil && id != "" && old.id == id
+	if same && !old.unread {
 		return old, w.count(0, int64(len(old.data)))
+	}
+	if w.ration.takes(name, id) && w.ration.used() {
+		if !same {
+			old = &file{path: name, id: id, unread: true}
+		}
+		return old, nil
 	}
 	data, err := fs.ReadFile(w.fsys, name)
 	if err != nil {
@@ -265,7 +220,7 @@ func (w *walker) readFile(name, id string) (*file, error) {
 	if err := w.count(0, int64(len(data))); err != nil {
 		return nil, err
 	}
-	if old != nil && bytes.Equal(old.data, data) {
+	if old != nil && !old.unread && bytes.Equal(old.data, data) {
 		old.id = id
 		return old, nil
 	}
@@ -288,7 +243,7 @@ func (w *walker) sortFile(f *file) {
 		}
 	case parts[0] == "requests" && n == 3 && yaml && w.team.seals(name, f):
 	case parts[0] == "requests" && n == 3 && yaml:
-		w.team.requests[name] = f
+		w.team.add(name, f)
 	case parts[0] == "environments" && n == 2 && yaml:
 		t.environments[name] = f
 	case parts[0] == "environments" && n == 3 && yaml && t.seals(parts[1], name, f):
@@ -306,22 +261,6 @@ func (w *walker) sortFile(f *file) {
 	default:
 		w.reportMisplaced(f, parts)
 	}
-}
-
-// seals takes in a file of sealed values; false: it is none.
-func (t *teamFiles) seals(name string, f *file) bool {
-	request, environment, is := sealedFor(name)
-	if !is {
-		return false
-	}
-	if t.sealed == nil {
-		t.sealed = map[string]map[string]*file{}
-	}
-	if t.sealed[request] == nil {
-		t.sealed[request] = map[string]*file{}
-	}
-	t.sealed[request][environment] = f
-	return true
 }
 
 // isVersion says whether a path below an offering belongs to a version.

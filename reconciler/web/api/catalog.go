@@ -157,8 +157,9 @@ type Request struct {
 	Version    string              `json:"version,omitempty"`    // the constraint of its file
 	Parameters map[string]any      `json:"parameters,omitempty"` // before the changes of environments
 	Bindings   map[string]string   `json:"bindings,omitempty"`
-	Problem    bool                `json:"problem,omitempty"` // its file has a Problem
-	Instances  []Running           `json:"instances"`         // in the order of environments
+	Problem    bool                `json:"problem,omitempty"`  // its file has a Problem
+	Deferred   bool                `json:"deferred,omitempty"` // it is one of very many new ones whose turn is still to come: nothing is said of its file yet
+	Instances  []Running           `json:"instances"`          // in the order of environments
 }
 
 // Running is an instance in a line.
@@ -179,7 +180,7 @@ func Requests(s status.Status) []Request {
 		for _, r := range p.Requests {
 			byKey[r.Key] = &Request{
 				Request: r.Key, File: r.File, Offering: r.Spec.Offering, Version: r.Spec.Version, Parameters: r.Spec.Parameters,
-				Bindings: r.Spec.Bindings, Problem: r.Broken && !r.Deferred, Instances: []Running{},
+				Bindings: r.Spec.Bindings, Problem: r.Broken && !r.Deferred, Deferred: r.Deferred, Instances: []Running{},
 			}
 		}
 	}

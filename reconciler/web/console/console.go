@@ -204,9 +204,10 @@ func codeOf(err error) int {
 // againAfter is the number of seconds after which somebody who found no room may try again.
 const againAfter = "5"
 
-// sentence is an error as its page says it. Where there was no room, the page says when to try again, and so does the answer to a script.
+// sentence is an error as its page says it. Where there was no room, or there is no answer yet, the page says when to try again, and so does
+// the answer to a script.
 func sentence(w http.ResponseWriter, code int, err error) string {
-	if code != http.StatusTooManyRequests {
+	if code != http.StatusTooManyRequests && code != http.StatusServiceUnavailable {
 		return err.Error()
 	}
 	w.Header().Set("Retry-After", againAfter)

@@ -224,6 +224,10 @@ func TestPagesAreFound(t *testing.T) {
 		require.Equal(t, http.StatusOK, code, path)
 		require.Contains(t, body, want, path)
 	}
+	_, body := get(t, "/requests/store/shop?environment=pord")
+	require.Contains(t, body, "It is not in pord: shown is dev.")
+	_, body = get(t, "/requests/store/shop")
+	require.NotContains(t, body, "It is not in")
 	for path, want := range map[string]string{
 		"/requests/store/nothing": "No environment has a request store/nothing",
 		"/environments/nothing":   "no environment nothing",

@@ -44,6 +44,9 @@ func (c ofRequests) edit(r *http.Request, m *model) (*view, error) {
 	if request == nil {
 		return nil, missing("The platform has no request " + key.String() + ".")
 	}
+	if request.Deferred {
+		return nil, missing("The turn of " + key.String() + " is still to come, after others of its merge; try again in a minute.")
+	}
 	o := p.Offerings[request.Spec.Offering]
 	if o == nil || o.Match(request.Spec.Version) == nil {
 		return nil, missing("The version that " + key.String() + " asks for is not offered: edit its file, " + request.File + ".")

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/web/console"
+	"transom.dev/render/platform"
 )
 
 // TestAFormEditsARequest: it has the values of the request's file, gives those that differ to whoever writes the file, and says the command that
@@ -84,4 +85,29 @@ spec:
 	_, body = get(t, "/requests/store/shop/edit?p.image="+url.QueryEscape(hostile)+"&p.env="+url.QueryEscape("{A: '"+hostile+"'}"))
 	require.NotContains(t, body, "<script>alert")
 	require.NotContains(t, body, "<img src=x")
+}
+
+// TestARequestWhoseTurnIsToComeIsNotEdited: nothing is known of its file yet, and no mistake in it is made up.
+func TestARequestWhoseTurnIsToComeIsNotEdited(t *testing.T) {
+	_, files := acme(t)
+	l := &platform.Loader{AtOnce: 1}
+	_, err := l.Load(files)
+	require.NoError(t, err)
+	for _, name := range []string{"one", "two"} {
+		key := platform.RequestKey{Team: "newcomers", Name: name}
+		files[key.File()] = &fstest.MapFile{Data: []byte("kind: nothing\n")}
+	}
+	p, err := l.Load(files)
+	require.NoError(t, err)
+	b := running()
+	b.Loaded("https://github.com/acme/platform.git", p)
+	get := serve(console.Options{
+		Board: b, Person: func(*http.Request) console.Person { return console.Person{In: func(string) bool { return true }} },
+		Edit: func(context.Context, string, []console.Assignment) (string, error) { return "", nil },
+	})
+	code, body := get(t, "/requests/newcomers/two/edit")
+	require.Equal(t, http.StatusNotFound, code)
+	require.Contains(t, body, "The turn of newcomers/two is still to come")
+	_, body = get(t, "/requests/newcomers/one/edit")
+	require.Contains(t, body, "is not offered")
 }

@@ -93,6 +93,9 @@ type clusterPage struct {
 	Latest       []status.Event
 }
 
+// Several says whether the cluster is in more than one environment.
+func (p *clusterPage) Several() bool { return len(p.Environments) > 1 }
+
 // A running is a placement on a cluster.
 type running struct {
 	In      *status.Instance
@@ -110,7 +113,7 @@ func (c *Console) cluster(r *http.Request, m *model) (*view, error) {
 	if found == nil {
 		return nil, missing("No environment has a cluster " + name + ".")
 	}
-	page := &clusterPage{Cluster: found, Environments: environments, Trouble: troubleOf(*found), Fleet: filter{Cluster: name}.link()}
+	page := &clusterPage{Cluster: found, Environments: environments, Trouble: strings.TrimPrefix(troubleOf(*found), "cluster "+name+" is not reachable: "), Fleet: filter{Cluster: name}.link()}
 	for _, row := range m.rows {
 		for _, in := range row.Instances {
 			for i := range in.Placements {
@@ -157,6 +160,9 @@ func (m *model) problems() *problemsPage {
 	told := map[string]bool{}
 	see := func(list []platform.Problem) {
 		for _, p := range list {
+			if p.Request != nil && m.byKey[*p.Request] == nil {
+				p.Request = nil // it came to no environment, and has no page
+			}
 			switch key := p.String(); {
 			case told[key]:
 			case p.Warning:

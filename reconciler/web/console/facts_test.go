@@ -130,7 +130,7 @@ func TestAClusterTellsHowItIsReached(t *testing.T) {
 	}
 	b.ClusterSeen(status.Cluster{Name: "one", Message: "connection refused"})
 	_, body = get(t, "/clusters/one")
-	require.Contains(t, body, "<strong>Not reachable</strong>: ")
+	require.Contains(t, body, "<strong>Not reachable</strong>: connection refused")
 	require.Contains(t, body, "connection refused")
 	require.Contains(t, body, "<dt>Identity</dt><dd><code>6f1d-uid</code></dd>", "it is still that cluster")
 }

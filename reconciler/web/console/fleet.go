@@ -123,6 +123,15 @@ type line struct {
 	Cells []cell
 }
 
+// Amiss is the worst verdict of a row; empty: none is worse than waiting. A telephone shows it beside the name, since the cell may be out of
+// sight there.
+func (l line) Amiss() verdict {
+	if l.rank > waiting.rank() {
+		return ""
+	}
+	return verdicts[l.rank]
+}
+
 // A cell is an instance on a cluster, or on all of them.
 type cell struct {
 	In        *status.Instance // nil: nothing is there

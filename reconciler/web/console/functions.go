@@ -30,7 +30,7 @@ func functions(l *links) template.FuncMap {
 		},
 		"item": func(link, name string, chosen bool) navigation { return navigation{link, name, chosen} },
 		"clip": clip, "up": func(a, b int) int { return a - b }, "down": func(a, b int) int { return a + b }, "cellName": cellName, "cellVersion": cellVersion,
-		"flag": flagOf, "gateNames": gateNames, "opensAt": opensAt, "fileLink": l.file, "commitLink": l.commit, "approveLink": l.approve, "admitLink": l.admit, "editLink": editLink, "changed": changedText, "decisionsOf": decisionsOf,
+		"flag": flagOf, "gateNames": gateNames, "nextName": nextName, "opensAt": opensAt, "fileLink": l.file, "commitLink": l.commit, "approveLink": l.approve, "admitLink": l.admit, "editLink": editLink, "changed": changedText, "decisionsOf": decisionsOf,
 		"join": strings.Join, "reach": reachOf, "passed": passedText, "count": terminalCount,
 		"podsLink": podsLink, "manifestsLink": manifestsLink, "fewOf": fewOf, "restOf": restOf, "thingLink": thingLink, "objectName": objectName, "diffLines": diffLines, "lines": tails, "source": sourceOf,
 	}
@@ -198,6 +198,24 @@ func cellName(c cell) string {
 		name += "/" + c.Placement.Cluster
 	}
 	return name
+}
+
+// nextName is the word by which a release that waits differs from the one that runs: its version, or its image where the version is the same.
+func nextName(in *status.Instance) string {
+	c := in.Candidate
+	switch {
+	case c == nil:
+		return "change"
+	case c.Absent:
+		return "removal"
+	case c.Version == in.Version:
+		for _, d := range c.Changes {
+			if strings.HasSuffix(d.Field, ".image") && d.After != "" {
+				return wording.Image(d.After)
+			}
+		}
+	}
+	return c.Version
 }
 
 func cellVersion(c cell) string {

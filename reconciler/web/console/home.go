@@ -26,6 +26,7 @@ type homePage struct {
 	Requests int
 	Reading  bool
 	Stands   bool // the platform's head is not followed: a person has to see to that first
+	Offers   bool // there is a catalogue
 }
 
 // A task is something that a person has to see to.
@@ -65,7 +66,7 @@ type stageSum struct {
 
 func (c *Console) home(r *http.Request, m *model) (*view, error) {
 	who := c.Person(r)
-	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != ""}
+	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != "", Offers: m.Platform.Offers() != nil}
 	if t := r.URL.Query().Get("team"); t != "" {
 		page.Mine = []string{t}
 	}

@@ -179,11 +179,8 @@ func (m *model) arrowTo(s *stage) arrow {
 	for _, g := range s.In.Waiting {
 		a.Title += string(g.Name) + ": " + g.Reason + "\n"
 	}
-	if c := s.In.Candidate; c != nil {
-		a.Version = c.Version
-		if c.Absent {
-			a.Version = "removal"
-		}
+	if s.In.Candidate != nil {
+		a.Version = nextName(s.In)
 	}
 	return a
 }

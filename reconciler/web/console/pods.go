@@ -40,7 +40,7 @@ type Seen struct {
 type podsPage struct {
 	Key        platform.RequestKey
 	In         *status.Instance
-	Row        *row
+	Others     []*instance // of the request, in the environments that show their logs
 	Look       Look
 	Seen       Seen
 	Clusters   []named // each with its address
@@ -98,8 +98,13 @@ func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := &podsPage{Key: key, In: in.Instance, Row: row, Look: look, Seen: seen, Lines: cmp.Or(look.Tail, 200)}
+	page := &podsPage{Key: key, In: in.Instance, Look: look, Seen: seen, Lines: cmp.Or(look.Tail, 200)}
 	page.Action = "/requests/" + url.PathEscape(key.Team) + "/" + url.PathEscape(key.Name) + "/pods"
+	for _, one := range row.Instances {
+		if c.showsPods(r, m, one.Instance) {
+			page.Others = append(page.Others, one)
+		}
+	}
 	var at *status.Placement
 	for i := range in.Placements {
 		if in.Placements[i].Cluster == seen.Cluster {
@@ -122,6 +127,11 @@ func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 		page.Follow = page.follow()
 	}
 	return &view{template: "pods", title: "Pods of " + key.String(), section: "fleet", main: page}, nil
+}
+
+// OfOne says whether all lines of the log are of one container, whose name is needless then at each of them.
+func (p *podsPage) OfOne() bool {
+	return (p.Look.Pod != "" || len(p.Seen.Pods) == 1) && (p.Look.Container != "" || len(p.Containers) == 1)
 }
 
 // follow is the address of the same log at the API, with the lines to come.

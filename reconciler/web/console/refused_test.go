@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/console"
+	"transom.dev/render/platform"
 )
 
 // TestARequestThatIsWellSaysThatItsNextReleaseIsNot: what runs is healthy, and people came for what does not run.
@@ -44,6 +46,31 @@ func TestARequestThatIsWellSaysThatItsNextReleaseIsNot(t *testing.T) {
 		}
 		if c.want == nil {
 			require.NotContains(t, body, "<strong>Rejected</strong>", name)
+		}
+		require.NotContains(t, body, "<strong>rejected</strong>: ", "%s: the reason stands at the top", name)
+		_, body = serve(console.Options{Board: b})(t, "/fleet")
+		require.Equal(t, c.want != nil && in.Rollout == nil, strings.Contains(body, `<span class="narrow"><span class="mark rejected"`), name)
+	}
+}
+
+// TestAReleaseThatWaitsHasTheNameOfItsChange: the version alone would be the one that runs.
+func TestAReleaseThatWaitsHasTheNameOfItsChange(t *testing.T) {
+	changes := []platform.Difference{{Field: "parameters.image", Before: "registry.example/till:1", After: "registry.example/till:2"}}
+	for want, next := range map[string]*status.Candidate{
+		"till:2": {Release: "sha256:b", Version: "1.2.0", Changes: changes}, "1.3.0": {Release: "sha256:b", Version: "1.3.0", Changes: changes},
+		"1.2.0": {Release: "sha256:b", Version: "1.2.0"}, "removal": {Absent: true}, "change": nil,
+	} {
+		b := status.NewBoard(time.Now)
+		b.Reconciled(status.Environment{Name: "dev", Clusters: []status.Cluster{{Name: "one"}}}, []status.Instance{{
+			Environment: "dev", Request: shop, Offering: "web", Version: "1.2.0", Release: "sha256:a", Candidate: next,
+			Waiting: []status.Gate{{Name: "approval", Reason: "nobody approved it"}}, Placements: []status.Placement{{Cluster: "one", Stage: status.Healthy, Health: "Healthy"}},
+		}})
+		get := serve(console.Options{Board: b})
+		_, body := get(t, "/fleet")
+		require.Contains(t, body, `<span class="version">`+want+`</span> <span class="waiting">approval</span>`)
+		if next != nil {
+			_, body = get(t, "/requests/store/shop")
+			require.Contains(t, body, `class="arrow-version">`+want+`</text>`)
 		}
 	}
 }

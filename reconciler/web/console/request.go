@@ -45,6 +45,8 @@ type requestPage struct {
 	NoHistory  string
 	Bound      []platform.RequestKey // that are bound to it
 	Pods       bool                  // whoever looks may see its pods
+	NoPods     string                // why a developer of the team may not
+	Absent     string                // the environment that was asked for, where the request is not in it
 	Manifests  bool                  // and its manifests
 }
 
@@ -76,14 +78,21 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	if row == nil {
 		return nil, missing("No environment has a request " + key.String() + ", and none waits. It may not be merged, or was removed.")
 	}
-	in := row.on(r.URL.Query().Get("environment"))
+	asked := r.URL.Query().Get("environment")
+	in := row.on(asked)
 	if in == nil {
 		in = row.worst()
 	}
 	page := m.requestPage(row, in)
+	if asked != in.Environment {
+		page.Absent = asked
+	}
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
 	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
 	page.Pods, page.Manifests = onClusters{c}.showsPods(r, m, in.Instance), onClusters{c}.showsManifests(r, in.Instance)
+	if page.Manifests && !page.Pods {
+		page.NoPods = "No logs: " + in.Environment + " does not say logs: true"
+	}
 	for _, one := range page.Placements {
 		link(one.Tree, in.Instance, one.Cluster, page.Manifests)
 	}
@@ -133,6 +142,7 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 	page.Word = string(page.Verdict)
 	if page.Verdict != rejected {
 		page.Refused = refused(in.Instance)
+		page.tellRefusalOnce()
 	}
 	if in.Absent {
 		page.Word = "Removing"
@@ -150,6 +160,15 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 		page.Promote = "transom promote " + about + " --environment " + in.Environment
 	}
 	return page
+}
+
+// tellRefusalOnce leaves the reason of the gate of a rejected release to the line at the top of the page.
+func (p *requestPage) tellRefusalOnce() {
+	for i := range p.Closed {
+		if p.Closed[i].Name == gate.Rejected && p.Refused != "" {
+			p.Closed[i].Reason = ""
+		}
+	}
 }
 
 // opensByPerson says whether an Approval opens a gate.

@@ -146,7 +146,7 @@ func takesGzip(accepted string) bool {
 	for one := range strings.SplitSeq(accepted, ",") {
 		name, weight, _ := strings.Cut(one, ";")
 		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-			return strings.Trim(weight, " q=0.") != "" || weight == ""
+			return strings.Trim(weight, " \tqQ=0.") != "" || weight == ""
 		}
 	}
 	return false

@@ -158,7 +158,7 @@ func TestAPageIsCompressedOnceForEverybody(t *testing.T) {
 		require.Contains(t, string(text), "</html>")
 		require.NotContains(t, string(text), "\x00")
 	}
-	for accepted, takes := range map[string]bool{"": false, "gzip": true, "deflate,GZIP ; q=1.0": true, "gzip;q=0": false, "gzip; q=0.000": false, "br": false, "x-gzip2": false} {
+	for accepted, takes := range map[string]bool{"": false, "gzip": true, "deflate,GZIP ; q=1.0": true, "gzip;q=0": false, "gzip; q=0.000": false, "gzip;\tQ=0": false, "br": false, "x-gzip2": false} {
 		require.Equal(t, takes, ask("", accepted).Header().Get("Content-Encoding") == "gzip", accepted)
 	}
 	first := testing.AllocsPerRun(1, func() {
@@ -230,4 +230,41 @@ func TestAFaultOfAPageIsForgotten(t *testing.T) {
 	require.Panics(t, ask, "nobody waits for what was never finished")
 	fails = false
 	ask()
+}
+
+// TestThoseWhoWaitedForAFaultAreTold that it is one of ours: the page may well be there.
+func TestThoseWhoWaitedForAFaultAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fault := make(chan struct{})
+		page := console.New(console.Options{
+			Board: crowd(2), Person: anyone,
+			History: func(context.Context, string, platform.RequestKey) ([]console.Past, error) {
+				<-fault
+				panic("a fault of ours")
+			},
+		}).Routes()["/requests/{team}/{name}"]
+		ask := func() *httptest.ResponseRecorder {
+			w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/requests/team-1/request-1?environment=dev", nil)
+			r.SetPathValue("team", "team-1")
+			r.SetPathValue("name", "request-1")
+			page.ServeHTTP(w, r)
+			return w
+		}
+		go func() {
+			defer func() { _ = recover() }()
+			ask()
+		}()
+		synctest.Wait()
+		var others sync.WaitGroup
+		for range 3 {
+			others.Go(func() {
+				w := ask()
+				require.Equal(t, http.StatusInternalServerError, w.Code)
+				require.Contains(t, w.Body.String(), "It was not finished.")
+			})
+		}
+		synctest.Wait()
+		close(fault)
+		others.Wait()
+	})
 }

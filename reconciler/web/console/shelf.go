@@ -2,7 +2,7 @@ package console
 
 import (
 	"context"
-	"errors"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -32,6 +32,14 @@ type flight[T shelved] struct {
 	err  error
 }
 
+// unmade is the error of what nobody finished, for a defect of ours. It becomes status 500.
+type unmade string
+
+func (u unmade) Error() string { return string(u) }
+
+// Code is the status of its answer.
+func (unmade) Code() int { return http.StatusInternalServerError }
+
 // find returns what is kept under a key, or has it made. All who ask for it meanwhile get the same, or the same error.
 func (s *shelf[T]) find(ctx context.Context, key string, now time.Time, create func() (T, error)) (one T, err error) {
 	s.mu.Lock()
@@ -41,7 +49,7 @@ func (s *shelf[T]) find(ctx context.Context, key string, now time.Time, create f
 	}
 	f, known := s.making[key]
 	if !known {
-		f = &flight[T]{done: make(chan struct{}), err: errors.New("it was not finished")}
+		f = &flight[T]{done: make(chan struct{}), err: unmade("It was not finished.")}
 		if s.making == nil {
 			s.making = map[string]*flight[T]{}
 		}

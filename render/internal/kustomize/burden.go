@@ -8,6 +8,19 @@ type burden struct {
 	rereads map[reading]int64 // how often these, once written, are read and written again with what is around them
 	merges  map[string]int64  // how often patches merge lists of the inputs
 	texts   int64             // bytes that are read and written to change a part of them, without those of the inputs
+	comparisons
+}
+
+// comparisons are what a build holds against each other, without that of the inputs, and how often it does so with each part of these.
+type comparisons struct {
+	images  int64 // fields against entries of images
+	steps   int64 // of patterns
+	names   int64 // fields that may name an object
+	objects int64 // against which each is held
+
+	imagesOf map[reading]int64 // entries of images that the fields in the value are held against
+	stepsOf  map[reading]int64 // of the patterns that each byte of an image in the value is held against
+	textsOf  map[reading]int64 // likewise, where the value itself is the image
 }
 
 // estimateBuild counts all that a build of the components comes to, before any of it is done, and fails where that is too much.
@@ -37,7 +50,8 @@ func (s *sources) estimateBuild(components []string) (*burden, error) {
 	for _, dir := range components {
 		run.component(dir, acc)
 	}
-	run.fail(heaviest, limitNames.exceeded(times(plus(acc.references(), run.configured(acc)), int64(len(acc.items)))))
+	run.names, run.objects = plus(acc.references(), run.configured(acc)), int64(len(acc.items))
+	run.fail(heaviest, limitNames.exceeded(times(run.names, run.objects)))
 	if run.failure != nil {
 		return nil, run.failure
 	}
@@ -50,12 +64,17 @@ type readingTimes struct {
 	times        int64
 	again        int64 // how often it is read and written, once written
 	merges       int64 // by patches, of the list that it may be
+
+	images, steps, textSteps int64 // as those of comparisons
 }
 
 // readings are the burden's, in an order of their own.
 func (b *burden) readings() (all []readingTimes) {
 	for r, n := range b.reads {
-		one := readingTimes{source: strings.Split(r.source, fieldSeparator), times: n, again: b.rereads[r]}
+		one := readingTimes{
+			source: strings.Split(r.source, fieldSeparator), times: n, again: b.rereads[r],
+			images: b.imagesOf[r], steps: b.stepsOf[r], textSteps: b.textsOf[r],
+		}
 		if r.over != "" {
 			one.over = strings.Split(r.over, fieldSeparator)
 		}

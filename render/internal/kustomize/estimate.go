@@ -15,9 +15,8 @@ type estimate struct {
 	sources *sources
 	failure *Failure // the first limit that was exceeded
 
-	looks, walks, copies, replaced, steps int64
-	named                                 []types.FieldSpec // fields that configurations say to have names
-	images                                int64             // how often an image is compared with another
+	looks, walks, copies, replaced int64
+	named                          []types.FieldSpec // fields that configurations say to have names
 	burden
 }
 
@@ -42,6 +41,7 @@ type item struct {
 	counts     fieldCounts
 	writes     []writing
 	reads      map[reading]int64 // in all writes
+	imaged     map[reading]int64 // in those that write an image
 	printed    map[*yaml.Node]bool
 	looked     int64 // nodes that were looked at to find others
 }
@@ -172,6 +172,9 @@ func (a *accumulation) grow(i *item, nodes, bytes int64) {
 func (i *item) wrote(w writing) {
 	const most = 500
 	i.reads = added(i.reads, w.reads, 1)
+	if named(w.steps, 0).images > 0 {
+		i.imaged = added(i.imaged, w.reads, 1)
+	}
 	if len(i.writes) < most {
 		i.writes = append(i.writes, w)
 		return

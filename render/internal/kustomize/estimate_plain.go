@@ -27,12 +27,12 @@ func (e *estimate) plainly(dir string, k *types.Kustomization, acc *accumulation
 	if len(k.CommonAnnotations) > 0 {
 		sweeps++
 	}
-	var image int64
+	var image, patterns int64
 	written := acc.images()
 	for _, i := range k.Images {
 		patterned := pattern.Steps(i.Name) // a name is a regular expression
 		e.fail(dir, limitPattern.exceeded(patterned))
-		e.steps = plus(e.steps, times(patterned, written))
+		e.steps, patterns = plus(e.steps, times(patterned, written)), plus(patterns, patterned)
 		n := int64(len(i.NewName) + len(i.NewTag) + len(i.TagSuffix) + len(i.Digest))
 		e.fail(dir, limitPairs.exceeded(n))
 		sweeps, image = sweeps+1, image+n
@@ -44,11 +44,21 @@ func (e *estimate) plainly(dir string, k *types.Kustomization, acc *accumulation
 		return
 	}
 	for _, i := range acc.items {
-		e.images = plus(e.images, times(int64(len(k.Images)), i.counts.images))
+		e.compare(i, int64(len(k.Images)), patterns)
 		acc.grow(i, 4*int64(len(k.CommonAnnotations)), plus(each, times(image, i.counts.images)))
 	}
 	e.fail(dir, limitImages.exceeded(e.images))
 	e.fail(dir, limitSteps.exceeded(e.steps))
+}
+
+// compare counts that the images of an object, and those of the inputs in it, are held against so many with so many steps of patterns.
+func (e *estimate) compare(i *item, images, patterns int64) {
+	e.images = plus(e.images, times(images, i.counts.images))
+	if images > 0 {
+		e.imagesOf = added(e.imagesOf, i.reads, images)
+		e.stepsOf = added(e.stepsOf, i.reads, patterns)
+		e.textsOf = added(e.textsOf, i.imaged, patterns)
+	}
 }
 
 // images bounds the bytes of all images.

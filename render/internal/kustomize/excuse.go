@@ -12,7 +12,7 @@ const RuleCount = "too-much"
 
 // IsCount reports whether a Problem of Guard says that some number is over its limit: versions that run are older than some limits.
 func IsCount(p platform.Problem) bool {
-	return p.Rule == RuleCount || p.Rule == limitFiles.rule || p.Rule == limitKeys.rule || p.Rule == limitAffixes.rule
+	return p.Rule == RuleCount || p.Rule == limitFiles.rule || p.Rule == limitKeys.rule || p.Rule == limitAffixes.rule || p.Rule == limitDocuments.rule
 }
 
 func counted(dir, message string) *Failure {

@@ -2,6 +2,7 @@ package kustomize_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -174,12 +175,16 @@ func FuzzCompiled(f *testing.F) {
 	})
 }
 
+// signedBase is text such as 0o-7, which this parser alone takes for a number. Kustomize writes it as it is, and a cluster gets it as text.
+var signedBase = regexp.MustCompile(`^-?0[ob][-+]`)
+
 // texts are all texts in those objects of a manifest that are not as in the usual one. They have the same kinds.
 func (m *made) texts(t *testing.T, manifest []byte) map[string]bool {
 	texts := map[string]bool{}
 	var collect func(n *yaml.Node)
 	collect = func(n *yaml.Node) {
-		if tag := n.ShortTag(); n.Kind == yaml.ScalarNode && (tag == "!!str" || tag == "!!merge") { // as a value, << is text
+		isText := n.ShortTag() == "!!str" || n.ShortTag() == "!!merge" || signedBase.MatchString(n.Value) // as a value, << is text
+		if n.Kind == yaml.ScalarNode && isText {
 			texts[n.Value] = true
 		}
 		for _, below := range n.Content {

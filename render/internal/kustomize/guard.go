@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -183,6 +184,9 @@ func (g *guard) scan(name string, allow strictyaml.Options) []*yaml.Node {
 	if err != nil {
 		g.report(name, nil, "", "unreadable", "%v", err)
 		return nil
+	}
+	if message := limitDocuments.exceeded(1 + int64(bytes.Count(data, []byte("\n---")))); message != "" && allow.Documents {
+		g.report(name, nil, "", limitDocuments.rule, "%s", message) // empty ones are read and written as well
 	}
 	documents, problems := strictyaml.Scan(data, allow)
 	for _, p := range problems {

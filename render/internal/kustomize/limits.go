@@ -24,6 +24,8 @@ var (
 	limitFile  = limit{"size", MaxFile, "is %s bytes long", "split it"}
 	limitKeys  = limit{"too-many-keys", 10_000, "has a mapping with %s keys", "split it, or make it a list"}
 
+	limitDocuments = limit{"too-many-documents", 10_000, "has %s documents", "leave out those that are empty, or split it"}
+
 	limitExpansions = limit{"expansion", 10_000, "expands to %s components", "list each directory once"}
 	limitLevels     = limit{"levels", 64, "lists directories that list directories, %s levels deep", "list them side by side"}
 	limitStages     = limit{"expansion", 100_000, "looks at components %s times, at each together with those before it", "choose among fewer components"}

@@ -53,6 +53,9 @@ var bombs = []struct {
 	{"a list of objects", func() map[string]string {
 		return with("list.yaml", "apiVersion: v1\nkind: List\nitems: ["+strings.Repeat("{a: b},", 5000)+"]\n")
 	}, "1.0.0/kustomization.yaml: lists 5000 objects; at most 1000 are applied"},
+	{"documents without objects", func() map[string]string {
+		return with("o.yaml", strings.Repeat("---\n", 10_001)+fmt.Sprintf(configMap, "a"))
+	}, "1.0.0/o.yaml: has 10,001 documents; at most 10,000; leave out those that are empty, or split it"},
 	{"lists in lists of aliases", func() map[string]string {
 		return with("list.yaml", "apiVersion: v1\nkind: List\nitems:\n- &a {kind: List, items: ["+strings.Repeat("{a: b},", 100)+"]}\n"+strings.Repeat("- *a\n", 99))
 	}, "1.0.0/kustomization.yaml: lists 10000 objects; at most 1000 are applied"},

@@ -81,3 +81,85 @@ func TestLabelsCountTheFieldsOfTheirPath(t *testing.T) {
 	files["kustomization.yaml"] = labels("data/text/labels")
 	require.Contains(t, said(files), "comes to objects of 1,400,039", "what was written may be a list of fields with labels")
 }
+
+// TestImagesAndNamesOfInputsAreHeldAgainstOthers: those that a value brings count like those of the files, and ten times as many may be there
+// where the version runs.
+func TestImagesAndNamesOfInputsAreHeldAgainstOthers(t *testing.T) {
+	replaced := func(path string) string {
+		return component + "replacements: [{source: {kind: Inputs, fieldPath: parameters.value}, targets: [{select: {kind: Thing}, fieldPaths: [" + path + "], options: {create: true}}]}]\n"
+	}
+	things := func(count int) string {
+		var all strings.Builder
+		for n := range count {
+			fmt.Fprintf(&all, "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t%d}\n---\n", n)
+		}
+		return all.String()
+	}
+	images := func(count int, name string) string {
+		return "images: [" + strings.Repeat("{name: '"+name+"', newTag: b},", count) + "]\n"
+	}
+	list := func(count int, item map[string]any) []any {
+		all := make([]any, count)
+		for n := range all {
+			all[n] = item
+		}
+		return all
+	}
+	container := map[string]any{"name": "a", "image": "b"}
+	reference := map[string]any{"configMapRef": map[string]any{"name": "x"}}
+	for _, c := range []struct {
+		name          string
+		objects       int
+		images        string // after the value is there
+		path          string
+		less, more    any
+		mostOfAll     any // that a version that runs may have; nil: it is not tried
+		says, saysAll string
+	}{
+		{"images of a list", 1, images(500, "a"), "spec.list", list(1900, container), list(2100, container), list(21_000, container), "holds images against images 1,050,000 times; at most 1,000,000", "holds images against images 10,500,000 times"},
+		{"an image that is a text", 1, images(600, "[a-z]*x"), "spec.image", "b", strings.Repeat("b", 200_000), nil, "holds names against patterns of ", ""},
+		{"long images of a list", 1, images(100, "[a-z]*x"), "spec.list", list(10, container), list(10, map[string]any{"image": strings.Repeat("b", 80_000)}), nil, "holds names against patterns of ", ""},
+		{"names of objects", 900, "", "spec.list", list(2, reference), list(3, reference), nil, "holds references to other objects against the names of objects 2,430,000 times; at most 2,000,000", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := map[string]string{
+				"kustomization.yaml": component + "resources: [o.yaml]\ncomponents: [inputs]\n" + c.images, "o.yaml": things(c.objects), "inputs/kustomization.yaml": replaced(c.path),
+			}
+			skeleton, err := kustomize.Analyse(wrapper(nil, tree(files)))
+			require.NoError(t, err)
+			compared := func(value any, taken bool) (string, bool) {
+				return skeleton.Compared(map[string]any{"parameters": map[string]any{"value": value}}, taken)
+			}
+			says, _ := compared(c.less, false)
+			require.Empty(t, says)
+			says, excused := compared(c.more, false)
+			require.Contains(t, says, c.says)
+			require.False(t, excused)
+			says, excused = compared(c.more, true)
+			require.Contains(t, says, c.says)
+			require.True(t, excused)
+			if c.mostOfAll != nil {
+				says, excused = compared(c.mostOfAll, true)
+				require.Contains(t, says, c.saysAll)
+				require.False(t, excused)
+			}
+		})
+	}
+}
+
+// TestImagesAfterAValueAreCounted: those that were compared before it was written meet none of it.
+func TestImagesAfterAValueAreCounted(t *testing.T) {
+	files := objects(1)
+	files["kustomization.yaml"] += "components: [images, inputs]\n"
+	files["images/kustomization.yaml"] = component + "images: [" + strings.Repeat("{name: a, newTag: b},", 500) + "]\n"
+	files["inputs/kustomization.yaml"] = component + "replacements: [{source: {kind: Inputs, fieldPath: parameters.value}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.list], options: {create: true}}]}]\n"
+	value := make([]any, 5000)
+	for n := range value {
+		value[n] = map[string]any{"image": "b"}
+	}
+	inputs := map[string]any{"parameters": map[string]any{"value": value}}
+	skeleton, err := kustomize.Analyse(wrapper(inputs, tree(files)))
+	require.NoError(t, err)
+	says, _ := skeleton.Compared(inputs, false)
+	require.Empty(t, says)
+}

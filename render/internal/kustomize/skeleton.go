@@ -27,6 +27,7 @@ type Skeleton struct {
 	targets  []target
 	readings []readingTimes
 	texts    int64 // as the burden's
+	comparisons
 }
 
 // An analysis fills a skeleton, with the replacements and patches of one component after the other.
@@ -66,7 +67,7 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := analysis{Skeleton: &Skeleton{readings: burden.readings(), texts: burden.texts}, wrapper: w, affixes: affixes}
+	a := analysis{Skeleton: &Skeleton{readings: burden.readings(), texts: burden.texts, comparisons: burden.comparisons}, wrapper: w, affixes: affixes}
 	for i, dir := range w.Components {
 		writes, err := replacementsOf(w.Trees, dir)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/yaml"
@@ -109,4 +110,9 @@ func (w Wrapper) kustomization() types.Kustomization {
 		k.Labels = append(k.Labels, types.Label{Pairs: w.Labels})
 	}
 	return k
+}
+
+// Runs reports whether a wrapper has a version that its environment runs for the instance.
+func (w Wrapper) Runs() bool {
+	return slices.ContainsFunc(w.Trees, func(t Tree) bool { return t.Taken })
 }

@@ -23,6 +23,8 @@ Everything runs. The console: {{.Console}}
                       # writes the file that decides; commit and push it. So do hold, pin and rollback
   Break something     give it an image tagged :broken (never starts), :crash or :slow: it ends in dev. Look at
                       {{.Transom}} status payments/checkout{{.Server}}
+                      {{.Transom}} logs payments/checkout --environment dev{{.Server}}
+                      {{.Transom}} events payments/checkout --environment dev{{.Server}}
   Ask why             {{.Transom}} explain payments/checkout --environment prod{{.Server}}
                       {{.Transom}} history payments/sessions --environment prod -C my-platform
   Trust, but verify   {{.Transom}} verify prod -C my-platform

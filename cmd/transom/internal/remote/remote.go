@@ -6,6 +6,7 @@ package remote
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -23,9 +24,10 @@ import (
 type Mirrors struct {
 	Dir         string
 	Credentials gitrepo.Credentials
-	Limits      gitrepo.Limits // of the servers' answers
-	Timeout     time.Duration  // how long a server may be silent; 0 is gitrepo's default
-	PushAllowed func() error   // asked right before each push; nil: it is always allowed
+	Limits      gitrepo.Limits       // of the servers' answers
+	Timeout     time.Duration        // how long a server may be silent; 0 is gitrepo's default
+	PushAllowed func() error         // asked right before each push; nil: it is always allowed
+	Large       chan *gitrepo.Remote // those that Renew is to renew; nil: each makes its mirror anew by itself, and waits
 
 	mu      sync.Mutex
 	remotes map[string]*gitrepo.Remote // by URL and branch: a mirror belongs to one of them
@@ -45,15 +47,60 @@ func (m *Mirrors) Open(remote, branch string) *gitrepo.Remote {
 	if m.remotes == nil {
 		m.remotes = map[string]*gitrepo.Remote{}
 	}
-	m.remotes[name] = m.Apart(remote, branch, dir)
+	m.remotes[name] = m.open(remote, branch, dir, m.asks())
 	return m.remotes[name]
+}
+
+// asks is called by a repository whose mirror is to be renewed; nil: nobody renews any.
+func (m *Mirrors) asks() func(*gitrepo.Remote) {
+	if m.Large == nil {
+		return nil
+	}
+	return func(r *gitrepo.Remote) {
+		select {
+		case m.Large <- r:
+		default: // its next commit asks again
+		}
+	}
+}
+
+// renewalPause is how long a repository is let be whose mirror could not be renewed.
+const renewalPause = 10 * time.Minute
+
+// Renew renews mirrors that are large, one at a time and beside their use, until ctx is done. Where that fails, it tells why, and the
+// mirror stays as it is for a while.
+func (m *Mirrors) Renew(ctx context.Context, failed func(error)) error {
+	failures := map[*gitrepo.Remote]time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case r := <-m.Large:
+			if last, ok := failures[r]; ok && time.Since(last) < renewalPause {
+				continue
+			}
+			err := r.Renew(ctx)
+			if err == nil {
+				delete(failures, r)
+				continue
+			}
+			failures[r] = time.Now()
+			if ctx.Err() == nil {
+				failed(err)
+			}
+		}
+	}
 }
 
 // Apart returns the branch of a repository with a mirror at dir, which nobody else may use.
 func (m *Mirrors) Apart(remote, branch, dir string) *gitrepo.Remote {
+	return m.open(remote, branch, dir, nil)
+}
+
+func (m *Mirrors) open(remote, branch, dir string, large func(*gitrepo.Remote)) *gitrepo.Remote {
 	return &gitrepo.Remote{
 		URL: remote, Branch: branch, Dir: dir, Credentials: m.Credentials, Limits: m.Limits, Timeout: m.Timeout,
-		PushAllowed: m.PushAllowed,
+		PushAllowed: m.PushAllowed, Large: large,
 	}
 }
 

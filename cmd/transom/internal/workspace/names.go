@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"transom.dev/render/platform"
 	"transom.dev/render/wording"
@@ -19,7 +20,21 @@ func OfferingNamed(p *platform.Platform, name string) (*platform.Offering, error
 	if len(p.Offerings) == 0 {
 		return nil, fmt.Errorf("no offering %q: there are none; \"transom new offering %s\" starts one", name, name)
 	}
+	if told := describedWith(p, name); len(told) > 0 {
+		return nil, fmt.Errorf("no offering %q; the description of %s has that word", name, strings.Join(told, ", "))
+	}
 	return nil, Unknown("offering", name, slices.Sorted(maps.Keys(p.Offerings)))
+}
+
+// describedWith names the offerings whose title or description has a word, by which the console finds them, too.
+func describedWith(p *platform.Platform, word string) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
+		text := strings.ToLower(p.Offerings[name].Title + " " + p.Offerings[name].Description)
+		if slices.Contains(strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) }), strings.ToLower(word)) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // VersionNamed finds a published version, or, where no number is given, the one that a new request should take.

@@ -194,7 +194,8 @@ func (s *shape) addString(field, text string) (any, error) {
 	case f.generated && strings.HasPrefix(text, w.Prefix) && f.names[text[len(w.Prefix):]]:
 		return nil, unproven("a value that is the name of an object")
 	}
-	if matched(f.images, s.markers.at(len(s.values), "")) {
+	open := strings.Trim(text, f.delimiters) != "" // else it has no value that a marker stands for
+	if open && matched(f.images, s.markers.at(len(s.values), "")) {
 		return nil, unproven("images that match anything")
 	}
 	if strings.ContainsAny(text, f.delimiters) {
