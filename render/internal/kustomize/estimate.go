@@ -15,8 +15,8 @@ type estimate struct {
 	sources *sources
 	failure *Failure // the first limit that was exceeded
 
-	looks, walks, copies, replaced int64
-	named                          []types.FieldSpec // fields that configurations say to have names
+	looks, walks, merging, copies, replaced int64
+	named                                   []types.FieldSpec // fields that configurations say to have names
 	burden
 }
 
@@ -38,6 +38,8 @@ type item struct {
 	root       *yaml.Node
 	nodes      int64
 	bytes      int64
+	keys       int64 // of a generated ConfigMap
+	widest     int64 // keys of the mapping that has the most
 	counts     fieldCounts
 	writes     []writing
 	reads      map[reading]int64 // in all writes
@@ -82,8 +84,9 @@ func (e *estimate) component(dir string, acc *accumulation) {
 		}
 	}
 	for _, c := range k.ConfigMapGenerator {
-		made := e.sources.generated(dir, c)
-		acc.add(&item{kind: "ConfigMap", name: c.Name, nodes: made.nodes, bytes: made.size})
+		if e.generate(dir, k, c, acc); e.failure != nil {
+			return
+		}
 	}
 	for _, p := range k.Components {
 		e.component(path.Join(dir, p), acc)
@@ -105,7 +108,7 @@ func newItem(object *yaml.Node) *item {
 	if n := resolved(Lookup(object, "metadata", "name")); n != nil {
 		i.name = n.Value
 	}
-	i.counts = countFields(object)
+	i.counts, i.widest = countFields(object), widestOf(object)
 	return i
 }
 
@@ -145,6 +148,7 @@ func (e *estimate) change(dir string, k *types.Kustomization, acc *accumulation)
 		}
 	}
 	e.fail(dir, limitWalks.exceeded(e.walks))
+	e.fail(dir, limitMerging.exceeded(e.merging))
 	e.fail(dir, limitCopies.exceeded(e.copies))
 	e.fail(dir, limitReplaced.exceeded(e.replaced))
 	e.fail(dir, limitTexts.exceeded(e.texts))

@@ -65,7 +65,7 @@ func selects(s *types.Selector) func(*item) bool {
 // merge makes a strategic merge patch.
 func (e *estimate) merge(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
 	nodes, bytes := countNodes(patch)
-	counts := countFields(patch)
+	counts, widest := countFields(patch), widestOf(patch)
 	for _, i := range acc.items {
 		if e.overdone(acc) {
 			return // which is counted before anything is done
@@ -76,6 +76,8 @@ func (e *estimate) merge(patch *yaml.Node, acc *accumulation, takes func(*item) 
 		e.walks = plus(e.walks, plus(i.nodes, nodes))
 		e.lists(patch, nil, i)
 		acc.grow(i, nodes, bytes)
+		i.widest = plus(i.widest, widest)
+		e.merging = plus(e.merging, plus(i.nodes, times(i.widest, i.nodes)/lookupsOfNode))
 		i.counts.add(counts)
 		i.wrote(writing{patch: patch, bytes: bytes})
 	}
@@ -171,5 +173,5 @@ func steps(pointer *yaml.Node) []string {
 
 // overdone reports whether what was counted is too much already, so that counting on would be, too.
 func (e *estimate) overdone(acc *accumulation) bool {
-	return e.failure != nil || e.walks > limitWalks.most || e.texts > limitTexts.most || acc.nodes > limitNodes.most || acc.bytes > limitBytes.most
+	return e.failure != nil || e.walks > limitWalks.most || e.merging > limitMerging.most || e.texts > limitTexts.most || acc.nodes > limitNodes.most || acc.bytes > limitBytes.most
 }

@@ -183,7 +183,7 @@ func (s *sources) expand(dir string) expansion {
 		}
 	}
 	for _, c := range k.ConfigMapGenerator {
-		e.add(s.generated(dir, c))
+		e.add(s.generated(dir, k, c))
 	}
 	for _, p := range k.Components {
 		e.add(s.expand(path.Join(dir, p)))
@@ -234,11 +234,20 @@ func (s *source) objects() []*yaml.Node {
 	return found
 }
 
+// nodesOfGenerated are the fields of a generated ConfigMap beside its keys.
+const nodesOfGenerated = 8
+
 // generated counts a ConfigMap that a kustomization generates.
-func (s *sources) generated(dir string, c types.ConfigMapArgs) expansion {
-	e := expansion{objects: 1, nodes: 8, size: int64(len(c.Name))}
+func (s *sources) generated(dir string, k *types.Kustomization, c types.ConfigMapArgs) expansion {
+	e := expansion{objects: 1, nodes: nodesOfGenerated, size: int64(len(c.Name))}
 	for _, literal := range c.LiteralSources {
 		e.nodes, e.size = e.nodes+2, e.size+int64(len(literal))
+	}
+	for _, o := range []*types.GeneratorOptions{k.GeneratorOptions, c.Options} {
+		if o != nil {
+			e.pairs(o.Labels)
+			e.pairs(o.Annotations)
+		}
 	}
 	read := func(p string) {
 		n := s.length(path.Join(dir, p))
@@ -260,6 +269,13 @@ func (s *sources) generated(dir string, c types.ConfigMapArgs) expansion {
 		e.nodes = plus(e.nodes, 2*s.lines(path.Join(dir, p)))
 	}
 	return e
+}
+
+// pairs counts labels or annotations.
+func (e *expansion) pairs(all map[string]string) {
+	for key, value := range all {
+		e.nodes, e.size = e.nodes+2, e.size+int64(len(key)+len(value))
+	}
 }
 
 // lines counts those of a file, once.

@@ -40,6 +40,7 @@ var (
 	limitPattern  = limit{"too-long", 5_000, "has a pattern of %s steps in a target", "list names instead, or shorten what is repeated"}
 	limitSteps    = limit{"too-much-work", 500_000_000, "holds names against patterns of %s steps", "shorten the patterns of targets, or split the version"}
 	limitWalks    = limit{"too-much-work", 100_000_000, "walks over %s fields and items of objects", "write one change for many objects, or split the version"}
+	limitMerging  = limit{"too-much-work", 1_500_000, "merges patches and generators into objects of %s fields and items, counted each time", "write one patch for all changes of an object, and one generator for all keys of a ConfigMap, or split the version"}
 	limitImages   = limit{"too-much-work", 1_000_000, "holds images against images %s times", "leave out images that are the same everywhere, or split the version"}
 	limitCopies   = limit{"too-much-work", 1_000, "copies inside of objects %s times", "write out what the operations copy, or move instead"}
 	limitReplaced = limit{"growth", 16 << 20, "has replacements that copy %s bytes", "let replacements read from the inputs, not from what others wrote"}
