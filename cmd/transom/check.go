@@ -51,7 +51,8 @@ together, where each counts as 200 at least. Policies judge a case as they judge
 Where the repository has a file rights.yaml, which "transom install --rights . > rights.yaml" writes, a Warning says which rights
 a version needs beyond those.
 
-Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem.
+Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem, and if it was interrupted, after
+which it never says that there is none.
 With --base, only Problems count that the revision does not have; the others are listed as known.
 In a pipeline a forge shows Problems and Warnings at their files and lines: with -o github, which prints a command to the runner of
 GitHub Actions for each, and with -o gitlab, which prints a report of GitLab's kind "code quality" (artifacts: reports:
@@ -169,7 +170,7 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 		problems, result.Known = workspace.Apart(problems, known)
 	}
 	result.Problems = append(result.Problems, problems...)
-	return result, nil
+	return result, ctx.Err() // after which a state may not have been read
 }
 
 // known are the Problems that the base has too, with the releases that the environments run.

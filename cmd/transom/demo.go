@@ -18,6 +18,8 @@ func newDemo(run func(ctx context.Context, args []string, stdin io.Reader, stdou
 		return run(ctx, args, strings.NewReader(""), out, out)
 	}}
 	cmd := &cobra.Command{
+		Annotations: map[string]string{untilInterrupted: "true"},
+
 		Use:   "demo",
 		Short: "Run everything here: a fleet of real control planes, a sample platform, the daemon",
 		Long: `Run everything here: start a local fleet of real Kubernetes control planes, put the sample platform into Git
@@ -38,7 +40,7 @@ times, and exits with 0 or 1.`,
 			if cmd.Context().Err() != nil && !d.Check {
 				return nil // Ctrl-C is how it ends
 			}
-			return err
+			return interruption(cmd.Context(), cmd, err)
 		},
 	}
 	f := cmd.Flags()

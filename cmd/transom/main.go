@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 		Long: `Transom renders what developers request from what the platform team offers, commits it to a state repository
 per environment, and applies that to a fleet of Kubernetes clusters.
 
-Exits with 0 when all is well, with 1 for an error or where what is to be merged has Problems, and
+Exits with 0 when all is well, with 1 for an error, after an interruption or where what is to be merged has Problems, and
 with 2 where --exit-code was given and something would change. status answers with 0 whatever it shows, but for --wait.`,
 		Example: `  transom demo
   transom check ./platform
@@ -65,7 +65,7 @@ with 2 where --exit-code was given and something would change. status answers wi
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newTopics()...)
 	root.SetHelpCommand(newHelp())
-	return group(root,
+	group(root,
 		newServe(),
 		newToken(),
 		newDemo(run),
@@ -100,4 +100,6 @@ with 2 where --exit-code was given and something would change. status answers wi
 		newExport(),
 		newVersion(),
 	)
+	interruptible(root, endingTime)
+	return root
 }

@@ -71,6 +71,8 @@ const moreServeHelp = signerHelp + "\n\n" + leaseHelp + "\n\n" + noticeHelp + "\
 func newServe() *cobra.Command {
 	var o serveOptions
 	cmd := &cobra.Command{
+		Annotations: map[string]string{untilInterrupted: "true"},
+
 		Use:   "serve --platform URL --kubeconfigs DIR --data DIR",
 		Short: "Run the daemon",
 		Long: `Run the daemon: watch the platform repository, commit each environment's state, apply it to the fleet.

@@ -184,7 +184,7 @@ func (m *Maker) run(ctx context.Context, dir, files string, readers *Readers) (s
 	err := cmd.Wait()
 	text := out.kept.String()
 	switch {
-	case strings.HasPrefix(text, heading) && !out.cut:
+	case strings.HasPrefix(text, heading) && !out.cut && cmd.ProcessState.Exited(): // one that a signal ended may not have said all
 		return text, nil
 	case ctx.Err() != nil:
 		return failed(fmt.Sprintf("it took longer than %s", longest)), nil

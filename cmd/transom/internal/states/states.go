@@ -63,6 +63,8 @@ func (f From) Read(ctx context.Context, dir string, p *platform.Platform) (State
 		one := State{Environment: name}
 		tree, err := r.tree(ctx, p.Environments[name], &one)
 		switch {
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("read the state of %s: %w", name, ctx.Err()) // which is no state that cannot be found
 		case err != nil:
 			one.Why = err.Error()
 		default:
