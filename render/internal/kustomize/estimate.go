@@ -38,8 +38,6 @@ type item struct {
 	root       *yaml.Node
 	nodes      int64
 	bytes      int64
-	keys       int64 // of a generated ConfigMap
-	widest     int64 // keys of the mapping that has the most
 	counts     fieldCounts
 	writes     []writing
 	reads      map[reading]int64 // in all writes
@@ -94,6 +92,23 @@ func (e *estimate) component(dir string, acc *accumulation) {
 	e.change(dir, k, acc)
 }
 
+// generate makes a ConfigMap of a kustomization. One that is merged into another writes all keys that are there once more.
+func (e *estimate) generate(dir string, k *types.Kustomization, c types.ConfigMapArgs, acc *accumulation) {
+	made := e.sources.generated(dir, k, c)
+	i := &item{kind: "ConfigMap", name: c.Name, nodes: made.nodes, bytes: made.size}
+	keys, bytes := i.data(), i.bytes
+	if types.NewGenerationBehavior(c.Behavior) == types.BehaviorMerge {
+		for _, other := range acc.items {
+			if other.kind == i.kind && other.named(c.Name) {
+				keys, bytes = plus(keys, other.data()), plus(bytes, other.bytes)
+			}
+		}
+	}
+	e.merging = plus(e.merging, written(keys, bytes))
+	e.fail(dir, limitMerging.exceeded(e.merging))
+	acc.add(i)
+}
+
 func (a *accumulation) add(i *item) {
 	a.items = append(a.items, i)
 	a.nodes, a.bytes = plus(a.nodes, i.nodes), plus(a.bytes, i.bytes)
@@ -108,7 +123,8 @@ func newItem(object *yaml.Node) *item {
 	if n := resolved(Lookup(object, "metadata", "name")); n != nil {
 		i.name = n.Value
 	}
-	i.counts, i.widest = countFields(object), widestOf(object)
+	i.counts = countFields(object)
+	i.counts.widest = widestOf(object)
 	return i
 }
 

@@ -1,9 +1,6 @@
 package kustomize
 
-import (
-	"go.yaml.in/yaml/v3"
-	"sigs.k8s.io/kustomize/api/types"
-)
+import "go.yaml.in/yaml/v3"
 
 // Merging is counted in fields and items of an object that a patch is merged into. Other work is told in these: so many keys are looked at
 // in the time of one, so many bytes are read, and a key of a generated ConfigMap, whose value is parsed each time, takes as long as so many.
@@ -13,27 +10,10 @@ const (
 	nodesOfKey    = 12
 )
 
-// generate makes a ConfigMap of a kustomization. One that is merged into another writes all keys that are there once more.
-func (e *estimate) generate(dir string, k *types.Kustomization, c types.ConfigMapArgs, acc *accumulation) {
-	made := e.sources.generated(dir, k, c)
-	i := &item{kind: "ConfigMap", name: c.Name, nodes: made.nodes, bytes: made.size, keys: (made.nodes - nodesOfGenerated) / 2}
-	keys, bytes := i.keys, i.bytes
-	if types.NewGenerationBehavior(c.Behavior) == types.BehaviorMerge {
-		for _, other := range acc.items {
-			if other.kind == i.kind && other.named(c.Name) {
-				keys, bytes = plus(keys, other.data()), plus(bytes, other.bytes)
-			}
-		}
-	}
-	e.merging = plus(e.merging, written(keys, bytes))
-	e.fail(dir, limitMerging.exceeded(e.merging))
-	acc.add(i)
-}
-
 // data bounds the keys of a ConfigMap's data.
 func (i *item) data() int64 {
 	if i.root == nil {
-		return i.keys
+		return (i.nodes - nodesOfGenerated) / 2
 	}
 	return i.nodes / 2
 }

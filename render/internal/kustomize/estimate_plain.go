@@ -210,6 +210,7 @@ type fieldCounts struct {
 	images     int64 // fields named image
 	imageBytes int64 // of their values
 	selectors  int64 // fields named matchLabels, and claims of a StatefulSet
+	widest     int64 // keys of the mapping that has the most, with those that patches add
 }
 
 func (c *fieldCounts) add(o fieldCounts) {
@@ -218,7 +219,7 @@ func (c *fieldCounts) add(o fieldCounts) {
 
 // times are the fields of so many copies.
 func (c fieldCounts) times(n int64) fieldCounts {
-	return fieldCounts{times(n, c.images), times(n, c.imageBytes), times(n, c.selectors)}
+	return fieldCounts{images: times(n, c.images), imageBytes: times(n, c.imageBytes), selectors: times(n, c.selectors)}
 }
 
 // named are the fields that come to be by writing a value of so many bytes to a path, each time that it is written.

@@ -102,7 +102,10 @@ func (e *estimate) countsOf(r types.Replacement, acc *accumulation) (counts fiel
 		if slices.ContainsFunc(i.writes, func(w writing) bool { return w.patch != nil || w.meets(from) }) {
 			found = i.counts // it may have any of them by now
 		}
-		counts = fieldCounts{max(counts.images, found.images), max(counts.imageBytes, found.imageBytes), max(counts.selectors, found.selectors)}
+		counts = fieldCounts{
+			images: max(counts.images, found.images), imageBytes: max(counts.imageBytes, found.imageBytes),
+			selectors: max(counts.selectors, found.selectors), widest: max(counts.widest, found.widest),
+		}
 	}
 	return counts
 }
