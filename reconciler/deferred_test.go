@@ -3,6 +3,7 @@ package reconciler_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path"
 	"slices"
 	"strings"
@@ -113,4 +114,95 @@ func TestDeferredRequestsDoNotWaitForGit(t *testing.T) {
 	}
 	require.Greater(t, git.failed.Load(), int32(2), "Git was asked meanwhile")
 	require.Contains(t, s.Board.Status().Platform.Error, "nobody answers")
+}
+
+// A listener hears what is logged.
+type listener struct {
+	slog.Handler
+	heard func(message string, deferred int64)
+}
+
+func (l listener) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l listener) Handle(_ context.Context, r slog.Record) error {
+	var deferred int64
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "deferred" {
+			deferred = a.Value.Int64()
+		}
+		return true
+	})
+	l.heard(r.Message, deferred)
+	return nil
+}
+
+// An asking is a platform repository that tells of each fetch.
+type asking struct {
+	reconciler.Source
+	asked atomic.Value // chan struct{}
+}
+
+func (a *asking) Fetch(ctx context.Context) (*gitrepo.Snapshot, error) {
+	a.asked.Load().(chan struct{}) <- struct{}{}
+	return a.Source.Fetch(ctx)
+}
+
+// TestDeferredRequestsWaitForAKey takes the keys away between two turns of a large merge: the rest does not come, whatever asks for it.
+func TestDeferredRequestsWaitForAKey(t *testing.T) {
+	s := newSystem(t)
+	key, line := newSigner(t)
+	_, other := newSigner(t)
+	set := s.signers()
+	set(line)
+	git := &asking{Source: s.Platform}
+	git.asked.Store(make(chan struct{}, 100))
+	s.Platform = git
+	var revoked atomic.Bool
+	loaded := make(chan int64, 100) // after the keys were taken away
+	s.Logger = slog.New(listener{slog.DiscardHandler, func(message string, deferred int64) {
+		switch {
+		case message != "platform loaded":
+		case revoked.Load():
+			loaded <- deferred
+		case deferred > 0:
+			revoked.Store(true)
+			set(other)
+			s.Trigger.Fire("an interval")
+		}
+	}})
+	files := consumers(2)
+	s.replace(files)
+	s.commit("before")
+	first := s.merge(key, "README.md", "one\n")
+	s.fleet.says(s.Placed)
+	s.run()
+	s.Trigger.Fire("test")
+	s.stands("dev", first)
+
+	s.git(s.clone(), "pull", "-q", "origin", "main")
+	for n := range 4_100 {
+		name := fmt.Sprintf("n%05d", n)
+		files["requests/a-crowd/"+name+".yaml"] = crowdRequest(name, "hello")
+	}
+	s.replace(files)
+	s.commit("a crowd")
+	s.merge(key, "README.md", "two\n")
+	changed, end := s.Board.Subscribe()
+	defer end()
+	s.Trigger.Fire("test")
+	for limit := time.After(time.Minute); !strings.Contains(s.Board.Status().Platform.Error, "no commit of its branch is signed"); {
+		select {
+		case <-changed:
+		case <-limit:
+			require.FailNow(t, "a commit is vouched for")
+		}
+	}
+	git.asked.Store(make(chan struct{}, 100))
+	s.Trigger.Fire("requests are deferred") // as the passes over the turn before do
+	select {
+	case deferred := <-loaded:
+		require.FailNow(t, "more of the commit was resolved", "%d are left", deferred)
+	case <-git.asked.Load().(chan struct{}):
+	}
+	require.Empty(t, loaded, "more of the commit was resolved")
 }

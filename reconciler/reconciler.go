@@ -200,7 +200,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		if err != nil {
 			r.Board.PlatformFailed(r.PlatformURL, err) // which is logged where it is news
 			r.Logger.Debug("platform not loaded", "cause", causes, "err", err)
-			if p = r.goOn(err); p == nil {
+			if p = r.goOn(); p == nil {
 				continue // the ticker tries again; the loops keep their platform
 			}
 		}
@@ -212,18 +212,18 @@ func (r *Reconciler) Run(ctx context.Context) error {
 // loadFor loads the platform for these causes. Only where requests are all that is waited for, Git is not asked.
 func (r *Reconciler) loadFor(ctx context.Context, causes []string) (*platform.Platform, error) {
 	if slices.Equal(causes, []string{causeDeferred}) {
-		if p := r.goOn(nil); p != nil {
+		if p := r.goOn(); p != nil {
 			return p, nil
 		}
 	}
 	return r.load(ctx)
 }
 
-// goOn resolves more of the requests of the commit that was loaded last, also where Git failed with an error and nothing newer is known. It
-// returns nil where there is nothing to go on with, as where no commit is vouched for.
-func (r *Reconciler) goOn(failed error) *platform.Platform {
+// goOn resolves more of the requests of the commit that was loaded last, also where Git failed and nothing newer is known. It returns nil
+// where there is nothing to go on with, as where no commit was vouched for when that was last asked.
+func (r *Reconciler) goOn() *platform.Platform {
 	latest := r.cache.readiness.platform()
-	if latest == nil || latest.Deferred() == 0 || errors.Is(failed, errUnsigned) {
+	if latest == nil || latest.Deferred() == 0 || r.cache.vouching.verdict().err != nil {
 		return nil
 	}
 	p, err := r.parse(r.cache.loading.head, requestsAtOnce)

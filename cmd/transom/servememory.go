@@ -64,7 +64,7 @@ func boundGarbage(ctx context.Context, ceiling int64) {
 	defer ticker.Stop()
 	defer debug.SetMemoryLimit(ceiling)
 	for last := int64(0); ; {
-		if limit := mayHave(readHeap().live, ceiling); limit != last {
+		if limit := readHeap().mayHave(ceiling); limit != last {
 			debug.SetMemoryLimit(limit)
 			last = limit
 		}
@@ -76,10 +76,11 @@ func boundGarbage(ctx context.Context, ceiling int64) {
 	}
 }
 
-// mayHave is the memory of a process with so many bytes in use: garbage may be half as much where that is over the calm, and the limit of a
-// control group stays the ceiling.
-func mayHave(live uint64, ceiling int64) int64 {
-	half := (int64(live)*3/2 + boundStep - 1) / boundStep * boundStep
+// mayHave is the limit of the process's memory: garbage may be half as much as is in use where that is over the calm, and the limit of a
+// control group stays the ceiling. The runtime counts what is beside the objects within the limit, and would collect without end where that
+// left no room for garbage.
+func (h heap) mayHave(ceiling int64) int64 {
+	half := (int64(h.live*3/2+h.beside) + boundStep - 1) / boundStep * boundStep
 	return min(max(calm, half), ceiling)
 }
 
@@ -89,14 +90,24 @@ type heap struct {
 	live   uint64 // bytes that the last one found in use
 	used   uint64 // bytes of objects, garbage included
 	free   uint64 // bytes without objects that were not given back
+	beside uint64 // bytes of neither: stacks, the runtime's own, and the gaps between objects
 }
 
 func readHeap() heap {
 	read := []metrics.Sample{
-		{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/gc/cycles/total:gc-cycles"},
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+		{Name: "/memory/classes/total:bytes"},
 	}
 	metrics.Read(read)
-	return heap{read[0].Value.Uint64(), read[1].Value.Uint64(), read[2].Value.Uint64(), read[3].Value.Uint64()}
+	h := heap{cycles: read[0].Value.Uint64(), live: read[1].Value.Uint64(), used: read[2].Value.Uint64(), free: read[3].Value.Uint64()}
+	if all, others := read[5].Value.Uint64(), h.used+h.free+read[4].Value.Uint64(); all > others {
+		h.beside = all - others
+	}
+	return h
 }
 
 // isWorthFreeing says whether the process did so little since it was last looked at that nothing was collected, and has much more than it

@@ -100,8 +100,8 @@ func (e *exchanges) RoundTrip(r *http.Request) (*http.Response, error) {
 	sum := sha256.New()
 	_, _ = fmt.Fprintf(sum, "%s %s\n", r.Method, r.URL)
 	if r.Body != nil {
-		content, err := io.ReadAll(r.Body)
-		if err = errors.Join(err, r.Body.Close()); err != nil {
+		content, read := io.ReadAll(r.Body)
+		if err := errors.Join(read, r.Body.Close()); err != nil {
 			return nil, err
 		}
 		_, _ = sum.Write(content)

@@ -103,12 +103,14 @@ func breaks(p *Platform, v *Version) string {
 	return "; it would break " + wording.List(names)
 }
 
-// breaking names the requests that would move to the version and are not valid there.
+// breaking names the requests that would move to the version and are not valid there. Those of a crowd are named once all of them are read:
+// else each load would tell of another Problem.
 func breaking(p *Platform, v *Version) (names []string) {
 	o := p.Offerings[v.Offering]
 	for _, r := range p.Requests {
 		f := p.teams[r.Key.Team].resolved[r.Key].file
-		if f.request.Broken || f.request.Spec.Offering != v.Offering {
+		counting := r.Deferred && p.tree.teams[r.Key.Team].unread > 0
+		if f.request.Broken || f.request.Spec.Offering != v.Offering || counting {
 			continue
 		}
 		for env, in := range f.request.Spec.Environments {

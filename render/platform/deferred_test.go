@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -323,4 +324,75 @@ func requireNothingGoes(t *testing.T, later, now *platform.Platform) {
 			require.True(t, there[i.Request.Key] || now.Broken(env, i.Request.Key), "%s would be removed from %s", i.Request.Key, env)
 		}
 	}
+}
+
+// TestACrowdTellsOfANarrowedVersionOnce has a crowd that a version breaks: its Problem does not read otherwise after each load.
+func TestACrowdTellsOfANarrowedVersionOnce(t *testing.T) {
+	const head = "apiVersion: transom.dev/v1alpha1\nkind: "
+	files := large(t, 2)
+	for number, most := range map[string]string{"1.0.0": "100", "1.1.0": "10"} {
+		files["offerings/shop/"+number+"/version.yaml"] = &fstest.MapFile{Data: []byte(head + "Version\nmetadata: {name: shop}\n" +
+			"spec: {parameters: {type: object, properties: {size: {type: integer, maximum: " + most + "}}}}\n")}
+		files["offerings/shop/"+number+"/kustomization.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n")}
+	}
+	files["offerings/shop/offering.yaml"] = &fstest.MapFile{Data: []byte(head + "Offering\nmetadata: {name: shop}\nspec: {title: Shop}\n")}
+	fsys := snapshot{files, map[string]int{}}
+	l := &platform.Loader{AtOnce: 2}
+	_, err := l.Load(fsys)
+	require.NoError(t, err)
+	fsys.MapFS = maps.Clone(files)
+	for n := range 20 {
+		k := platform.RequestKey{Team: "a-crowd", Name: fmt.Sprintf("new%02d", n)}
+		fsys.MapFS[k.File()] = &fstest.MapFile{Data: []byte(head + "Request\nmetadata: {name: " + k.Name + "}\n" +
+			"spec: {offering: shop, version: \"1\", parameters: {size: 50}, environments: {dev: {}}}\n")}
+	}
+	var told []string
+	for deferred := 1; deferred > 0; {
+		p, err := l.Load(fsys)
+		require.NoError(t, err)
+		deferred = p.Deferred()
+		for _, problem := range p.Problems {
+			if problem.Rule == "narrowed" && (len(told) == 0 || told[len(told)-1] != problem.Message) {
+				told = append(told, problem.Message)
+			}
+		}
+	}
+	require.Len(t, told, 2)
+	require.Contains(t, told[1], "15 more")
+}
+
+// TestAFolderThatIsTooLargeStaysSo when something else in it changes: it is not taken for small while its files are read in turns.
+func TestAFolderThatIsTooLargeStaysSo(t *testing.T) {
+	files := large(t, 2)
+	l := &platform.Loader{AtOnce: 2}
+	fsys := snapshot{maps.Clone(files), map[string]int{}}
+	_, err := l.Load(fsys)
+	require.NoError(t, err)
+	much := []byte("# " + strings.Repeat("x", 8<<20) + "\n")
+	for n := range 9 {
+		fsys.MapFS[fmt.Sprintf("requests/a-crowd/new%d.yaml", n)] = &fstest.MapFile{Data: much}
+	}
+	tooLarge := func(p *platform.Platform) bool {
+		return slices.ContainsFunc(p.Problems, func(problem platform.Problem) bool { return problem.Rule == "too-large" })
+	}
+	for turn := 0; ; turn++ {
+		require.Less(t, turn, 10)
+		p, err := l.Load(fsys)
+		require.NoError(t, err)
+		if p.Deferred() == 0 {
+			require.True(t, tooLarge(p))
+			break
+		}
+	}
+	fsys.MapFS["requests/a-crowd/one-more.yaml"] = newRequest("one-more")
+	p, err := l.Load(fsys)
+	require.NoError(t, err)
+	require.True(t, tooLarge(p), "the Problem is said to be mended")
+	for n := range 9 {
+		delete(fsys.MapFS, fmt.Sprintf("requests/a-crowd/new%d.yaml", n))
+	}
+	p, err = l.Load(fsys)
+	require.NoError(t, err)
+	require.False(t, tooLarge(p))
+	require.NotNil(t, instance(t, p, "dev", "a-crowd/one-more"))
 }

@@ -26,6 +26,9 @@ type extent struct {
 
 func (e *extent) over(entries int, bytes int64) bool { return e.entries > entries || e.bytes > bytes }
 
+// overFolder says whether that is more than a team, a version or an overlay may have.
+func (e *extent) overFolder() bool { return e.over(maxFolderEntries, maxFolderBytes) }
+
 // errFolderTooLarge ends the reading of one folder. That folder is not looked into then, and everything else is.
 var errFolderTooLarge = errors.New("the folder is too large")
 
@@ -40,7 +43,7 @@ func (w *walker) count(entries int, bytes int64) error {
 		return fmt.Errorf("its folders hold over %d,000 files and folders, or over %d MiB: nothing of it is taken in, and what runs stays as it is; "+
 			"look for a folder or file that is there again and again, and delete it", maxEntries/1000, maxBytes>>20)
 	}
-	if w.folder != nil && w.folder.over(maxFolderEntries, maxFolderBytes) {
+	if w.folder != nil && w.folder.overFolder() {
 		return errFolderTooLarge
 	}
 	return nil

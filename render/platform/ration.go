@@ -24,7 +24,7 @@ type ration struct {
 }
 
 // divide gives the teams their rations of so many files. Teams with few come first, so that nobody waits behind a crowd of another team.
-// A team whose files are all known needs none.
+// A team whose files are all known needs none, and one whose folder was too large has none: whether it still is cannot be told from a part.
 func (w *walker) divide(files int, root []fs.DirEntry) error {
 	at := slices.IndexFunc(root, func(e fs.DirEntry) bool { return e.Name() == "requests" && e.IsDir() })
 	if at < 0 {
@@ -38,7 +38,7 @@ func (w *walker) divide(files int, root []fs.DirEntry) error {
 	for _, e := range teams {
 		last := w.last.tree.teams[e.Name()]
 		known := last != nil && last.id == idOf(e) && last.unread == 0
-		if !e.IsDir() || idOf(e) == "" || known {
+		if tooLarge := last != nil && last.extent.overFolder(); !e.IsDir() || idOf(e) == "" || known || tooLarge {
 			continue
 		}
 		r := &ration{team: e.Name(), last: w.last.teams[e.Name()]}
