@@ -12,3 +12,19 @@ func CredentialFields() (names []string) {
 	}
 	return names
 }
+
+// MergedMeanwhile is how many of packs with these sizes, the smallest first, are merged while a mirror waits for its renewal.
+func MergedMeanwhile(sizes []int64) int {
+	if len(sizes) < mostPacks {
+		return 0
+	}
+	packs := make([]pack, len(sizes))
+	for i, size := range sizes {
+		packs[i].size = size
+	}
+	some, size := toMerge(packs)
+	if size > mostMerged {
+		some = meanwhile(some, len(packs))
+	}
+	return len(some)
+}

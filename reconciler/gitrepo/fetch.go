@@ -180,6 +180,9 @@ func (r *Remote) readAnew(broken *mirror, kind plumbing.ObjectType, id plumbing.
 	return content, nil
 }
 
+// Half ends the name of the directory, beside that of a mirror, in which Renew makes the new one.
+const Half = ".next"
+
 // Renew replaces a mirror that is large by a new one, in which the server has packed the same objects tighter. Everybody goes on with
 // the old one while the new one comes, and waits only while its last commits are fetched and the directories change. It does
 // nothing where the mirror is not large any more. Where it fails, or ctx ends, the old mirror stays. Objects of other branches are not in
@@ -191,7 +194,7 @@ func (r *Remote) Renew(ctx context.Context) error {
 	if m := r.mirror.open.Load(); m == nil || !m.isLarge() {
 		return nil
 	}
-	next := &Remote{URL: r.URL, Branch: r.Branch, Dir: r.Dir + ".next", Credentials: r.Credentials, Timeout: r.Timeout, Limits: r.Limits}
+	next := &Remote{URL: r.URL, Branch: r.Branch, Dir: r.Dir + Half, Credentials: r.Credentials, Timeout: r.Timeout, Limits: r.Limits}
 	defer removeMirror(next)
 	if err := os.RemoveAll(next.Dir); err != nil {
 		return fmt.Errorf("renew local mirror %s: %w", r.Dir, err)

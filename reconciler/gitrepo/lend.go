@@ -18,7 +18,8 @@ func (r *Remote) Branches(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	heads := map[string]string{}
-	err := r.server.fetching(ctx, func(ctx context.Context, s fetcher) error {
+	beside := server{endpoint: r.server.endpoint, access: r.server.access, limits: r.server.limits, timeout: r.server.timeout} // nobody's turn is taken
+	err := beside.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
 		if err != nil {
 			return err
@@ -57,7 +58,15 @@ func (r *Remote) FetchBeside(ctx context.Context, branch string) (*Snapshot, err
 			return nil, fmt.Errorf("%s: its own branch is gone", r.server.endpoint)
 		}
 	}
-	var head plumbing.Hash
+	head, err := r.bring(ctx, m, ref)
+	if err != nil {
+		return nil, err
+	}
+	return r.snapshot(head)
+}
+
+// bring fetches what a mirror lacks of a branch, and returns its head; zero: there is no such branch. The caller has the turn.
+func (r *Remote) bring(ctx context.Context, m *mirror, ref plumbing.ReferenceName) (head plumbing.Hash, err error) {
 	err = r.server.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
 		if err != nil {
@@ -68,10 +77,7 @@ func (r *Remote) FetchBeside(ctx context.Context, branch string) (*Snapshot, err
 		}
 		return r.receive(ctx, s, adv, m, head)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return r.snapshot(head)
+	return head, err
 }
 
 // Lend makes a repository at dir, where nothing may be, with the objects that the mirror has now: at a commit, with references

@@ -4,9 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,6 +58,50 @@ func TestAnotherBranchIsFetchedBeside(t *testing.T) {
 		require.NoError(t, os.RemoveAll(lent))
 		require.Equal(t, "1", readFile(t, fetch(t, o.remote()), "f"), "the mirror keeps its objects")
 	})
+}
+
+// TestBranchesAreListedBesideAFetch, which goes on as it would: it waits for a server that has a pack to prepare for as long as that gives signs
+// of life.
+func TestBranchesAreListedBesideAFetch(t *testing.T) {
+	t.Parallel()
+	b := newBare(t)
+	head := b.commit("first", map[string]string{"f": "1"})
+	var fetches atomic.Bool
+	entered, listed := make(chan struct{}), make(chan struct{})
+	o := overHTTPS(b, func(git http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.Method == http.MethodGet {
+				if fetches.CompareAndSwap(false, true) {
+					close(entered)
+					<-listed
+				}
+				git.ServeHTTP(w, req)
+				return
+			}
+			answer := httptest.NewRecorder()
+			git.ServeHTTP(answer, req)
+			maps.Copy(w.Header(), answer.Header())
+			for range 5 {
+				_, _ = w.Write(answer.Body.Next(1))
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(600 * time.Millisecond)
+			}
+			_, _ = w.Write(answer.Body.Bytes())
+		})
+	})
+	r := o.remote()
+	r.Timeout = 2 * time.Second
+	fetched := make(chan error)
+	go func() {
+		_, err := r.Fetch(context.Background())
+		fetched <- err
+	}()
+	<-entered
+	heads, err := r.Branches(t.Context())
+	close(listed)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"main": head}, heads)
+	require.NoError(t, <-fetched)
 }
 
 // A repository is lent whole while packs come, are merged and removed.

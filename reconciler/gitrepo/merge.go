@@ -20,8 +20,10 @@ const (
 	// mostMerged is how many bytes of packs are merged. More than that is better made anew from the remote, which
 	// packs its objects much tighter than they come one commit at a time.
 	mostMerged = 16 << 20
-	// fewestMerged is how many packs are worth a merge where more bytes than mostMerged wait for one.
+	// fewestMerged is how many packs are worth a merge where more bytes than mostMerged wait for one, and fewestOfMany where there are twice
+	// as many packs as there may be: nobody renews the mirror then.
 	fewestMerged = mostPacks / 2
+	fewestOfMany = 4
 )
 
 // makeRoom merges packs if there is no room for another one. Cloning anew every fifty commits would do as well, but
@@ -41,9 +43,7 @@ func makeRoom(r *Remote, m *mirror) error {
 		if r.Large == nil {
 			return m.damaged(fmt.Errorf("%d packs are too many", len(packs)))
 		}
-		if some = smallest(some, mostMerged); len(some) < fewestMerged {
-			some = nil
-		}
+		some = meanwhile(some, len(packs))
 	}
 	if err := m.merge(some); err != nil {
 		return err
@@ -52,6 +52,18 @@ func makeRoom(r *Remote, m *mirror) error {
 		r.Large(r)
 	}
 	return nil
+}
+
+// meanwhile chooses those that are merged of some, which are too much, until the mirror is renewed, where there are so many packs.
+func meanwhile(some []pack, packs int) []pack {
+	fewest := fewestMerged
+	if packs >= 2*mostPacks {
+		fewest = fewestOfMany
+	}
+	if some = smallest(some, mostMerged); len(some) < fewest {
+		return nil
+	}
+	return some
 }
 
 // isLarge says whether there is more than is merged, of which a good part came one commit at a time: beside the largest pack there is half

@@ -24,22 +24,26 @@ func catchUp(ctx context.Context, r, next *Remote) error {
 	return nil
 }
 
-// takeOver makes the mirror of another Remote of the same branch that of r, with all that came meanwhile. The caller has the turn of r.
+// takeOver makes the mirror of another Remote of the same branch that of r, with all that came meanwhile. The caller has the turn of r, and
+// keeps it for no second clone: a new mirror that cannot take what came is given up.
 func takeOver(ctx context.Context, r, next *Remote) error {
 	m := r.mirror.open.Load()
 	if m == nil {
 		return nil // it was found damaged, and is made anew by the next one who needs it
 	}
 	known := m.head(r.branch.ref)
-	head, err := next.update(ctx)
+	anew := next.mirror.open.Swap(nil)
+	if anew == nil {
+		return errors.New("the branch has no commit any more")
+	}
+	defer anew.close()
+	head, err := next.bring(ctx, anew, r.branch.ref)
 	if err != nil {
 		return err
 	}
-	if !next.mirror.has(known) {
+	if head.IsZero() || !anew.has(known) {
 		return fmt.Errorf("the branch does not have commit %s any more, at which it was", known)
 	}
-	anew := next.mirror.open.Swap(nil)
-	defer anew.close()
 	return errors.Join(anew.setHead(r.branch.ref, head), r.mirror.install(anew))
 }
 
@@ -47,6 +51,7 @@ func takeOver(ctx context.Context, r, next *Remote) error {
 func removeMirror(r *Remote) {
 	r.mirror.discard()
 	_ = os.RemoveAll(r.Dir)
+	_ = os.RemoveAll(r.Dir + ".new") // of a clone that failed
 	if r.server.access != nil {
 		r.server.access.hangUp()
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,7 @@ type grownMirror struct {
 	*bare
 	*gitrepo.Remote
 	clones   atomic.Pointer[http.Handler] // answers those who ask for the whole history; nil: as git does
+	listed   atomic.Pointer[func()]       // is called before the branches are listed; nil: nothing is
 	asked    int                          // how many times Large was called
 	contents map[string]string            // of the only file that is new in a commit
 	latest   *gitrepo.Snapshot
@@ -31,6 +33,7 @@ type grownMirror struct {
 func newGrownMirror(t *testing.T) *grownMirror {
 	b := newBare(t)
 	b.git("config", "receive.autogc", "false")
+	b.git("config", "core.bigFileThreshold", "64k") // or git looks for differences of what has none in common, which takes a busy machine a minute
 	m := &grownMirror{bare: b, contents: map[string]string{}}
 	o := overHTTPS(b, func(git http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -40,6 +43,9 @@ func newGrownMirror(t *testing.T) *grownMirror {
 				return
 			}
 			req.Body = io.NopCloser(bytes.NewReader(body))
+			if before := m.listed.Load(); before != nil && req.Method == http.MethodGet {
+				(*before)()
+			}
 			whole := strings.HasSuffix(req.URL.Path, "/git-upload-pack") && !bytes.Contains(body, []byte("have "))
 			if other := m.clones.Load(); whole && other != nil {
 				(*other).ServeHTTP(w, req)
@@ -149,6 +155,7 @@ func TestARenewalThatFailsLeavesTheMirror(t *testing.T) {
 		require.ErrorContains(t, m.Renew(ctx), words)
 		require.Equal(t, before, packsOf(t, m.Remote))
 		require.NoDirExists(t, m.Dir+".next")
+		require.NoDirExists(t, m.Dir+".next.new")
 	}
 	fails(t.Context(), "EOF", func(w http.ResponseWriter, _ *http.Request) { hangUp(w) })
 	ctx, cancel := context.WithCancel(t.Context())
@@ -161,4 +168,39 @@ func TestARenewalThatFailsLeavesTheMirror(t *testing.T) {
 	fails(t.Context(), "the branch does not have commit "+head+" any more", func(http.ResponseWriter, *http.Request) {})
 	m.git("update-ref", "refs/heads/main", head)
 	require.NoError(t, m.unread())
+
+	theirs := m.commit("theirs", map[string]string{"theirs": "1"})
+	m.git("update-ref", "refs/heads/main", head)
+	asked, cloned := 0, 0
+	breaks := func() {
+		if asked++; asked == 2 { // by who has the turn
+			m.git("update-ref", "refs/heads/main", theirs)
+			if err := os.RemoveAll(m.Dir + ".next/objects/pack"); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	m.listed.Store(&breaks)
+	fails(t.Context(), "no such file or directory", func(http.ResponseWriter, *http.Request) { cloned++ })
+	require.Equal(t, 1, cloned, "nobody waits for a second clone")
+}
+
+// TestAMirrorThatCannotBeRenewedHasFewPacks: each object is looked for in all of them.
+func TestAMirrorThatCannotBeRenewedHasFewPacks(t *testing.T) {
+	t.Parallel()
+	packs, most := []int64{}, 0
+	for range 2000 {
+		merged := gitrepo.MergedMeanwhile(packs)
+		if size := int64(0); merged > 0 {
+			for _, p := range packs[:merged] {
+				size += p
+			}
+			packs = append(packs[merged:], size)
+		}
+		packs = append(packs, 1<<20)
+		slices.Sort(packs)
+		most = max(most, len(packs))
+	}
+	require.Greater(t, most, 100, "a few more may be there until it is renewed")
+	require.Less(t, most, 250, "2000 commits of a mebibyte are 125 packs of what is merged at once")
 }

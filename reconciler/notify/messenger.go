@@ -27,6 +27,8 @@ const (
 	argument = "messenger-of-transom"
 	// notTaken is how a messenger exits whose target did not take the text.
 	notTaken = 3
+	// takenInPart is how it exits where one part of the text was taken and another refused for good.
+	takenInPart = 4
 	// mostMessengers is how many there are at once. Each takes some 12 MiB of its own.
 	mostMessengers = 16
 	// mostOfService is how many there are at once for one service, such as slack or smtp, so that one that hangs leaves turns to others.
@@ -68,6 +70,9 @@ func messenger(in io.Reader, out io.Writer) (code int) {
 	}
 	if err := shout(e.Target, e.Text); err != nil {
 		_, _ = io.WriteString(out, e.Target.redact(err))
+		if errors.As(err, new(*refusal)) {
+			return takenInPart
+		}
 		return notTaken
 	}
 	return 0
@@ -80,12 +85,14 @@ type exchanges struct {
 
 	mu     sync.Mutex
 	faults []fault // of the requests that were not taken, also when they were sent again
+	taken  bool    // one that sends something was
 }
 
 // A fault is why a request was not taken.
 type fault struct {
-	of  [sha256.Size]byte // the digest of its method, address and body
-	err error
+	of    [sha256.Size]byte // the digest of its method, address and body
+	err   error
+	final bool // the same request has the same answer later
 }
 
 // RoundTrip is part of http.RoundTripper.
@@ -102,11 +109,11 @@ func (e *exchanges) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = io.NopCloser(bytes.NewReader(content))
 	}
 	answer, err := e.take(r)
-	told := err
+	of := fault{of: [sha256.Size]byte(sum.Sum(nil)), err: err}
 	if err == nil && answer.StatusCode >= http.StatusBadRequest {
-		told = fmt.Errorf("answered %s", answer.Status)
+		of.err, of.final = fmt.Errorf("answered %s", answer.Status), isFinal(answer.StatusCode)
 	}
-	e.record([sha256.Size]byte(sum.Sum(nil)), told)
+	e.record(of, r.Body != nil)
 	return answer, err
 }
 
@@ -118,14 +125,29 @@ func (e *exchanges) take(r *http.Request) (*http.Response, error) {
 	return e.RoundTripper.RoundTrip(r)
 }
 
-// record remembers why a request was not taken; nil: it was, and why an earlier attempt was not is forgotten.
-func (e *exchanges) record(of [sha256.Size]byte, err error) {
+// isFinal says whether a status is no matter of time.
+func isFinal(status int) bool {
+	return status < http.StatusInternalServerError && status != http.StatusRequestTimeout && status != http.StatusTooEarly && status != http.StatusTooManyRequests
+}
+
+// record remembers why a request was not taken; without an error it was, and why an earlier attempt was not is forgotten.
+func (e *exchanges) record(one fault, sends bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.faults = slices.DeleteFunc(e.faults, func(f fault) bool { return f.of == of })
-	if err != nil {
-		e.faults = append(e.faults, fault{of, err})
+	e.faults = slices.DeleteFunc(e.faults, func(f fault) bool { return f.of == one.of })
+	if one.err != nil {
+		e.faults = append(e.faults, one)
+		return
 	}
+	e.taken = e.taken || sends
+}
+
+// isTakenInPart says that some requests were taken and all others refused for good: who took theirs would have it again and again for the sake
+// of the others.
+func (e *exchanges) isTakenInPart() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.taken && len(e.faults) > 0 && !slices.ContainsFunc(e.faults, func(f fault) bool { return !f.final })
 }
 
 // fault is why the first request was not taken of those that were not; nil: all were.
@@ -158,13 +180,15 @@ func shout(t Target, text string) (err error) {
 		own.Proxy = http.ProxyFromEnvironment
 	}
 	defer func() {
-		if panicked := recover(); panicked != nil {
+		panicked := recover()
+		if panicked != nil {
 			err = fmt.Errorf("shoutrrr ended with %v", panicked)
-		} else if err != nil {
-			return
 		}
-		if fault := e.fault(); fault != nil {
+		if fault := e.fault(); fault != nil && (err == nil || panicked != nil) {
 			err = fault
+		}
+		if err != nil && e.isTakenInPart() {
+			err = &refusal{said: err.Error()}
 		}
 	}()
 	return service.Send(text, &types.Params{})
@@ -192,6 +216,8 @@ func (e errand) send(ctx context.Context) error {
 		return context.Cause(ctx)
 	case errors.As(err, &exit) && exit.ExitCode() == notTaken:
 		return errors.New(shortened(plain(said.String()), mostReason))
+	case exit != nil && exit.ExitCode() == takenInPart:
+		return &refusal{said: shortened(plain(said.String()), mostReason) + "; other parts of it were taken, so that it is not sent again"}
 	case exit != nil:
 		return fmt.Errorf("the process that sends it ended (%w): the target may answer more than fits", err)
 	default:

@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -27,6 +28,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/notify"
+	"transom.dev/reconciler/status"
+	"transom.dev/render/event"
+	"transom.dev/render/platform"
 )
 
 // services are targets of each service that speaks HTTP. Those that only one host offers are reached by the proxy of the test, as all are.
@@ -204,6 +208,37 @@ func TestEachPartOfWhatIsSentHasToBeTaken(t *testing.T) {
 				return
 			}
 			require.ErrorContains(t, err, c.says)
+		})
+	}
+}
+
+// TestWhatOneChatRefusesIsNotSentToTheOthersAgain, unless a chat may take it later.
+func TestWhatOneChatRefusesIsNotSentToTheOthersAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		statuses []int
+		want     notify.Outcome
+	}{
+		"refused":       {[]int{403, 200}, notify.Failed},
+		"away":          {[]int{503, 200, 200, 200}, notify.Sent},
+		"all refuse it": {[]int{403, 403, 200, 200}, notify.Sent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &world{status: http.StatusTeapot, first: c.statuses}
+			p.start(t)
+			n := notify.New(notify.Targets{"chats": {Name: "chats", URL: services["telegram"] + ",channel-2"}})
+			n.Gather = time.Millisecond
+			outcomes := make(chan notify.Outcome, 1)
+			n.Counted = func(_ string, outcome notify.Outcome) { outcomes <- outcome }
+			all := map[string]*platform.Notification{"n": {Name: "n", Target: "chats"}}
+			n.Notifications = func() map[string]*platform.Notification { return all }
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- n.Run(ctx) }()
+			n.Take(status.Event{Kind: event.Failed, Environment: "prod", Request: shop, Message: "crashes"})
+			require.Equal(t, c.want, <-outcomes)
+			cancel()
+			require.NoError(t, <-ended)
+			require.Len(t, p.forget(), len(c.statuses))
 		})
 	}
 }

@@ -134,3 +134,20 @@ func TestAClusterTellsHowItIsReached(t *testing.T) {
 	require.Contains(t, body, "connection refused")
 	require.Contains(t, body, "<dt>Identity</dt><dd><code>6f1d-uid</code></dd>", "it is still that cluster")
 }
+
+// TestTheLatestOfAnEnvironmentSaysOnWhichCluster: with the request alone nobody knows where to look. On the page of a cluster that is clear.
+func TestTheLatestOfAnEnvironmentSaysOnWhichCluster(t *testing.T) {
+	b := status.NewBoard(time.Now)
+	b.Updated(status.Environment{Name: "dev", StateCommit: "s1", Clusters: []status.Cluster{{Name: "one"}, {Name: "two"}}}, []status.Instance{{
+		Environment: "dev", Request: shop, Offering: "web", Version: "1.2.0", Release: "sha256:b",
+		Placements: []status.Placement{{Cluster: "one", Revision: "r"}, {Cluster: "two", Revision: "r"}},
+	}})
+	b.Placed("dev", shop, status.Placement{Cluster: "two", Revision: "r", Stage: status.Applied, Health: state.Failed, Message: "it crashes"})
+	get := serve(console.Options{Board: b})
+	about := `<a href="/requests/store/shop?environment=dev"><b>store/shop</b></a>`
+	says := `</span><span class="text">Applied, Failed: it crashes</span>`
+	_, body := get(t, "/environments/dev")
+	require.Contains(t, body, about+` <a href="/clusters/two">two</a>`+says)
+	_, body = get(t, "/clusters/two")
+	require.Contains(t, body, about+says)
+}

@@ -12,6 +12,7 @@ import (
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
+	"transom.dev/render/wording"
 )
 
 // gitTime bounds how long a page waits for Git.
@@ -85,7 +86,7 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	}
 	page := m.requestPage(row, in)
 	if asked != in.Environment {
-		page.Absent = asked
+		page.Absent = wording.Shorten(asked)
 	}
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
 	page.Bound = bound(m.Platform.Offers(), key, in.Environment)

@@ -9,8 +9,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -59,7 +62,7 @@ func (m *Mirrors) asks() func(*gitrepo.Remote) {
 	return func(r *gitrepo.Remote) {
 		select {
 		case m.Large <- r:
-		default: // its next commit asks again
+		default: // a later commit asks again
 		}
 	}
 }
@@ -68,8 +71,11 @@ func (m *Mirrors) asks() func(*gitrepo.Remote) {
 const renewalPause = 10 * time.Minute
 
 // Renew renews mirrors that are large, one at a time and beside their use, until ctx is done. Where that fails, it tells why, and the
-// mirror stays as it is for a while.
+// mirror stays as it is for a while. What a process that was killed left of a renewal goes first.
 func (m *Mirrors) Renew(ctx context.Context, failed func(error)) error {
+	if err := m.removeHalves(); err != nil {
+		failed(err)
+	}
 	failures := map[*gitrepo.Remote]time.Time{}
 	for {
 		select {
@@ -90,6 +96,21 @@ func (m *Mirrors) Renew(ctx context.Context, failed func(error)) error {
 			}
 		}
 	}
+}
+
+// removeHalves removes the mirrors that are half made: those that are in use have other names.
+func (m *Mirrors) removeHalves() (failed error) {
+	dir := filepath.Join(m.Dir, "git")
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if strings.Contains(e.Name(), gitrepo.Half) {
+			failed = errors.Join(failed, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return failed
 }
 
 // Apart returns the branch of a repository with a mirror at dir, which nobody else may use.

@@ -2,6 +2,8 @@ package remote_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,4 +39,19 @@ func TestWhatCannotBeRenewedIsLetBeForAWhile(t *testing.T) {
 		one.Large(one) // which waits for nobody
 		require.Nil(t, m.Apart("ftp://one.example", "main", t.TempDir()).Large, "nor is one that is its user's own")
 	})
+}
+
+// TestWhatAKilledProcessLeftOfARenewalIsRemoved, also of a repository that nobody opens any more.
+func TestWhatAKilledProcessLeftOfARenewalIsRemoved(t *testing.T) {
+	m := &remote.Mirrors{Dir: t.TempDir(), Large: make(chan *gitrepo.Remote)}
+	for _, name := range []string{"0011223344556677", "0011223344556677.next", "0011223344556677.next.new"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(m.Dir, "git", name, "objects", "pack"), 0o700))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, m.Renew(ctx, func(err error) { t.Error(err) }))
+	left, err := os.ReadDir(filepath.Join(m.Dir, "git"))
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, "0011223344556677", left[0].Name())
 }
