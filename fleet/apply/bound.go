@@ -51,7 +51,9 @@ func (t *boundTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	a.events = eventsOf(req, res)
 	res.Body = a
 	t.pace.heed(res)
-	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > longestAdvice {
+	seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
+	tooLong := err == nil && seconds > longestAdvice
+	if busy := res.StatusCode == http.StatusTooManyRequests; tooLong || busy && req.Context().Value(once{}) != nil {
 		res.Header.Del("Retry-After")
 	}
 	return res, nil
