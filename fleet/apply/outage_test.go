@@ -44,6 +44,8 @@ func TestTheClocksOfAClusterMayBeOff(t *testing.T) {
 			require.False(t, apply.Young(theirs.Add(-time.Hour), theirs, now), "it was there before")
 		})
 	}
+	require.True(t, apply.Young(now.Add(-time.Second), time.Time{}, time.Time{}), "another agent made it")
+	require.False(t, apply.Young(now.Add(-time.Minute), time.Time{}, time.Time{}))
 	require.False(t, apply.Hangs(now.Add(-5*time.Second), now))
 	require.False(t, apply.Hangs(now.Add(30*time.Second), now), "a pod that has half a minute to end in")
 	require.True(t, apply.Hangs(now.Add(-15*time.Second), now))
