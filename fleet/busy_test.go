@@ -77,3 +77,62 @@ func TestABusyServerIsAskedOnceWhoItIs(t *testing.T) {
 	require.Less(t, time.Since(began), probeLimit/2)
 	require.Less(t, p.asked.Load(), int64(5))
 }
+
+// listed is a cluster of which everything is listed and then watched. Its first watch ends, and for the next ones it has too many requests.
+type listed struct {
+	probed
+	lists, watches atomic.Int64
+}
+
+// ServeHTTP implements http.Handler.
+func (l *listed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	const maps = "/api/v1/namespaces/transom-system/configmaps"
+	query := r.URL.Query()
+	switch {
+	case r.URL.Path != maps:
+		l.probed.ServeHTTP(w, r)
+		return
+	case query.Get("sendInitialEvents") != "":
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		return
+	case query.Get("watch") == "":
+		l.lists.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"5"},"items":[]}`))
+		return
+	}
+	n := l.watches.Add(1)
+	if n > 1 && n < 4 {
+		w.WriteHeader(http.StatusTooManyRequests)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	w.(http.Flusher).Flush()
+	if n == 1 {
+		time.Sleep(1100 * time.Millisecond) // shorter ones count as none
+		return
+	}
+	<-r.Context().Done()
+}
+
+// A watch that ends goes on from where it was once the server is not too busy for it, and those who ask meanwhile are told.
+func TestABusyServerIsNotListedAnew(t *testing.T) {
+	cluster := &listed{}
+	server := httptest.NewServer(cluster)
+	defer server.Close()
+	c, err := apply.Connect(t.Context(), &rest.Config{Host: server.URL}, apply.Options{})
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = c.Owners(t.Context(), "dev")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := c.Owners(t.Context(), "dev")
+		return err != nil
+	}, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, err := c.Owners(t.Context(), "dev")
+		return err == nil && cluster.watches.Load() == 4
+	}, 10*time.Second, 10*time.Millisecond)
+	require.Equal(t, int64(1), cluster.lists.Load())
+}
