@@ -243,7 +243,9 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 		err = a.sweepInventories(limited, conn, as)
 	default:
 		result, err = a.visit(limited, conn, as, o, do)
-		conn.endFirst()
+		if !errors.Is(err, apply.ErrRequests) { // a look that was in vain was no visit
+			conn.endFirst()
+		}
 	}
 	switch {
 	case errors.Is(err, apply.ErrRequests):

@@ -25,6 +25,7 @@ type fakeCluster struct {
 	held     map[apply.Owner]string                                      // revision by whose inventory is there
 	visits   []visit                                                     // in the order they began
 	looks    int                                                         // of them, those that began as a look
+	vain     int                                                         // looks that would have had to make requests
 	on       func(context.Context, apply.Instance) (apply.Result, error) // instead of doing it; nil result and error: do it
 	dials    int
 	asked    int // who it is
@@ -158,6 +159,9 @@ func (s *session) Try(ctx context.Context, in apply.Instance, r *apply.Refusal) 
 func (s *session) Look(ctx context.Context, in apply.Instance) (apply.Result, error) {
 	s.mu.Lock()
 	due := s.on != nil || in.Absent || s.held[in.Owner] != in.Revision || s.taken[in.Owner]
+	if due {
+		s.vain++
+	}
 	s.mu.Unlock()
 	if due {
 		return apply.Result{}, apply.ErrRequests

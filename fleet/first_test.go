@@ -47,6 +47,33 @@ func TestLooksWaitForTheFirstVisitOnAConnection(t *testing.T) {
 	})
 }
 
+// A look in vain is no visit: one that was about to begin when the connection was lost does not have the others begin at once on the next.
+func TestALookInVainIsNotTheFirstVisitOnAConnection(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		a, next := h.clusters["a"], make(chan struct{})
+		defer close(next)
+		state := commit()
+		for _, o := range many(20) {
+			state = state.with(place(o, "1", "a"))
+		}
+		h.deploy(state, pinned("a"))
+		h.after(time.Minute)
+		require.Len(h, a.holds(), 20)
+		a.take()
+		a.set(func(c *fakeCluster) {
+			c.on = func(context.Context, apply.Instance) (apply.Result, error) {
+				<-next
+				return apply.Result{}, nil
+			}
+			c.vain = 0
+		})
+		h.fleet.Reconnect("a")
+		synctest.Wait()
+		require.Len(h, a.take(), 1)
+		require.Equal(h, 1, a.vain)
+	})
+}
+
 // A cluster has its turn until its first instance was visited, so that a daemon which starts comes to know one cluster after the other.
 func TestAClusterHasItsTurnUntilItsFirstVisitHasEnded(t *testing.T) {
 	turns := 16 * runtime.GOMAXPROCS(0)

@@ -11,6 +11,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"transom.dev/fleet/apply"
 )
 
 const (
@@ -58,6 +60,7 @@ type connection struct {
 	probing chan struct{} // has room for one, who asks the cluster who it is
 
 	answered atomic.Pointer[time.Time] // when the cluster last said who it is
+	busy     atomic.Pointer[time.Time] // when it last had too many requests to say it; not nil
 
 	since   time.Time     // when it was made
 	visited chan struct{} // closed once the first visit of an instance has ended, or there is none to make
@@ -180,6 +183,7 @@ func (l *link) connect(ctx, visits context.Context) (*connection, error) {
 		visited: make(chan struct{}), endTurn: func() {},
 	}
 	c.answered.Store(&c.since)
+	c.busy.Store(&time.Time{})
 	return c, nil
 }
 
@@ -265,14 +269,16 @@ func (c *connection) lost() bool {
 		return true
 	}
 	defer func() { <-c.probing }()
-	if c.ctx.Err() != nil || c.lastAnswer().After(began) {
+	if c.ctx.Err() != nil || c.lastAnswer().After(began) || c.busy.Load().After(began) {
 		return c.ctx.Err() != nil
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, probeLimit)
+	ctx, cancel := context.WithTimeout(apply.Once(c.ctx), probeLimit)
 	defer cancel()
 	uid, err := c.UID(ctx)
 	switch {
 	case apierrors.IsTooManyRequests(err): // it is there: without its watches it would have to list everything again, when it is busiest
+		now := time.Now()
+		c.busy.Store(&now)
 		return false
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		err = errSilent

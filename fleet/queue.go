@@ -14,8 +14,8 @@ import (
 // reasons, is never worked on twice at a time, and comes again when it was added during its visit.
 //
 // Two kinds of goroutines take from it. Looks go to one kind, everything else to the other: a look makes no request, so it
-// never waits for visits that the API server delays. Everything else stands in lines by reason, and each line has a
-// share of the goroutines, so that none waits for the end of another.
+// never waits for visits that the API server delays. Those of a sweep, which may be thousands, stand in a line of their own.
+// Everything else stands in lines by reason, and each line has a share of the goroutines, so that none waits for the end of another.
 type queue struct {
 	limiter workqueue.TypedRateLimiter[apply.Owner]
 	retried func(apply.Owner) // called when the time of a retry has come, before the instance is queued
@@ -27,6 +27,7 @@ type queue struct {
 	working map[apply.Owner]reason // under way, with the reasons that were added meanwhile
 	lines   [lines][]apply.Owner   // first in, first out; an entry whose instance waits in another line is void
 	turns   int                    // how often something was taken that is no look
+	looked  int                    // and how often a look was
 	delayed map[apply.Owner]delays
 }
 
@@ -46,7 +47,8 @@ const (
 	changed  reason = 1 << iota // the state wants something else than before
 	happened                    // a watch saw something, or no more than the record changed: a look may do
 	found                       // a look found that something is to be done
-	due                         // a retry, or a sweep
+	due                         // a retry, or the first instance of a sweep
+	swept                       // a sweep: a look may do, too
 
 	overtaken = changed | found // a visit met a later state: the instance had its turn already, and waits behind nobody
 )
@@ -56,11 +58,14 @@ type line int
 
 const (
 	looks   line = iota
+	sweeps       // swept
 	touched      // changed, and something happened there: ahead of those that only changed
 	fresh        // changed
 	repairs      // found
 	others       // due
 	lines
+
+	worked = lines - touched // how many of them are worked on
 )
 
 func (r reason) line() line {
@@ -73,8 +78,10 @@ func (r reason) line() line {
 		return repairs
 	case r&happened != 0:
 		return looks
+	case r&due != 0:
+		return others
 	}
-	return others
+	return sweeps
 }
 
 // An instance that failed, or is not settled, is looked at again after a delay that grows from the first to the last.
@@ -160,12 +167,19 @@ func (q *queue) retry(o apply.Owner) { q.addAfter(o, due, wait.Jitter(q.limiter.
 func (q *queue) forget(o apply.Owner) { q.limiter.Forget(o) }
 
 // look takes the next instance that is only to be looked at; false once the queue is closed. Call done afterwards.
-func (q *queue) look() (apply.Owner, bool) {
-	return q.take(func() [lines]line { return [lines]line{looks} }, 1)
+func (q *queue) look() (apply.Owner, bool) { return q.take(q.lookTurn, touched) }
+
+// lookTurn is the order in which the lines of looks are served next: for instances where something happened time may not count until they were
+// looked at, so that these go ahead of a sweep seven times of eight.
+func (q *queue) lookTurn() [lines]line {
+	if q.looked%8 == 7 {
+		return [lines]line{sweeps, looks}
+	}
+	return [lines]line{looks, sweeps}
 }
 
 // work takes the next instance that is to be worked on; false once the queue is closed. Call done afterwards.
-func (q *queue) work() (apply.Owner, bool) { return q.take(q.turn, lines-1) }
+func (q *queue) work() (apply.Owner, bool) { return q.take(q.turn, worked) }
 
 // turn is the order in which the lines are served next. Instances that are new in the state go first five times of eight,
 // those that were found wrong on the cluster twice, and those that are due once.
@@ -187,7 +201,9 @@ func (q *queue) take(order func() [lines]line, n line) (apply.Owner, bool) {
 		all := order()
 		for _, from := range all[:n] {
 			if o, ok := q.pop(from); ok {
-				if from != looks {
+				if from < touched {
+					q.looked++
+				} else {
 					q.turns++
 				}
 				return o, true

@@ -23,7 +23,7 @@ func inventoriesOf(environment string) apply.Owner {
 func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o apply.Owner) error {
 	all := slices.Concat(as.owners(), as.removed())
 	for i, known := range all {
-		why := happened
+		why := swept
 		if i == 0 {
 			why = due
 		}

@@ -51,7 +51,9 @@ func (t *boundTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	a.events = eventsOf(req, res)
 	res.Body = a
 	t.pace.heed(res)
-	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > longestAdvice {
+	seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
+	tooLong := err == nil && seconds > longestAdvice
+	if busy := res.StatusCode == http.StatusTooManyRequests; tooLong || busy && req.Context().Value(once{}) != nil {
 		res.Header.Del("Retry-After")
 	}
 	return res, nil
@@ -103,13 +105,16 @@ type answer struct {
 // errQuiet ends a watch of which nothing comes, not even a bookmark, which API servers send every minute.
 var errQuiet = errors.New("nothing comes of the watch")
 
-// quietest is for how many times the timeout of a request a watch may be without any sign.
-const quietest = 6
+// A watch may be without any sign for so many times the timeout of a request, and for longer than it takes until a bookmark comes.
+const (
+	quietest   = 6
+	leastQuiet = 2 * time.Minute
+)
 
 // Read implements io.Reader. Time is counted only while the server is waited for, not while the bytes that came are worked on.
 func (a *answer) Read(p []byte) (int, error) {
 	if a.watches {
-		quiet := time.AfterFunc(quietest*a.limits.Timeout, func() { a.cancel(errQuiet) })
+		quiet := time.AfterFunc(a.limits.quiet, func() { a.cancel(errQuiet) })
 		defer quiet.Stop()
 	}
 	idle := a.idle()

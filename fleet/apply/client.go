@@ -80,6 +80,13 @@ func mayRequest(ctx context.Context) error {
 	return nil
 }
 
+// once is the key of a context whose requests are not made again where the server has too many.
+type once struct{}
+
+// Once has a request that is made with the context be made once: where the server has too many, that is the answer, and nobody waits for a better
+// one.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
+
 // request makes one request: it waits for its turn, and bounds the time the request may take.
 func (c *client) request(ctx context.Context, do func(context.Context) error) error {
 	if err := mayRequest(ctx); err != nil {

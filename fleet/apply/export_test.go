@@ -359,3 +359,12 @@ func Hangs(since, now time.Time) bool { return (&ending{since: since}).hangs(now
 
 // ListEvery has a Cluster list everything anew after a time. It is called before the first visit.
 func (c *Cluster) ListEvery(d time.Duration) { c.watches.relistAfter = d }
+
+// Quiet are the limits where a watch may be silent for so long.
+func (l Limits) Quiet(d time.Duration) Limits {
+	l.quiet = d
+	return l
+}
+
+// QuietFor is how long a watch may be silent where a request has such a timeout.
+func QuietFor(timeout time.Duration) time.Duration { return Limits{Timeout: timeout}.orDefault().quiet }

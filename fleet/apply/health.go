@@ -166,5 +166,10 @@ func (l *live) fresh() bool {
 const patience = 30 * time.Second
 
 // young says whether an object was made by a PATCH of ours that was a moment ago. The times of the two are compared with each other: the
-// API server's clock may be anywhere.
-func young(l *live) bool { return l.applied.Sub(l.created.Time) < patience && l.fresh() }
+// API server's clock may be anywhere. Of one that another agent made nothing but its own time is known.
+func young(l *live) bool {
+	if l.applied.IsZero() {
+		return time.Since(l.created.Time).Abs() < patience
+	}
+	return l.applied.Sub(l.created.Time) < patience && l.fresh()
+}

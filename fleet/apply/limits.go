@@ -22,6 +22,8 @@ type Limits struct {
 	AnswerBytes    int64         // of any other answer, and of one page of a list: 32Mi
 	PageObjects    int64         // how many objects a list is asked for at a time: 500
 	Timeout        time.Duration // of a request, and how long a server may be silent within an answer: 30s
+
+	quiet time.Duration // how long a watch may be; 0: it follows from Timeout
 }
 
 // DefaultLimits are those of a Cluster that is told nothing else.
@@ -31,6 +33,7 @@ var DefaultLimits = Limits{
 }
 
 func (l Limits) orDefault() Limits {
+	timeout := cmp.Or(l.Timeout, DefaultLimits.Timeout)
 	return Limits{
 		IdentityBytes:  cmp.Or(l.IdentityBytes, DefaultLimits.IdentityBytes),
 		DiscoveryBytes: cmp.Or(l.DiscoveryBytes, DefaultLimits.DiscoveryBytes),
@@ -38,7 +41,8 @@ func (l Limits) orDefault() Limits {
 		EventBytes:     cmp.Or(l.EventBytes, DefaultLimits.EventBytes),
 		AnswerBytes:    cmp.Or(l.AnswerBytes, DefaultLimits.AnswerBytes),
 		PageObjects:    cmp.Or(l.PageObjects, DefaultLimits.PageObjects),
-		Timeout:        cmp.Or(l.Timeout, DefaultLimits.Timeout),
+		Timeout:        timeout,
+		quiet:          cmp.Or(l.quiet, max(quietest*timeout, leastQuiet)),
 	}
 }
 

@@ -44,6 +44,8 @@ func TestTheClocksOfAClusterMayBeOff(t *testing.T) {
 			require.False(t, apply.Young(theirs.Add(-time.Hour), theirs, now), "it was there before")
 		})
 	}
+	require.True(t, apply.Young(now.Add(-time.Second), time.Time{}, time.Time{}), "another agent made it")
+	require.False(t, apply.Young(now.Add(-time.Minute), time.Time{}, time.Time{}))
 	require.False(t, apply.Hangs(now.Add(-5*time.Second), now))
 	require.False(t, apply.Hangs(now.Add(30*time.Second), now), "a pod that has half a minute to end in")
 	require.True(t, apply.Hangs(now.Add(-15*time.Second), now))
@@ -75,7 +77,7 @@ func TestAWatchThatTellsNothingIsNotBelievedForEver(t *testing.T) {
 		lists  time.Duration
 		mutes  func(watches int64) bool
 	}{
-		"one that is silent":   {limits: apply.Limits{Timeout: time.Second}, lists: time.Hour, mutes: func(n int64) bool { return n == 1 }},
+		"one that is silent":   {limits: apply.Limits{Timeout: time.Second}.Quiet(2 * time.Second), lists: time.Hour, mutes: func(n int64) bool { return n == 1 }},
 		"all, but for a while": {lists: 2 * time.Second, mutes: func(int64) bool { return true }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,4 +142,11 @@ func TestAWatchThatIsGoneAgainAndAgainIsListedWithPauses(t *testing.T) {
 		<-lists
 	}
 	require.Greater(t, (<-lists).Sub(first), 2*time.Second, "five lists")
+}
+
+// Bookmarks come every minute: whoever has little patience with requests does not ask for each quiet watch anew between two of them.
+func TestAQuietWatchStaysUntilItsBookmark(t *testing.T) {
+	require.Equal(t, 3*time.Minute, apply.QuietFor(0))
+	require.Equal(t, 2*time.Minute, apply.QuietFor(5*time.Second))
+	require.Equal(t, 10*time.Minute, apply.QuietFor(100*time.Second))
 }

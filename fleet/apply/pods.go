@@ -74,9 +74,7 @@ func (w *podWatch) put(k key, value any) {
 
 // store stores a pod as it is now, given how it was seen last.
 func (w *podWatch) store(k key, p, old *pod) {
-	if old != nil && old.uid == p.uid && old.unstarted {
-		p.since = old.since
-	}
+	p.follow(old)
 	w.mu.Lock()
 	if w.namespaces[k.namespace] == nil {
 		w.namespaces[k.namespace] = map[string]*pod{}
@@ -85,9 +83,7 @@ func (w *podWatch) store(k key, p, old *pod) {
 		delete(w.namespaces[k.namespace], k.name)
 	}
 	w.mu.Unlock()
-	before := cmp.Or(old, &pod{})
-	changed := p.why != before.why || p.deleting != before.deleting || p.unstarted != before.unstarted
-	if changed && w.stream != nil {
+	if p.differs(old) && w.stream != nil {
 		w.tell(p)
 	}
 }
@@ -102,14 +98,47 @@ func (w *podWatch) remove(k key, _ string) {
 	}
 }
 
+// replace takes the whole list at once: a visit meanwhile would find no pod that ails, and nobody would tell it of those that did before.
 func (w *podWatch) replace(all map[key]any, _ string) {
+	after := map[string]map[string]*pod{}
+	for k, value := range all {
+		if after[k.namespace] == nil {
+			after[k.namespace] = map[string]*pod{}
+		}
+		after[k.namespace][k.name] = value.(*pod)
+	}
 	w.mu.Lock()
 	before := w.namespaces
-	w.namespaces = map[string]map[string]*pod{}
+	for k, value := range all {
+		value.(*pod).follow(before[k.namespace][k.name])
+	}
+	w.namespaces = after
 	w.mu.Unlock()
 	for k, value := range all {
-		w.store(k, value.(*pod), before[k.namespace][k.name])
+		if p := value.(*pod); p.differs(before[k.namespace][k.name]) {
+			w.tell(p)
+		}
 	}
+	for namespace, pods := range before {
+		for name, old := range pods {
+			if all[key{namespace, name}] == nil && old.why != "" {
+				w.tell(old)
+			}
+		}
+	}
+}
+
+// follow takes over what is known of the pod as it was seen before; nil: it was not.
+func (p *pod) follow(old *pod) {
+	if old != nil && old.uid == p.uid && old.unstarted {
+		p.since = old.since
+	}
+}
+
+// differs says whether a visit could come to another result by a pod than by the one before; nil: there was none.
+func (p *pod) differs(old *pod) bool {
+	before := cmp.Or(old, &pod{})
+	return p.why != before.why || p.deleting != before.deleting || p.unstarted != before.unstarted
 }
 
 // tell tells the instance that a pod is of, by its labels.

@@ -133,12 +133,22 @@ func (s *stream) turn(err error) {
 	s.reached(s, err)
 }
 
+// goOn records that a watch which the server was too busy for goes on from where it was.
+func (s *stream) goOn() {
+	s.mu.Lock()
+	resumes := apierrors.IsTooManyRequests(s.err)
+	s.mu.Unlock()
+	if resumes {
+		s.turn(nil)
+	}
+}
+
 // run blocks until ctx ends or the cluster stops serving the kind.
 func (s *stream) run(ctx context.Context) {
 	quiet := logr.Discard() // its errors are told by ready and reached
 	ctx = klog.NewContext(ctx, quiet)
 	reflector := cache.NewReflectorWithOptions(s.listWatch(), nil, reflected{s}, cache.ReflectorOptions{
-		Name: s.name, TypeDescription: s.name, Logger: &quiet,
+		Name: s.name, TypeDescription: s.name, Logger: &quiet, Backoff: pauses(),
 	})
 	s.page = s.limits.PageObjects
 	reflector.WatchListPageSize = s.page
@@ -205,8 +215,15 @@ func (s *stream) listWatch() *cache.ListWatch {
 				o.ResourceVersion = "" // as in list
 			}
 			w, err := s.source.watch(ctx, o)
-			if err == nil {
+			switch {
+			case err == nil && lists:
 				return w, nil
+			case err == nil:
+				s.goOn()
+				return w, nil
+			case apierrors.IsTooManyRequests(err) && !lists:
+				s.turn(err) // the reflector asks again from where it was: a list would cost a busy server more
+				return nil, err
 			}
 			var status apierrors.APIStatus
 			atOnce := lists && (apierrors.IsResourceExpired(err) || apierrors.IsGone(err)) // the reflector would ask again without a pause
