@@ -58,7 +58,7 @@ func (r *Remote) FetchBeside(ctx context.Context, branch string) (*Snapshot, err
 			return nil, fmt.Errorf("%s: its own branch is gone", r.server.endpoint)
 		}
 	}
-	head, err := r.bring(ctx, m, ref)
+	head, err := bring(ctx, r, m, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (r *Remote) FetchBeside(ctx context.Context, branch string) (*Snapshot, err
 }
 
 // bring fetches what a mirror lacks of a branch, and returns its head; zero: there is no such branch. The caller has the turn.
-func (r *Remote) bring(ctx context.Context, m *mirror, ref plumbing.ReferenceName) (head plumbing.Hash, err error) {
+func bring(ctx context.Context, r *Remote, m *mirror, ref plumbing.ReferenceName) (head plumbing.Hash, err error) {
 	err = r.server.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
 		if err != nil {

@@ -37,7 +37,7 @@ func takeOver(ctx context.Context, r, next *Remote) error {
 		return errors.New("the branch has no commit any more")
 	}
 	defer anew.close()
-	head, err := next.bring(ctx, anew, r.branch.ref)
+	head, err := bring(ctx, next, anew, r.branch.ref)
 	if err != nil {
 		return err
 	}
