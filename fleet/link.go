@@ -20,6 +20,7 @@ const (
 	awayLast   = 30 * time.Second // and at last
 	probeEvery = 15 * time.Second // how often a cluster that nobody talks to is asked who it is
 	probeLimit = 10 * time.Second // how long it may take to answer that
+	busyLimit  = time.Minute      // how long it may have too many requests to answer that
 	dialLimit  = 30 * time.Second // how long it may take to connect
 )
 
@@ -276,7 +277,8 @@ func (c *connection) lost() bool {
 	defer cancel()
 	uid, err := c.UID(ctx)
 	switch {
-	case apierrors.IsTooManyRequests(err): // it is there: without its watches it would have to list everything again, when it is busiest
+	case apierrors.IsTooManyRequests(err) && began.Sub(c.lastAnswer()) < busyLimit:
+		// It is there: without its watches it would have to list everything again, when it is busiest.
 		now := time.Now()
 		c.busy.Store(&now)
 		return false

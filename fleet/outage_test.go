@@ -14,7 +14,7 @@ import (
 )
 
 // An API server has too many requests for a while, also for the one that asks who it is. Its connection stays, since a new one would have to
-// list everything again, and whoever is not served is told.
+// list everything again, and whoever is not served is told. One that has too many requests for longer cannot be told from one that is away.
 func TestABusyClusterKeepsItsConnection(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		a := h.clusters["a"]
@@ -24,12 +24,15 @@ func TestABusyClusterKeepsItsConnection(t *testing.T) {
 		a.set(func(c *fakeCluster) { c.away = apierrors.NewTooManyRequests("too many requests", 3600) })
 		h.reported()
 		h.deploy(commit(place(dev("web"), "2", "a")), pinned("a"))
-		h.after(10 * time.Minute)
+		h.after(40 * time.Second)
 		require.Equal(h, dialed, a.dials)
 		require.True(h, h.statusOf("a").Reachable)
 		told := h.reported()
 		require.ErrorContains(h, told[len(told)-1].Err, "too many requests")
 		require.Less(h, len(a.take()), 40)
+		h.after(10 * time.Minute)
+		require.False(h, h.statusOf("a").Reachable)
+		require.Contains(h, h.statusOf("a").Err, "too many requests")
 		a.set(func(c *fakeCluster) { c.away = nil })
 		h.after(40 * time.Second)
 		require.Equal(h, revision(dev("web"), "2"), a.holds()["payments/web"])
