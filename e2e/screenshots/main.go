@@ -82,10 +82,10 @@ func follow(tab context.Context, from string) ([]string, error) {
 	if _, err := chromedp.Run(tab, chromedp.EmulateViewport(widths[0], 900)); err != nil { // the browser ends with the context that starts it
 		return nil, err
 	}
-	pages, todo := []string{"/", "/nowhere"}, []string{"/", "/nowhere"}
+	pages, waiting := []string{"/", "/nowhere"}, []string{"/", "/nowhere"}
 	known, alike := map[string]bool{"/": true}, map[string]int{kind("/"): 1}
-	for ; len(todo) > 0 && len(pages) < mostPages; todo = todo[1:] {
-		if err := visit(tab, from+todo[0]); err != nil {
+	for ; len(waiting) > 0 && len(pages) < mostPages; waiting = waiting[1:] {
+		if err := visit(tab, from+waiting[0]); err != nil {
 			return nil, err
 		}
 		links, err := chromedp.Run(tab, chromedp.Evaluate[[]string](`[...document.querySelectorAll("a[href^='/']")].map((a) => a.getAttribute("href"))`))
@@ -97,7 +97,7 @@ func follow(tab context.Context, from string) ([]string, error) {
 			if known[link] || alike[k] == mostAlike {
 				continue
 			}
-			known[link], todo = true, append(todo, link)
+			known[link], waiting = true, append(waiting, link)
 			if alike[k]++; alike[k] == 1 {
 				pages = append(pages, link)
 			}

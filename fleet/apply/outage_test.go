@@ -97,16 +97,22 @@ func TestAWatchThatTellsNothingIsNotBelievedForEver(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(cluster.Close)
 			cluster.ListEvery(c.lists)
-			in := r.instance("web", configMap("web", "1"))
-			visited := func() bool {
-				result, err := cluster.Apply(t.Context(), in)
-				return err == nil && result.Health == state.Healthy && r.exists("web")
-			}
-			require.Eventually(t, visited, patience, 20*time.Millisecond)
-			require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(t.Context(), "web", metav1.DeleteOptions{}))
-			require.Eventually(t, visited, patience, 20*time.Millisecond, "it is made again")
+			r.hearsOfADeletion(cluster)
 		})
 	}
+}
+
+// hearsOfADeletion has a cluster apply an object that somebody deletes then, and waits until it is made again.
+func (r *rig) hearsOfADeletion(cluster *apply.Cluster) {
+	r.Helper()
+	in := r.instance("web", configMap("web", "1"))
+	visited := func() bool {
+		result, err := cluster.Apply(r.Context(), in)
+		return err == nil && result.Health == state.Healthy && r.exists("web")
+	}
+	require.Eventually(r, visited, patience, 20*time.Millisecond)
+	require.NoError(r, r.kube.CoreV1().ConfigMaps(r.team).Delete(r.Context(), "web", metav1.DeleteOptions{}))
+	require.Eventually(r, visited, patience, 20*time.Millisecond, "it is made again")
 }
 
 // An API server says of every watch that it is too late for it. The objects are listed instead, and there is a pause between two lists.
@@ -129,14 +135,7 @@ func TestAWatchThatIsGoneAgainAndAgainIsListedWithPauses(t *testing.T) {
 	cluster, err := apply.Connect(t.Context(), config, apply.Options{})
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
-	in := r.instance("web", configMap("web", "1"))
-	visited := func() bool {
-		result, err := cluster.Apply(t.Context(), in)
-		return err == nil && result.Health == state.Healthy && r.exists("web")
-	}
-	require.Eventually(t, visited, patience, 20*time.Millisecond)
-	require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(t.Context(), "web", metav1.DeleteOptions{}))
-	require.Eventually(t, visited, patience, 20*time.Millisecond, "it is made again")
+	r.hearsOfADeletion(cluster)
 	first := <-lists
 	for range 3 {
 		<-lists
