@@ -107,6 +107,7 @@ type Reconciler struct {
 type cache struct {
 	readiness  readiness
 	loops      loops
+	underWay   underWay
 	records    records
 	health     observations
 	identities identities

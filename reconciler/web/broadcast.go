@@ -27,7 +27,8 @@ const (
 // once, thousands of goroutines would stand before those of a pass whenever one of these waits for a processor. A client that does not
 // read costs the others no more than a moment. It is safe for concurrent use.
 type broadcast struct {
-	board Board
+	board  Board
+	passes courtesy
 
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
@@ -62,8 +63,8 @@ func (l *listener) done() {
 	}
 }
 
-func newBroadcast(board Board) *broadcast {
-	return &broadcast{board: board, listeners: map[*listener]struct{}{}}
+func newBroadcast(board Board, passes courtesy) *broadcast {
+	return &broadcast{board: board, passes: passes, listeners: map[*listener]struct{}{}}
 }
 
 // join adds a stream until leave is called. It hears of every change after the call.
@@ -100,12 +101,14 @@ func (b *broadcast) listen() (end func()) {
 				return
 			case <-changed:
 			}
+			heard := time.Now()
 			pause := min(max(burst, tellingShare*took), longestBurst) - time.Since(told)
 			select {
 			case <-over:
 				return
 			case <-time.After(max(gathering, pause)):
 			}
+			b.passes.wait(over, longestBurst, longestBurst-time.Since(heard))
 			select {
 			case <-changed: // meanwhile, which streams are told of now
 			default:
