@@ -31,9 +31,8 @@ func (u *underWay) end() {
 	}
 }
 
-// Passes says for how long passes have been under way without a pause, with a channel that is closed at the next one; nil: none is under way.
-func (r *Reconciler) Passes() (age time.Duration, over <-chan struct{}) {
-	u := &r.cache.underWay
+// now says for how long passes have been under way without a pause, with a channel that is closed at the next one; nil: none is under way.
+func (u *underWay) now() (age time.Duration, over <-chan struct{}) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.n == 0 {

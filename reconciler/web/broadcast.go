@@ -96,25 +96,31 @@ func (b *broadcast) listen() (end func()) {
 		var told time.Time
 		var took time.Duration
 		for {
+			since := told // the earliest time of a change that came while streams were told
 			select {
-			case <-over:
-				return
 			case <-changed:
+			default:
+				select {
+				case <-over:
+					return
+				case <-changed:
+				}
+				since = time.Now()
 			}
-			heard := time.Now()
 			pause := min(max(burst, tellingShare*took), longestBurst) - time.Since(told)
 			select {
 			case <-over:
 				return
 			case <-time.After(max(gathering, pause)):
 			}
-			b.passes.wait(over, longestBurst, longestBurst-time.Since(heard))
+			until := since.Add(longestBurst)
+			b.passes.wait(over, longestBurst, time.Until(until))
 			select {
 			case <-changed: // meanwhile, which streams are told of now
 			default:
 			}
 			told = time.Now()
-			b.tell()
+			b.tell(over, until)
 			took = time.Since(told)
 		}
 	}()
@@ -125,8 +131,8 @@ func (b *broadcast) listen() (end func()) {
 	}
 }
 
-// tell gives each stream the turn.
-func (b *broadcast) tell() {
+// tell gives each stream the turn. Between turns it gives way to passes until a time.
+func (b *broadcast) tell(over <-chan struct{}, until time.Time) {
 	b.mu.Lock()
 	all := make([]*listener, 0, len(b.listeners))
 	for l := range b.listeners {
@@ -137,6 +143,7 @@ func (b *broadcast) tell() {
 	defer waits.Stop()
 	late := 0
 	for some := range slices.Chunk(all, turn) {
+		b.passes.wait(over, longestBurst, time.Until(until))
 		var writing []*listener
 		for _, l := range some {
 			if l.tell() {
