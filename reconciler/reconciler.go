@@ -350,4 +350,6 @@ func (r *Reconciler) Ready() error {
 func (r *Reconciler) Ages() map[string]time.Duration { return r.cache.loops.ages(r.Now()) }
 
 // Passes says for how long passes have been under way without a pause, with a channel that is closed at the next one; nil: none is under way.
-func (r *Reconciler) Passes() (age time.Duration, over <-chan struct{}) { return r.cache.underWay.now() }
+func (r *Reconciler) Passes() (age time.Duration, over <-chan struct{}) {
+	return r.cache.underWay.now()
+}
