@@ -32,6 +32,12 @@ func reread(ctx context.Context, group *errgroup.Group, file string, logger *slo
 	})
 }
 
+// rereadKeys has the files of those who sign and of credentials for Git read again and again.
+func (o *serveOptions) rereadKeys(ctx context.Context, group *errgroup.Group, credentials gitrepo.Credentials, all *followed) {
+	o.signers.watch(ctx, group, all.latch, all.logger)
+	o.watchCredentials(ctx, group, credentials, all)
+}
+
 // watchCredentials has a changed file of credentials used, and every repository asked at once: one that was refused before may be
 // reached now.
 func (o *serveOptions) watchCredentials(ctx context.Context, group *errgroup.Group, credentials gitrepo.Credentials, all *followed) {
