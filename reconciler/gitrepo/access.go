@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -58,6 +59,7 @@ type access struct {
 // the other end may have echoed.
 func (a *access) explain(e endpoint, err error) error {
 	text := err.Error()
+	var unknown *net.DNSError
 	switch {
 	case strings.Contains(text, "object-format=sha256"):
 		text = "the repository names its objects by SHA-256, which is not supported: use one that git init --object-format=sha1 makes"
@@ -70,7 +72,11 @@ func (a *access) explain(e endpoint, err error) error {
 	case errors.Is(err, pktline.ErrInvalidPktLen):
 		text = "the answer is not that of a Git server; is the address right, and does a login or a proxy stand before it?"
 	case e.local() && errors.Is(err, fs.ErrNotExist):
-		text = "there is no such repository"
+		text = "there is no such repository; make it (git init --bare), or correct the address"
+	case e.local() && strings.Contains(text, "does not appear to be a git repository"):
+		text = "this is no Git repository; make it one (git init --bare), or correct the address"
+	case errors.As(err, &unknown) && unknown.IsNotFound:
+		text += "; is the address right, and does this machine's DNS know the name?"
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		text = "there is no such repository, or these credentials may not see it: " + text
 	}

@@ -162,7 +162,7 @@ var decoderWords = []struct {
 		"; known are url, username, password, token, caFile, privateKeyFile and knownHostsFile",
 	},
 	{regexp.MustCompile(` in type struct.*$`), "; known is credentials"},
-	{regexp.MustCompile(` into .*$`), ": not of this form"},
+	{regexp.MustCompile(` into .*$`), ": not of this form, which is credentials: [{url: …, token: …}]"},
 }
 
 func withoutValues(err error) string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,11 +45,11 @@ type storageError struct {
 }
 
 func (e *storageError) Error() string {
-	text := fmt.Sprintf("local mirror %s: %v", e.dir, e.err)
-	if noRoom(e) {
-		text += "; make room on that disk, or have it written to: the mirror is a cache, and what it has stays until then"
+	var at *fs.PathError
+	if noRoom(e) && errors.As(e.err, &at) { // of a file whose name is another one each time
+		return fmt.Sprintf("local mirror %s: %v; make room on that disk, or have it written to: the mirror is a cache, and what it has stays until then", e.dir, at.Err)
 	}
-	return text
+	return fmt.Sprintf("local mirror %s: %v", e.dir, e.err)
 }
 
 func (e *storageError) Unwrap() error { return e.err }
