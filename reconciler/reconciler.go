@@ -107,6 +107,7 @@ type Reconciler struct {
 type cache struct {
 	readiness  readiness
 	loops      loops
+	underWay   underWay
 	records    records
 	health     observations
 	identities identities
@@ -349,3 +350,8 @@ func (r *Reconciler) Ready() error {
 
 // Ages are how long the passes under way have taken, by environment; zero where none is.
 func (r *Reconciler) Ages() map[string]time.Duration { return r.cache.loops.ages(r.Now()) }
+
+// Passes says for how long passes have been under way without a pause, with a channel that is closed at the next one; nil: none is under way.
+func (r *Reconciler) Passes() (age time.Duration, over <-chan struct{}) {
+	return r.cache.underWay.now()
+}
