@@ -154,8 +154,15 @@ func TestReleaseSurvivesItsFile(t *testing.T) {
 // TestReleasesWriteTheSameOrNot: WritesAs says of any two what their bytes say.
 func TestReleasesWriteTheSameOrNot(t *testing.T) {
 	values := []any{
-		nil, []any(nil), map[string]any(nil), []any{}, map[string]any{}, "", "1", "1.0", "true", true, int64(1), 1.0, 1.5, uint64(1), int64(1e15), 1e15, 1e21, "1e+21", "1e21", 1e-7,
-		int64(math.MaxInt64), uint64(math.MaxUint64), float64(math.MaxUint64), "<&>", "\u2028", []any{int64(1)}, []any{1.0}, map[string]any{"a1": nil, "a01": ""}, map[string]any{"a01": "", "a1": nil},
+		nil, []any(nil), map[string]any(nil),
+		[]any{},
+		map[string]any{},
+		"", "1", "1.0", "true", true, int64(1), 1.0, 1.5, uint64(1), int64(1e15), 1e15, 1e21, "1e+21", "1e21", 1e-7,
+		int64(math.MaxInt64), uint64(math.MaxUint64), float64(math.MaxUint64), "<&>", "\u2028",
+		[]any{int64(1)},
+		[]any{1.0},
+		map[string]any{"a1": nil, "a01": ""},
+		map[string]any{"a01": "", "a1": nil},
 	}
 	for _, one := range values {
 		for _, other := range values {
