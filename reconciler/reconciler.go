@@ -303,9 +303,11 @@ func (r *Reconciler) tellLoaded(p *platform.Platform) {
 	further = append(further, warnOfDeferred(p)...)
 	if told := &r.cache.told; told.of != p || !slices.Equal(told.further, further) {
 		told.of, told.further = p, further
-		problems := slices.SortedFunc(slices.Values(slices.Concat(p.Problems, further)), platform.Problem.Compare)
 		shown := *p
-		shown.Problems = problems
+		if len(further) > 0 {
+			shown.Problems = slices.Concat(p.Problems, further)
+			slices.SortStableFunc(shown.Problems, platform.Problem.Compare)
+		}
 		r.Board.Loaded(r.PlatformURL, &shown)
 	}
 }
