@@ -1,13 +1,14 @@
 package gitrepo
 
 import (
-	"bytes"
 	"cmp"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -55,12 +56,12 @@ func (t *tree) find(name string) (entry, bool) {
 // decodeTree reads Git's form of a tree: "<octal mode> <name>\0<20 bytes of id>", repeated.
 func decodeTree(b []byte) (*tree, error) {
 	t := &tree{}
-	for len(b) > 0 {
-		head, rest, ok := bytes.Cut(b, []byte{0})
+	for all := string(b); len(all) > 0; { // names share the memory of one text
+		head, rest, ok := strings.Cut(all, "\x00")
 		if !ok || len(rest) < len(plumbing.ZeroHash) {
 			return nil, errors.New("cut short")
 		}
-		mode, name, _ := strings.Cut(string(head), " ")
+		mode, name, _ := strings.Cut(head, " ")
 		e := entry{name: name}
 		var err error
 		if e.mode, err = filemode.New(mode); err != nil {
@@ -69,10 +70,10 @@ func decodeTree(b []byte) (*tree, error) {
 		if !validName(name) {
 			return nil, fmt.Errorf("%q is no file name", name)
 		}
-		b = rest[copy(e.id[:], rest):]
+		all = rest[copy(e.id[:], rest):]
 		t.entries = append(t.entries, e)
 	}
-	slices.SortFunc(t.entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(t.entries, byName)
 	for i := 1; i < len(t.entries); i++ {
 		if t.entries[i].name == t.entries[i-1].name {
 			return nil, fmt.Errorf("%q is there twice", t.entries[i].name)
@@ -81,21 +82,44 @@ func decodeTree(b []byte) (*tree, error) {
 	return t, nil
 }
 
+func byName(a, b entry) int { return cmp.Compare(a.name, b.name) }
+
+// byPath is the order of Git: a directory is where a file would be whose name ends with a slash.
+func byPath(a, b entry) int {
+	common := min(len(a.name), len(b.name))
+	if order := cmp.Compare(a.name[:common], b.name[:common]); order != 0 {
+		return order
+	}
+	return cmp.Compare(a.after(common), b.after(common))
+}
+
+// after is the byte of the name at a position, as Git orders by it; 0: the name has ended.
+func (e entry) after(position int) byte {
+	switch {
+	case position < len(e.name):
+		return e.name[position]
+	case e.isDir():
+		return '/'
+	default:
+		return 0
+	}
+}
+
 func (t *tree) encode() []byte {
-	sorted := slices.Clone(t.entries)
-	key := func(e entry) string {
-		if e.isDir() {
-			return e.name + "/"
-		}
-		return e.name
+	sorted, size := t.entries, 0
+	if !slices.IsSortedFunc(sorted, byPath) {
+		sorted = slices.SortedFunc(slices.Values(sorted), byPath)
 	}
-	slices.SortFunc(sorted, func(a, b entry) int { return cmp.Compare(key(a), key(b)) })
-	var b bytes.Buffer
 	for _, e := range sorted {
-		fmt.Fprintf(&b, "%o %s\x00", uint32(e.mode), e.name)
-		b.Write(e.id[:])
+		size += len("100644 ") + len(e.name) + 1 + len(e.id)
 	}
-	return b.Bytes()
+	b := make([]byte, 0, size)
+	for _, e := range sorted {
+		b = strconv.AppendUint(b, uint64(e.mode), 8)
+		b = append(append(append(b, ' '), e.name...), 0)
+		b = append(b, e.id[:]...)
+	}
+	return b
 }
 
 // validName says whether name can stand in a tree without being read as something else on a disk.
@@ -133,10 +157,12 @@ type directory struct {
 
 // blobID is e's id. That of an entry that is no plain file has the mode before it, so that it is never equal to a plain one.
 func (e entry) blobID() string {
-	if e.mode == filemode.Regular {
-		return e.id.String()
+	var text [len("100644:") + 2*len(e.id)]byte // in one piece: each load asks for the ids of all teams
+	id := text[:0]
+	if e.mode != filemode.Regular {
+		id = append(strconv.AppendUint(id, uint64(e.mode), 8), ':')
 	}
-	return fmt.Sprintf("%o:%s", uint32(e.mode), e.id)
+	return string(hex.AppendEncode(id, e.id[:]))
 }
 
 // listing maps the path of every entry below dir that is no directory to its id. The map is shared.
