@@ -149,12 +149,6 @@ func (o *objects) walk(root plumbing.Hash, name string) (entry, error) {
 	return at, nil
 }
 
-// A directory is the key of a listing: a directory object, and the path that its files are listed below.
-type directory struct {
-	dir string
-	id  plumbing.Hash
-}
-
 // blobID is e's id. That of an entry that is no plain file has the mode before it, so that it is never equal to a plain one.
 func (e entry) blobID() string {
 	var text [len("100644:") + 2*len(e.id)]byte // in one piece: each load asks for the ids of all teams
@@ -165,30 +159,21 @@ func (e entry) blobID() string {
 	return string(hex.AppendEncode(id, e.id[:]))
 }
 
-// listing maps the path of every entry below dir that is no directory to its id. The map is shared.
-func (o *objects) listing(dir string, id plumbing.Hash) (map[string]string, error) {
-	if l, ok := o.listings.get(directory{dir, id}); ok {
-		return l, nil
-	}
-	t, err := o.tree(id)
-	if err != nil {
-		return nil, err
-	}
-	l := make(map[string]string, len(t.entries))
+// list adds every entry below dir that is no directory to a map, by its path.
+func (o *objects) list(dir string, t *tree, to map[string]string) error {
 	for _, e := range t.entries {
 		name := path.Join(dir, e.name)
 		if !e.isDir() {
-			l[name] = e.blobID()
+			to[name] = e.blobID()
 			continue
 		}
-		below, err := o.listing(name, e.id)
+		below, err := o.tree(e.id)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for name, id := range below {
-			l[name] = id
+		if err := o.list(name, below, to); err != nil {
+			return err
 		}
 	}
-	o.listings.put(directory{dir, id}, l, len(l)+1)
-	return l, nil
+	return nil
 }
