@@ -14,6 +14,10 @@ AXE_VERSION := 4.14.1
 AXE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 AXE := bin/tools/axe-core-$(AXE_VERSION).js
 SANDBOX := e2e/sandbox
+# The sandbox says which Kubernetes it is, as a release does.
+KUBERNETES := $(shell sed -n 's|^\s*k8s.io/kubernetes v||p' $(SANDBOX)/go.mod)
+VERSION := -X k8s.io/component-base/version.gitVersion=v$(KUBERNETES) \
+  -X k8s.io/component-base/version.gitMajor=$(word 1,$(subst ., ,$(KUBERNETES))) -X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(KUBERNETES)))
 ISSUER := e2e/issuer
 
 .PHONY: axe browser promtool tools screenshots help build image test fuzz soak sops lint fmt generate verify demo bench
@@ -22,7 +26,7 @@ help: ## Show this text
 
 build: ## Build bin/transom, bin/sandbox and bin/issuer (the first time takes minutes: the sandbox is Kubernetes)
 	go build -o bin/transom ./cmd/transom
-	cd $(SANDBOX) && $(ASIDE) go build -ldflags="-s -w" -o $(CURDIR)/bin/sandbox .
+	cd $(SANDBOX) && $(ASIDE) go build -ldflags="-s -w $(VERSION)" -o $(CURDIR)/bin/sandbox .
 	cd $(ISSUER) && go build -o $(CURDIR)/bin/issuer .
 
 image: ## Build the container image as an OCI layout in bin/image, for ARCH (amd64,arm64); PUSH=REF pushes it

@@ -92,5 +92,5 @@ func BenchmarkWrongTokens(b *testing.B) {
 		require.NoError(b, r.Write(&request))
 		c.Calls = append(c.Calls, request.Bytes())
 	}
-	w.beside(b, nothing, c).report(b, "wrong-tokens")
+	w.beside(b, nothing, w.byDaemon(c))[0].report(b, "wrong-tokens")
 }

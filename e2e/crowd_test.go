@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -74,13 +75,33 @@ func (c *besides) merge(message string, files map[string]string) {
 	require.NoError(c.t, err, "%s", out)
 }
 
+// watchMemory has the kernel find the most memory that the daemon has from now on, and returns a function that reads it. Asking the daemon again
+// and again would make garbage that it does not have otherwise.
+func (w *world) watchMemory() (most func() float64) {
+	w.t.Helper()
+	require.NoError(w.t, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", w.daemon.Process.Pid), []byte("5"), 0))
+	return w.most
+}
+
+// most is how many bytes of memory the daemon had at most since it started, or since watchMemory.
+func (w *world) most() float64 {
+	w.t.Helper()
+	is, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.daemon.Process.Pid))
+	require.NoError(w.t, err)
+	_, rest, _ := strings.Cut(string(is), "VmHWM:")
+	var kib float64
+	_, err = fmt.Sscan(rest, &kib)
+	require.NoError(w.t, err)
+	return kib * (1 << 10)
+}
+
 // beside merges what amplifies along with a neighbour's change, and takes it back.
 func (c *besides) beside(a amplifier) cost {
 	dir := filepath.Join(c.dir, "platform.git")
 	c.recolored("calm", nil)
 	before, color := c.git(dir, "rev-parse", "main"), fmt.Sprintf("c%d", c.colors)
 	var most cost
-	c.meanwhile = func() { most.memory = max(most.memory, c.resident()) }
+	memory := c.watchMemory()
 	most.neighbour = c.recolored(a.name, a.files())
 	commit := c.git(dir, "rev-parse", "main")
 	c.eventually("the platform is taken in", func() error { return c.followsAll(commit) })
@@ -91,7 +112,7 @@ func (c *besides) beside(a amplifier) cost {
 	c.live("shop", color)
 	most.revert = time.Since(began)
 	c.eventually("all is well", func() error { return c.healthy(reverted, 2) })
-	c.meanwhile = nil
+	most.memory = memory()
 	return most
 }
 

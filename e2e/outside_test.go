@@ -1,18 +1,14 @@
 package e2e_test
 
 import (
-	"bufio"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"log"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -134,16 +130,16 @@ func TestWhatMisbehavesOutsideDelaysOnlyItself(t *testing.T) {
 	w.eventually("all are well", func() error { return w.healthy(commit, len(names)) })
 
 	w.misbehave()
-	memory := 0.0
-	w.meanwhile = func() { memory = max(memory, w.resident()) }
+	memory := w.watchMemory()
 	began = time.Now()
 	commit = w.push("red", map[string]string{"requests/payments/shop.yaml": requestIn("red", names)})
 	w.eventually("the neighbour is live", func() error { return w.color("one", "payments-well", "shop", "red") })
 	t.Logf("the neighbour is live after %s, before it was %s", time.Since(began), usual)
 	require.Less(t, time.Since(began), 2*usual+2*time.Second, "nobody waits for a server of somebody else")
 	w.eventually("each says what its servers do", func() error { return w.complains(all) })
-	require.Less(t, memory, float64(1<<30), "memory of the daemon")
-	t.Logf("at most %.0f MiB of memory", memory/(1<<20))
+	most := memory()
+	require.Less(t, most, float64(1<<30), "memory of the daemon")
+	t.Logf("at most %.0f MiB of memory", most/(1<<20))
 
 	for _, p := range w.proxies {
 		p.behave(nil)
@@ -193,20 +189,4 @@ func clusterError(e status.Environment, instances []status.Instance) string {
 		}
 	}
 	return ""
-}
-
-// resident is how many bytes of memory the daemon has, as it says itself.
-func (w *world) resident() float64 {
-	response, err := http.Get(w.api + "/metrics")
-	require.NoError(w.t, err)
-	defer func() { _ = response.Body.Close() }()
-	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), "process_resident_memory_bytes "); ok {
-			bytes, err := strconv.ParseFloat(value, 64)
-			require.NoError(w.t, err)
-			return bytes
-		}
-	}
-	require.NoError(w.t, errors.New("the daemon does not say how much memory it has"))
-	return 0
 }

@@ -39,6 +39,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if os.Getenv(asBare) != "" {
+		fmt.Fprintln(os.Stderr, runBare())
+		os.Exit(1)
+	}
 	notify.Main() // chats and mail are told by it
 	code := m.Run()
 	if err := os.RemoveAll(layoutDir()); err != nil {

@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"maps"
-	"path"
 	"slices"
 	"sync"
 
@@ -85,11 +84,10 @@ func (e *evidence) pushed(changes map[string][]byte, restored map[platform.Reque
 		}
 		blob := ""
 		if changes[file] != nil {
-			blobs, err := commit.Blobs(path.Dir(file))
-			if err != nil {
+			var err error
+			if blob, err = commit.Blob(file); err != nil {
 				continue // it is proven again when somebody asks
 			}
-			blob = blobs[file]
 		}
 		e.prove(file, blob)
 	}

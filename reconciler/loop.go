@@ -59,7 +59,9 @@ func (r *Reconciler) runLoop(ctx context.Context, l *loop) {
 		}
 		started := r.Now()
 		l.watchdog.begin(started)
+		r.cache.underWay.begin()
 		err = r.runPass(ctx, l)
+		r.cache.underWay.end()
 		l.watchdog.end()
 		r.took(l.environment, "", r.Now().Sub(started))
 		switch {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path"
 	"slices"
 
 	"transom.dev/fleet/apply"
@@ -30,40 +29,44 @@ type proof struct {
 	state       *gitrepo.Snapshot
 }
 
-// files are the files that an instance on a cluster is written from.
-func (p *proof) files(cluster string, o apply.Owner) (file, namespace string, blobs map[string]string, err error) {
-	file, namespace = state.ManifestFile(cluster, o.Key()), state.NamespaceFile(cluster, o.Team)
-	blobs, err = p.state.Blobs(path.Dir(file))
-	return file, namespace, blobs, err
+// files are the files that an instance on a cluster is written from, as claims: its manifests, and its namespace. A file that is not there
+// has no blob.
+func (p *proof) files(cluster string, o apply.Owner) (of, namespace claim, err error) {
+	of = claim{cluster: cluster, request: platform.RequestKey{Team: o.Team, Name: o.Request}}
+	namespace = of
+	of.file = state.ManifestFile(cluster, o.Key())
+	namespace.file, namespace.namespace = state.NamespaceFile(cluster, o.Team), true
+	if of.blob, err = p.state.Blob(of.file); err != nil {
+		return of, namespace, err
+	}
+	namespace.blob, err = p.state.Blob(namespace.file)
+	return of, namespace, err
 }
 
 // Rest is part of fleet.Proof.
 func (p *proof) Rest(cluster string, o apply.Owner) {
-	file, namespace, blobs, err := p.files(cluster, o)
-	if err != nil || blobs[file] == "" {
+	of, namespace, err := p.files(cluster, o)
+	if err != nil || of.blob == "" {
 		return
 	}
-	p.evidence.prove(file, blobs[file])
-	if blobs[namespace] != "" {
-		p.evidence.prove(namespace, blobs[namespace])
+	p.evidence.prove(of.file, of.blob)
+	if namespace.blob != "" {
+		p.evidence.prove(namespace.file, namespace.blob)
 	}
 }
 
 // Withheld is part of fleet.Proof.
 func (p *proof) Withheld(ctx context.Context, cluster string, o apply.Owner) (string, error) {
-	file, namespace, blobs, err := p.files(cluster, o)
+	of, namespace, err := p.files(cluster, o)
 	if err != nil {
 		return "", err
 	}
-	c := claim{file: file, blob: blobs[file], cluster: cluster, request: platform.RequestKey{Team: o.Team, Name: o.Request}}
-	if c.blob != "" && blobs[namespace] != "" {
-		of := c
-		of.file, of.blob, of.namespace = namespace, blobs[namespace], true
-		if why, err := p.withheldFile(ctx, of); why != "" || err != nil {
+	if of.blob != "" && namespace.blob != "" {
+		if why, err := p.withheldFile(ctx, namespace); why != "" || err != nil {
 			return why, err
 		}
 	}
-	return p.withheldFile(ctx, c)
+	return p.withheldFile(ctx, of)
 }
 
 // claim is a file of the state that is to be proven.
@@ -139,7 +142,7 @@ func (p *proof) examine(ctx context.Context, c claim) (*unproven, error) {
 		if err != nil {
 			return nil, err
 		}
-		if blobs, err := at.Blobs(path.Dir(c.file)); err != nil || blobs[c.file] != c.blob {
+		if blob, err := at.Blob(c.file); err != nil || blob != c.blob {
 			continue
 		}
 		if d.commit == "" {

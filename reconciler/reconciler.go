@@ -107,6 +107,7 @@ type Reconciler struct {
 type cache struct {
 	readiness  readiness
 	loops      loops
+	underWay   underWay
 	records    records
 	health     observations
 	identities identities
@@ -308,9 +309,11 @@ func (r *Reconciler) tellLoaded(p *platform.Platform) {
 	further = append(further, warnOfDeferred(p)...)
 	if told := &r.cache.told; told.of != p || !slices.Equal(told.further, further) {
 		told.of, told.further = p, further
-		problems := slices.SortedFunc(slices.Values(slices.Concat(p.Problems, further)), platform.Problem.Compare)
 		shown := *p
-		shown.Problems = problems
+		if len(further) > 0 {
+			shown.Problems = slices.Concat(p.Problems, further)
+			slices.SortStableFunc(shown.Problems, platform.Problem.Compare)
+		}
 		r.Board.Loaded(r.PlatformURL, &shown)
 	}
 }
@@ -353,3 +356,8 @@ func (r *Reconciler) Ready() error {
 
 // Ages are how long the passes under way have taken, by environment; zero where none is.
 func (r *Reconciler) Ages() map[string]time.Duration { return r.cache.loops.ages(r.Now()) }
+
+// Passes says for how long passes have been under way without a pause, with a channel that is closed at the next one; nil: none is under way.
+func (r *Reconciler) Passes() (age time.Duration, over <-chan struct{}) {
+	return r.cache.underWay.now()
+}

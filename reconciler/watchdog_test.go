@@ -45,6 +45,8 @@ func TestAPassThatComesToNoEndIsNotReady(t *testing.T) {
 	ahead.Store(int64(70 * time.Second))
 	require.ErrorContains(t, s.Ready(), "environment dev is stuck: phase deploy has come to no end for 1m1")
 	require.GreaterOrEqual(t, s.Ages()["dev"], 70*time.Second)
+	_, over := s.Passes()
+	require.NotNil(t, over)
 	close(faulty.leave)
 	go func() {
 		for range faulty.entered {
@@ -53,6 +55,7 @@ func TestAPassThatComesToNoEndIsNotReady(t *testing.T) {
 	}()
 	require.Eventually(t, func() bool { return s.Ready() == nil }, time.Minute, 10*time.Millisecond)
 	require.Eventually(t, func() bool { return s.Ages()["dev"] == 0 }, time.Minute, 10*time.Millisecond)
+	<-over
 }
 
 // TestAFaultEndsAPassAndNotTheDaemon: it is told, and the pass is tried again.

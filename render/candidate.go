@@ -247,7 +247,7 @@ func sameRelease(a, b *state.Release) bool {
 	if a.Digest != b.Digest || !maps.Equal(a.Clusters, b.Clusters) {
 		return false
 	}
-	return reflect.DeepEqual(a, b) || string(a.Encode()) == string(b.Encode())
+	return reflect.DeepEqual(a, b) || a.WritesAs(b)
 }
 
 // keepsRelease reports whether the candidate is of the release that runs, and changes for the sake of others only.

@@ -133,7 +133,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.branch, "branch", "main", "branch of the platform repository")
 	o.keys.flags(f)
 	f.StringVar(&o.data, "data", "", "directory for caches (required)")
-	f.StringVar(&o.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix")
+	f.StringVar(&o.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix; read again when it changes")
 	f.StringVar(&o.listen, "listen", client.DefaultListen, "address of the console and the API")
 	f.StringSliceVar(&o.hosts, "host", nil, "name by which the console is asked for, beside localhost and this machine's addresses (repeatable)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
@@ -231,7 +231,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	self.work.add(r.Run)
 	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
 	r.Traces = traceChanges(ctx, self.work.add, logger)
-	o.signers.watch(ctx, group, latch, logger)
+	o.rereadKeys(ctx, group, credentials, following)
 	o.keys.watch(self.work.add, f.Reconnect, logger)
 	heard := o.forge.tell(self.work.add, board, traces, repositories, following.heard)
 	plans := newBranchPlans(self.work.add, traces, repositories)
@@ -243,8 +243,8 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	entrance.serve(ctx, group, web.Options{
 		Board: board, Ready: self.ready(r.Ready, r.Followed), Leader: self.leader(), LeaderTLS: entrance.peer(), Vouch: entrance.vouch(), Warned: board.Warned, Docs: documents(),
 		Access: entrance.guard, Proxies: entrance.proxies, MostRequests: o.access.requests, Limited: figures.Limited, MetricsElsewhere: entrance.metrics != nil,
-		Includes: includes(source),
-		Hooks:    o.notice.hooks(heard, figures.Hook, logger), Look: following.look, Plans: plans,
+		Includes: includes(source), Passes: r.Passes,
+		Hooks: o.notice.hooks(heard, figures.Hook, logger), Look: following.look, Plans: plans,
 		Runtime: podReader{f}, Manifests: newManifestReader(traces, f), Explain: traces.explain, Past: traces.past, Edit: traces.edited, Changes: newComparisons().changes, Sample: schema.Sample, Journal: &audit.Journal{Branches: traces.branches}, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())

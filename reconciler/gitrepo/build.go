@@ -13,11 +13,14 @@ import (
 
 // A builder makes trees and commits out of the objects that a repository has, and keeps the new ones.
 type builder struct {
-	base *objects
-	made *memory.Storage
+	base  *objects
+	made  *memory.Storage
+	trees map[plumbing.Hash]*tree // those that were made, whose names are the strings of the trees before
 }
 
-func newBuilder(base *objects) *builder { return &builder{base: base, made: memory.NewStorage()} }
+func newBuilder(base *objects) *builder {
+	return &builder{base: base, made: memory.NewStorage(), trees: map[plumbing.Hash]*tree{}}
+}
 
 // A change is the new content of one path: a node of the tree of all changes.
 type change struct {
@@ -80,7 +83,12 @@ func (b *builder) tree(dir string, id plumbing.Hash, changes *change) (plumbing.
 	if len(after.entries) == 0 {
 		return plumbing.ZeroHash, nil
 	}
-	return b.add(plumbing.TreeObject, after.encode(), id)
+	after.sort()
+	made, err := b.add(plumbing.TreeObject, after.encode(), id)
+	if err == nil && made != id {
+		b.trees[made] = after
+	}
+	return made, err
 }
 
 // entry returns the entry that old becomes; the zero id stands for none.

@@ -111,12 +111,13 @@ func (b *builder) commit(root plumbing.Hash, parent *Snapshot, c Commit) (plumbi
 // share lets the repository's snapshots read the new objects from memory.
 func (b *builder) share() {
 	for id, o := range b.made.Objects {
-		content := contentOf(o)
 		if o.Type() != plumbing.TreeObject {
+			content := contentOf(o)
 			b.base.contents.put(id, content, len(content)+100)
-		} else if t, err := decodeTree(content); err == nil {
-			b.base.trees.put(id, t, len(t.entries)+1)
 		}
+	}
+	for id, t := range b.trees {
+		b.base.trees.put(id, t, len(t.entries)+1)
 	}
 }
 

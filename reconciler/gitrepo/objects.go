@@ -20,12 +20,11 @@ type source interface {
 	read(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, error)
 }
 
-// The most that one repository may keep in memory: contents and commits in bytes, trees and listings in entries.
+// The most that one repository may keep in memory: contents and commits in bytes, trees in entries.
 const (
-	contentsInMemory = 64 << 20
+	contentsInMemory = 16 << 20
 	commitsInMemory  = 16 << 20
 	treesInMemory    = 200_000
-	listingsInMemory = 1_000_000
 )
 
 // objects reads one repository's objects through caches that all of its snapshots share. Git names objects by
@@ -35,7 +34,6 @@ type objects struct {
 	contents *cache[plumbing.Hash, []byte]
 	commits  *cache[plumbing.Hash, *object.Commit]
 	trees    *cache[plumbing.Hash, *tree]
-	listings *cache[directory, map[string]string]
 	extents  *cache[plumbing.Hash, extent]
 }
 
@@ -45,7 +43,6 @@ func newObjects(s source) *objects {
 		contents: newCache[plumbing.Hash, []byte](contentsInMemory),
 		commits:  newCache[plumbing.Hash, *object.Commit](commitsInMemory),
 		trees:    newCache[plumbing.Hash, *tree](treesInMemory),
-		listings: newCache[directory, map[string]string](listingsInMemory),
 		extents:  newCache[plumbing.Hash, extent](treesInMemory),
 	}
 }
@@ -180,6 +177,7 @@ func contentOf(o plumbing.EncodedObject) []byte {
 	if err != nil {
 		return nil
 	}
-	content, _ := io.ReadAll(r)
+	content := make([]byte, o.Size()) // no more: caches keep it
+	_, _ = io.ReadFull(r, content)
 	return content
 }

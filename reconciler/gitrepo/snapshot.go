@@ -107,8 +107,9 @@ func (s *Snapshot) Stat(name string) (fs.FileInfo, error) {
 }
 
 // Blobs returns the blob id of every file below dir by its path from the root: equal ids are equal bytes, in all
-// Snapshots of all repositories. A symbolic link, submodule or executable file has an id that no plain file has. The map is shared between calls and must not be changed. Where dir is as it was, no
-// time is spent; a dir that does not exist has no files.
+// Snapshots of all repositories. A symbolic link, submodule or executable file has an id that no plain file has. A dir that
+// does not exist has no files. The map is made anew at each call: lists of very many files that nobody needs any more would
+// take much memory.
 func (s *Snapshot) Blobs(dir string) (map[string]string, error) {
 	e, err := s.find("list", dir)
 	switch {
@@ -124,11 +125,29 @@ func (s *Snapshot) Blobs(dir string) (map[string]string, error) {
 	if err := s.objects.bounded(e.id); err != nil {
 		return nil, &fs.PathError{Op: "list", Path: dir, Err: err}
 	}
-	l, err := s.objects.listing(dir, e.id)
+	t, err := s.objects.tree(e.id)
 	if err != nil {
 		return nil, &fs.PathError{Op: "list", Path: dir, Err: err}
 	}
-	return l, nil
+	blobs := make(map[string]string, len(t.entries))
+	if err := s.objects.list(dir, t, blobs); err != nil {
+		return nil, &fs.PathError{Op: "list", Path: dir, Err: err}
+	}
+	return blobs, nil
+}
+
+// Blob returns the blob id of one file as Blobs has it; empty where there is none.
+func (s *Snapshot) Blob(name string) (string, error) {
+	e, err := s.find("list", name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	case e.isDir():
+		return "", nil
+	}
+	return e.blobID(), nil
 }
 
 func (s *Snapshot) find(op, name string) (entry, error) {

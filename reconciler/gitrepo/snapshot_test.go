@@ -2,7 +2,6 @@ package gitrepo_test
 
 import (
 	"io/fs"
-	"reflect"
 	"sync"
 	"testing"
 
@@ -95,11 +94,13 @@ func TestBlobsNamesContents(t *testing.T) {
 	_, err = after.Blobs("d")
 	require.EqualError(t, err, "list d: not a directory")
 
-	first, err := before.Blobs("a")
-	require.NoError(t, err)
-	second, err := after.Blobs("a")
-	require.NoError(t, err)
-	require.Equal(t, reflect.ValueOf(first).Pointer(), reflect.ValueOf(second).Pointer(), "what did not change is not listed again")
+	for name, id := range map[string]string{"a/x": all["a/x"], "d": all["d"], "c/z": b.git("rev-parse", "main:c/z"), "a": "", "a/x/y": "", "absent/z": ""} {
+		blob, err := after.Blob(name)
+		require.NoError(t, err)
+		require.Equal(t, id, blob, name)
+	}
+	_, err = after.Blob("../d")
+	require.ErrorIs(t, err, fs.ErrInvalid)
 }
 
 func TestSnapshotsAreReadByManyAtOnce(t *testing.T) {

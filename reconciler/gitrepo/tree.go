@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -72,13 +73,17 @@ func decodeTree(b []byte) (*tree, error) {
 		b = rest[copy(e.id[:], rest):]
 		t.entries = append(t.entries, e)
 	}
-	slices.SortFunc(t.entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
+	t.sort()
 	for i := 1; i < len(t.entries); i++ {
 		if t.entries[i].name == t.entries[i-1].name {
 			return nil, fmt.Errorf("%q is there twice", t.entries[i].name)
 		}
 	}
 	return t, nil
+}
+
+func (t *tree) sort() {
+	slices.SortFunc(t.entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
 }
 
 func (t *tree) encode() []byte {
@@ -90,12 +95,13 @@ func (t *tree) encode() []byte {
 		return e.name
 	}
 	slices.SortFunc(sorted, func(a, b entry) int { return cmp.Compare(key(a), key(b)) })
-	var b bytes.Buffer
+	var b []byte
 	for _, e := range sorted {
-		fmt.Fprintf(&b, "%o %s\x00", uint32(e.mode), e.name)
-		b.Write(e.id[:])
+		b = append(strconv.AppendUint(b, uint64(e.mode), 8), ' ')
+		b = append(append(b, e.name...), 0)
+		b = append(b, e.id[:]...)
 	}
-	return b.Bytes()
+	return b
 }
 
 // validName says whether name can stand in a tree without being read as something else on a disk.
@@ -125,12 +131,6 @@ func (o *objects) walk(root plumbing.Hash, name string) (entry, error) {
 	return at, nil
 }
 
-// A directory is the key of a listing: a directory object, and the path that its files are listed below.
-type directory struct {
-	dir string
-	id  plumbing.Hash
-}
-
 // blobID is e's id. That of an entry that is no plain file has the mode before it, so that it is never equal to a plain one.
 func (e entry) blobID() string {
 	if e.mode == filemode.Regular {
@@ -139,30 +139,21 @@ func (e entry) blobID() string {
 	return fmt.Sprintf("%o:%s", uint32(e.mode), e.id)
 }
 
-// listing maps the path of every entry below dir that is no directory to its id. The map is shared.
-func (o *objects) listing(dir string, id plumbing.Hash) (map[string]string, error) {
-	if l, ok := o.listings.get(directory{dir, id}); ok {
-		return l, nil
-	}
-	t, err := o.tree(id)
-	if err != nil {
-		return nil, err
-	}
-	l := make(map[string]string, len(t.entries))
+// list adds every entry below dir that is no directory to a map, by its path.
+func (o *objects) list(dir string, t *tree, to map[string]string) error {
 	for _, e := range t.entries {
 		name := path.Join(dir, e.name)
 		if !e.isDir() {
-			l[name] = e.blobID()
+			to[name] = e.blobID()
 			continue
 		}
-		below, err := o.listing(name, e.id)
+		below, err := o.tree(e.id)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for name, id := range below {
-			l[name] = id
+		if err := o.list(name, below, to); err != nil {
+			return err
 		}
 	}
-	o.listings.put(directory{dir, id}, l, len(l)+1)
-	return l, nil
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -87,6 +88,58 @@ func TestAnAnswerKeepsNothingOfItsRequest(t *testing.T) {
 	}
 	require.Less(t, int64(inUse())-int64(before), int64(10<<20))
 	runtime.KeepAlive(h)
+}
+
+// A slowBoard tells its status once it may.
+type slowBoard struct {
+	*status.Board
+	may chan struct{}
+}
+
+func (b slowBoard) Status() status.Status {
+	<-b.may
+	return b.Board.Status()
+}
+
+// A receiver remembers where the text is that it was sent.
+type receiver struct {
+	header http.Header
+	text   *byte
+	long   int
+}
+
+func (r *receiver) Header() http.Header { return r.header }
+func (r *receiver) WriteHeader(int)     {}
+func (r *receiver) Write(p []byte) (int, error) {
+	r.text, r.long = &p[0], r.long+len(p)
+	return len(p), nil
+}
+
+// TestThoseWhoAskTogetherGetOneAnswer, even if it is too long to be kept.
+func TestThoseWhoAskTogetherGetOneAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := crowd(1)
+		known := &platform.Platform{Commit: "c1"}
+		for i := range 1000 {
+			known.Problems = append(known.Problems, platform.Problem{File: fmt.Sprintf("requests/search/%d.yaml", i), Message: strings.Repeat("no offering ", 150)})
+		}
+		b.Loaded("https://git.example.com/platform.git", known)
+		slow := slowBoard{b, make(chan struct{})}
+		h := web.Handler(web.Options{Board: slow})
+		all := make([]*receiver, 8)
+		for i := range all {
+			all[i] = &receiver{header: http.Header{}}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/api/v1/problems?limit=1000", http.NoBody)
+			go h.ServeHTTP(all[i], r)
+		}
+		synctest.Wait()
+		close(slow.may)
+		synctest.Wait()
+		for _, one := range all {
+			require.Greater(t, one.long, 1<<20)
+			require.Same(t, all[0].text, one.text)
+		}
+	})
 }
 
 // TestAnAnswerOfBeforeIsNotKeptForAfter, whoever asks while things change.

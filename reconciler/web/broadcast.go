@@ -27,7 +27,8 @@ const (
 // once, thousands of goroutines would stand before those of a pass whenever one of these waits for a processor. A client that does not
 // read costs the others no more than a moment. It is safe for concurrent use.
 type broadcast struct {
-	board Board
+	board  Board
+	passes courtesy
 
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
@@ -62,8 +63,8 @@ func (l *listener) done() {
 	}
 }
 
-func newBroadcast(board Board) *broadcast {
-	return &broadcast{board: board, listeners: map[*listener]struct{}{}}
+func newBroadcast(board Board, passes courtesy) *broadcast {
+	return &broadcast{board: board, passes: passes, listeners: map[*listener]struct{}{}}
 }
 
 // join adds a stream until leave is called. It hears of every change after the call.
@@ -95,10 +96,16 @@ func (b *broadcast) listen() (end func()) {
 		var told time.Time
 		var took time.Duration
 		for {
+			since := told // the earliest time of a change that came while streams were told
 			select {
-			case <-over:
-				return
 			case <-changed:
+			default:
+				select {
+				case <-over:
+					return
+				case <-changed:
+				}
+				since = time.Now()
 			}
 			pause := min(max(burst, tellingShare*took), longestBurst) - time.Since(told)
 			select {
@@ -106,12 +113,14 @@ func (b *broadcast) listen() (end func()) {
 				return
 			case <-time.After(max(gathering, pause)):
 			}
+			until := since.Add(longestBurst)
+			b.passes.wait(over, longestBurst, time.Until(until))
 			select {
 			case <-changed: // meanwhile, which streams are told of now
 			default:
 			}
 			told = time.Now()
-			b.tell()
+			b.tell(over, until)
 			took = time.Since(told)
 		}
 	}()
@@ -122,8 +131,8 @@ func (b *broadcast) listen() (end func()) {
 	}
 }
 
-// tell gives each stream the turn.
-func (b *broadcast) tell() {
+// tell gives each stream the turn. Between turns it gives way to passes until a time.
+func (b *broadcast) tell(over <-chan struct{}, until time.Time) {
 	b.mu.Lock()
 	all := make([]*listener, 0, len(b.listeners))
 	for l := range b.listeners {
@@ -134,6 +143,7 @@ func (b *broadcast) tell() {
 	defer waits.Stop()
 	late := 0
 	for some := range slices.Chunk(all, turn) {
+		b.passes.wait(over, longestBurst, time.Until(until))
 		var writing []*listener
 		for _, l := range some {
 			if l.tell() {

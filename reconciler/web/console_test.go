@@ -217,6 +217,11 @@ func TestConsoleIsNotCalmInAnAccident(t *testing.T) {
 	eventually(all(`[data-cell="store/shop/staging/blue"] .shown`), "size=large shop:b")
 	eventually(all(".count.rejected b"), "1")
 	eventually(`document.querySelector('[data-cell="store/till/dev/one"] + .next').textContent.trim()`, "✕1.3.0 rejected")
+	eventually(`(() => { // it is red, as a failure is, and not blue, as a release that waits for its turn
+		const tone = (name) => getComputedStyle(document.querySelector(name)).color;
+		document.querySelector("#notice").innerHTML = '<i class="mark failed"></i><i class="mark waiting"></i>';
+		return [".count.rejected .mark", '[data-cell="store/till/dev/one"] + .next .rejected'].map((e) => [tone(e) === tone(".mark.failed"), tone(e) === tone(".mark.waiting")]).join(" ");
+	})()`, "true,false true,false")
 	eventually(all("tbody .request"), "till|shop|cache")
 }
 
@@ -303,6 +308,21 @@ func TestPagesFitTheirScreen(t *testing.T) {
 		}
 	}
 	require.Empty(t, wider, "the widths of the screen and of the page")
+}
+
+// TestTheHeadOfAPageIsTwoLinesOfATelephone: all its links are in sight, and leave the room to the page.
+func TestTheHeadOfAPageIsTwoLinesOfATelephone(t *testing.T) {
+	o := busy(t)
+	o.Board.(*status.Board).Loaded("https://git.example.com/acme/platform.git", o.Board.Status().Platform.Offers())
+	tab := newTab(t)
+	_, err := chromedp.Run(tab, chromedp.EmulateViewport(400, 900))
+	require.NoError(t, err)
+	_, err = chromedp.Run(tab, chromedp.Navigate(served(t, o)+"/"))
+	require.NoError(t, err)
+	watch(tab, t)(`(() => {
+		const middles = [...document.querySelectorAll(".top :is(nav a, .brand, .source)")].map((e) => e.getBoundingClientRect()).map((r) => r.top + r.height / 2).sort((a, b) => a - b);
+		return middles.length + " things, " + (1 + middles.filter((m, i) => i > 0 && m - middles[i - 1] > 8).length) + " lines";
+	})()`, "9 things, 2 lines")
 }
 
 // TestFleetIsNarrowedAsOneTypes: the filter is in the address, so that the view can be sent.

@@ -31,7 +31,7 @@ var documentPage = template.Must(template.New("document").Parse(`<!doctype html>
 </head>
 <body>
 <header class="top"><a class="brand" href="/"><img src="/transom.svg" alt="" width="22" height="22"> Transom</a>
-<nav aria-label="Pages"><a href="/">Home</a><a href="/fleet">Fleet</a><a href="/catalog">Catalogue</a><a href="/plans">Plans</a><a href="/activity">Activity</a><a href="/problems">Problems</a><a href="/docs/" aria-current="page">Documents</a></nav></header>
+<nav aria-label="Pages"><a href="/">Home</a><a href="/fleet">Fleet</a><a href="/catalog">Catalogue</a><a href="/plans">Plans</a><a href="/activity">Activity</a><a href="/problems">Problems</a><a href="/docs/" aria-current="page">Docs</a></nav></header>
 <nav class="documents" aria-label="Documents">{{range .All}}<a href="/docs/{{.Name}}"{{if eq .Name $.Name}} aria-current="page"{{end}}>{{.Title}}</a> {{end}}</nav>
 <main class="document">
 {{.Body}}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/singleflight"
+
 	"transom.dev/reconciler/status"
 	"transom.dev/render/wording"
 )
@@ -46,29 +48,35 @@ func asking[P, A any](route, summary string, answer func(r *http.Request, p P) (
 	})
 }
 
-// repeating is an operation whose answer follows from the Board's status and its parameters alone, and is the same for everybody.
+// repeating is an operation whose answer follows from the Board's status and its parameters alone, and is the same for everybody. Those who
+// ask the same while it is made get it, too, however long it is.
 func repeating[P comparable, A any](s *server, route, summary string, answer func(p P) (A, error)) operation {
-	var one sync.Mutex // of the one who makes an answer: the others wait for it
+	var one sync.Mutex // of the one who makes an answer: those to other questions wait for it
+	var together singleflight.Group
 	return described[P, A](route, summary, func(_ *http.Request, p P) (body, error) {
 		key := answerKey{route, p}
+		changes := s.memory.changes() // which the answer has to have
 		if b, known := s.answers.find(key); known {
 			return b, nil
 		}
-		one.Lock()
-		defer one.Unlock()
-		changes := s.memory.changes()
-		if b, known := s.answers.find(key); known {
-			return b, nil
-		}
-		a, err := answer(p)
-		if err != nil {
-			return body{}, err
-		}
-		b, err := bodyOf(a)
-		if err == nil {
-			s.answers.keep(key, b, changes)
-		}
-		return b, err
+		made, err, _ := together.Do(fmt.Sprintf("%d %#v", changes, p), func() (any, error) {
+			one.Lock()
+			defer one.Unlock()
+			changes := s.memory.changes()
+			if b, known := s.answers.find(key); known {
+				return b, nil
+			}
+			a, err := answer(p)
+			if err != nil {
+				return body{}, err
+			}
+			b, err := bodyOf(a)
+			if err == nil {
+				s.answers.keep(key, b, changes)
+			}
+			return b, err
+		})
+		return made.(body), err
 	})
 }
 

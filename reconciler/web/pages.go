@@ -17,6 +17,7 @@ func pages(s *server) *console.Console {
 		who := access.Of(r.Context())
 		return console.Person{Name: who.Name, Role: fmt.Sprint(who.Role), Teams: who.Teams, CanLogIn: o.Access.Known(), In: who.In}
 	}}
+	c.GiveWay = func() { s.passes.wait(nil, courtesyTime, courtesyTime) }
 	if o.Runtime != nil {
 		c.See = (&liveReader{s}).see
 	}

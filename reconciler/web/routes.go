@@ -96,11 +96,12 @@ type router struct {
 	mux     *http.ServeMux
 	access  *access.Guard
 	readers *readers
+	passes  courtesy
 	routes  []string // all that are answered
 }
 
 func newRouter(s *server) *router {
-	rt := &router{mux: http.NewServeMux(), access: s.Access, readers: newReaders(s.MostRequests, s.Limited)}
+	rt := &router{mux: http.NewServeMux(), access: s.Access, readers: newReaders(s.MostRequests, s.Limited), passes: s.passes}
 	rt.answer("/healthz", get(s.healthy))
 	rt.answer("/readyz", get(s.ready))
 	for _, o := range operations(s) {
@@ -155,6 +156,9 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		if _, longer := bodies[route]; !longer {
 			r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+		}
+		if !unlimited[route] {
+			rt.passes.wait(r.Context().Done(), courtesyTime, courtesyTime)
 		}
 		rt.mux.ServeHTTP(w, r)
 	default:

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
 )
 
 // mostText is how much of an answer is in memory at once. A status of very many instances has a hundred megabytes: it is encoded once for its
@@ -31,27 +32,56 @@ func (s *summed) Write(p []byte) (n int, err error) {
 	return s.kept.Write(p)
 }
 
-// writeValue writes v as one line of JSON. The instances of a status are encoded one by one.
+// writeValue writes v as one line of JSON. The Problems and the instances of a status are encoded one by one.
 func writeValue(to io.Writer, v any) error {
-	if s, ok := v.(status.Status); ok && len(s.Instances) > 0 {
+	if s, ok := v.(status.Status); ok && s.Instances != nil {
 		return writeStatus(to, s)
 	}
 	return json.NewEncoder(to).Encode(v)
 }
 
-// writeStatus writes a status that has instances, which are its last field.
+// stands is a Problem that stands for all in a text: none that was found has a control character.
+var stands = platform.Problem{File: "\x00"}
+
+// writeStatus writes a status whose Problems and instances, of which a merge may make very many, are lists of any length.
 func writeStatus(to io.Writer, s status.Status) error {
-	instances := s.Instances
-	s.Instances = []status.Instance{}
-	head, err := json.Marshal(s)
+	problems, instances := s.Platform.Problems, s.Instances
+	if s.Instances = []status.Instance{}; len(problems) > 0 {
+		s.Platform.Problems = []platform.Problem{stands}
+	}
+	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	if _, err := to.Write(bytes.TrimSuffix(head, []byte("]}"))); err != nil {
+	text = bytes.TrimSuffix(text, []byte("]}")) // instances are the last field
+	if len(problems) > 0 {
+		mark, err := json.Marshal(stands)
+		if err != nil {
+			return err
+		}
+		before, after, _ := bytes.Cut(text, mark)
+		if _, err := to.Write(before); err != nil {
+			return err
+		}
+		if err := writeEach(to, problems); err != nil {
+			return err
+		}
+		text = after
+	}
+	if _, err := to.Write(text); err != nil {
 		return err
 	}
-	for i := range instances {
-		one, err := json.Marshal(&instances[i])
+	if err := writeEach(to, instances); err != nil {
+		return err
+	}
+	_, err = to.Write([]byte("]}\n"))
+	return err
+}
+
+// writeEach writes values with commas between them.
+func writeEach[T any](to io.Writer, all []T) error {
+	for i := range all {
+		one, err := json.Marshal(&all[i])
 		if err != nil {
 			return err
 		}
@@ -62,6 +92,5 @@ func writeStatus(to io.Writer, s status.Status) error {
 			return err
 		}
 	}
-	_, err = to.Write([]byte("]}\n"))
-	return err
+	return nil
 }

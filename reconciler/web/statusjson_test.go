@@ -16,11 +16,17 @@ import (
 	"transom.dev/render/platform"
 )
 
-// TestALargeStatusIsTheSameJSON: of no instance, one, and more than are kept in memory, with texts that JSON escapes; a client that has it is
-// told so.
+// TestALargeStatusIsTheSameJSON: of no instance, one, and more than are kept in memory, and as many Problems, with texts that JSON escapes; a
+// client that has it is told so.
 func TestALargeStatusIsTheSameJSON(t *testing.T) {
-	for _, n := range []int{0, 1, 3_000} {
+	for _, n := range []int{0, 1, 3_000, -1, -2} { // below zero: without instances
 		s := status.Status{Environments: []status.Environment{{Name: "dev"}}, Leader: "<one>"}
+		for i := range max(n, -n) {
+			s.Platform.Problems = append(s.Platform.Problems, platform.Problem{File: fmt.Sprintf("%d.yaml", i), Message: "<&>]}\u2028"})
+		}
+		if n == -2 {
+			s.Instances = []status.Instance{}
+		}
 		for i := range n {
 			s.Instances = append(s.Instances, status.Instance{
 				Environment: "dev", Request: platform.RequestKey{Team: "payments", Name: fmt.Sprint("r", i)},

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -39,6 +40,10 @@ type Options struct {
 	// Warned is how many clusters have a credential that a person must see to. Anybody may ask /readyz, which tells no more
 	// than that. Omitted, there are none.
 	Warned func() int
+
+	// Passes says for how long passes have been under way without a pause, with a channel that is closed at the next one; nil: none is under
+	// way. Answers give way to them for a moment. Omitted, they never do.
+	Passes func() (age time.Duration, over <-chan struct{})
 
 	// Includes says whether commit is head or one of its ancestors in the platform repository. Omitted, a commit
 	// includes itself only.
@@ -138,6 +143,7 @@ func Handler(o Options) http.Handler {
 
 type server struct {
 	Options
+	passes    courtesy
 	streams   *streams
 	broadcast *broadcast
 	encoded   encodedEvents
@@ -148,8 +154,9 @@ type server struct {
 
 func newServer(o Options) *server {
 	m := &memory{board: o.Board}
+	passes := courtesy{o.Passes}
 	return &server{
-		Options: o, streams: newStreams(), broadcast: newBroadcast(o.Board), memory: m, answers: newAnswers(m),
+		Options: o, passes: passes, streams: newStreams(), broadcast: newBroadcast(o.Board, passes), memory: m, answers: newAnswers(m),
 		looks: &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}},
 	}
 }

@@ -151,6 +151,31 @@ func TestReleaseSurvivesItsFile(t *testing.T) {
 	require.Equal(t, tombstone, got)
 }
 
+// TestReleasesWriteTheSameOrNot: WritesAs says of any two what their bytes say.
+func TestReleasesWriteTheSameOrNot(t *testing.T) {
+	values := []any{
+		nil, []any(nil), map[string]any(nil),
+		[]any{},
+		map[string]any{},
+		"", "1", "1.0", "true", true, int64(1), 1.0, 1.5, uint64(1), int64(1e15), 1e15, 1e21, "1e+21", "1e21", 1e-7,
+		int64(math.MaxInt64), uint64(math.MaxUint64), float64(math.MaxUint64), "<&>", "\u2028",
+		[]any{int64(1)},
+		[]any{1.0},
+		map[string]any{"a1": nil, "a01": ""},
+		map[string]any{"a01": "", "a1": nil},
+	}
+	for _, one := range values {
+		for _, other := range values {
+			a, b := &state.Release{Outputs: map[string]any{"out": one}}, &state.Release{Outputs: map[string]any{"out": other}}
+			require.Equal(t, string(a.Encode()) == string(b.Encode()), a.WritesAs(b), "%#v and %#v", one, other)
+		}
+	}
+	a, b := release(), release()
+	require.True(t, a.WritesAs(b))
+	b.Key.Name = "other"
+	require.False(t, a.WritesAs(b))
+}
+
 func TestFleetSurvivesItsFile(t *testing.T) {
 	want := &state.Fleet{Platform: "12345678", Clusters: map[string]string{"on": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "a": "0"}}
 	got, err := state.DecodeFleet(want.Encode())

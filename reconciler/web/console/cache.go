@@ -21,8 +21,9 @@ const (
 // A page waits for the model of few instances. That of many is renewed by a goroutine of its own for as long as people look: they get
 // the newest one that is finished, and are told if the Board knows more. The goroutine ends by itself once nobody looks any more.
 type cache struct {
-	board Board
-	now   func() time.Time
+	board   Board
+	now     func() time.Time
+	giveWay func() // to work that is more urgent than a model; nil: there is none
 
 	kept   atomic.Pointer[model]
 	making sync.Mutex // of those who make a model while a page waits
@@ -122,6 +123,9 @@ func (c *cache) keepRenewed() {
 				}
 				idle.Stop()
 				continue
+			}
+			if c.giveWay != nil {
+				c.giveWay()
 			}
 			began := time.Now()
 			c.renew()

@@ -102,6 +102,9 @@ type Options struct {
 	// Leader is the name of the replica that answers. Omitted, there is one process.
 	Leader func() string
 
+	// GiveWay waits for a moment while work is under way that is more urgent than pages. Omitted, there is none.
+	GiveWay func()
+
 	// Now is the time. Omitted, it is time.Now.
 	Now func() time.Time
 }
@@ -121,7 +124,7 @@ func New(o Options) *Console {
 		o.Now = time.Now
 	}
 	c := &Console{Options: o, pages: map[string]*template.Template{}}
-	c.cache.board, c.cache.now = o.Board, o.Now
+	c.cache.board, c.cache.now, c.cache.giveWay = o.Board, o.Now, o.GiveWay
 	layout := template.Must(template.New("layout.html").Funcs(functions(&links{&c.cache})).ParseFS(sources, "templates/layout.html", "templates/parts.html"))
 	names, err := fs.Glob(sources, "templates/*.html")
 	if err != nil {

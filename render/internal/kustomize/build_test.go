@@ -154,7 +154,7 @@ func TestConcurrentBuildsAreRight(t *testing.T) {
 // and Kustomize's own round trip.
 func TestLookAlikesStayStrings(t *testing.T) {
 	for _, value := range []string{
-		"y", "n", "on", "off", "yes", "no", "NO", "true", "False", "null", "~", "Null", "NULL",
+		"y", "n", "on", "off", "yes", "no", "NO", "true", "False", "null", "~", "Null", "NULL", "green", "dev", "e", "E", "T", "f", "x", "nan", "NaN", "inf", "Inf",
 		"0o17", "017", "0x1F", "0b11", "1e3", "1_000", "1:30", "+1", ".5", "-.inf", ".nan", "12345678901234567890",
 		"2026-01-01", "2026-01-01T00:00:00Z", "<<", "=", "!!str x", "&a", "*a", "{{.x}}", "${x}", "$(x)", "{}", "[]", "- a",
 		"a: b", "a #b", "#a", "'", `"`, `\`, "%a", "@a", "`a`", "|", ">", "?", " a", "a ", "\ta", "a\n", "\na", "a\n\n\nb", "a\r\nb", "\r",

@@ -77,7 +77,7 @@ func (t target) plainly(value any) bool {
 	}
 	switch v := value.(type) {
 	case string:
-		return t.field.YNode().Tag == "!!str" && plain.MatchString(v)
+		return t.field.YNode().Tag == "!!str" && (plain.MatchString(v) || isWord(v))
 	case bool:
 		return t.field.YNode().Tag == "!!bool"
 	case int64:
@@ -115,6 +115,16 @@ func merges(value any) bool {
 
 // plain is text such as a name, an image, a host or a quantity. Six letters are more than any boolean or null has.
 var plain = regexp.MustCompile(`^(?:[A-Za-z]{6}|[A-Za-z]+[0-9./@_-])(?:[A-Za-z0-9.:/@_-]*[A-Za-z0-9])?$|^[1-9][0-9]*[A-Z][a-z]?$`)
+
+// isWord reports whether text is a short word, and none that some YAML reads as a boolean, a null or a number.
+func isWord(text string) bool {
+	return word.MatchString(text) && !slices.Contains(taken, strings.ToLower(text))
+}
+
+var (
+	word  = regexp.MustCompile(`^[A-Za-z]{1,5}$`)
+	taken = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
+)
 
 // coerces says how the target would change the value that is written into it; empty if it would not.
 func (t target) coerces(value *yaml.RNode) string {
