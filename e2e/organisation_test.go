@@ -157,6 +157,7 @@ func newOrganisation(t *testing.T) *organisation {
 	for _, flag := range []string{
 		"--forge=/etc/transom/credentials/forge.yaml", "--hook-secret=/etc/transom/credentials/hook-secret", "--console-url=https://transom.example",
 		"--interval=1h", "--platform-interval=0s", // nothing is heard of but by hooks
+		"--lease-duration=6s",
 	} {
 		o.patch(types.JSONPatchType, fmt.Sprintf(`[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": %q}]`, flag))
 	}

@@ -70,6 +70,11 @@ func (w *world) stands(leads bool) error {
 	return errors.Join(w.answers("/metrics", "\ntransom_leader 0\n"), w.answers("/readyz", "ok: standby\n"))
 }
 
+// cannotLead returns an error until the daemon says that it does not reach the Lease.
+func (w *world) cannotLead() error {
+	return errors.Join(w.answers("/metrics", "\ntransom_leader 0\n"), w.answers("/readyz", "not ready: this replica could not take over"))
+}
+
 // commits are the commits of an environment's state that changed a file, newest first.
 func (w *world) commits(environment, file string) []string {
 	w.t.Helper()
@@ -194,7 +199,9 @@ func hubAway(w *world, leader, standby *world) {
 	commit := w.push("shop: violet", files)
 	leader.start()
 	standby.eventually("nobody answers, and says so", func() error { return standby.answers("/api/v1/status", "this replica is a standby, and the leader") })
-	leader.eventually("neither does the other one", func() error { return leader.answers("/api/v1/status", "no replica leads at the moment") })
+	leader.eventually("neither does the other one", func() error {
+		return errors.Join(leader.answers("/api/v1/status", "it does not reach the Lease that says who leads"), leader.cannotLead())
+	})
 	require.Equal(w.t, heads, w.heads(), "nobody writes")
 	w.sandbox("start", "hub")
 	standby.eventually("the work goes on", func() error {
@@ -217,7 +224,7 @@ func TestTheManagementClusterIsAwayForAWhile(t *testing.T) {
 	reached := w.file("hub.kubeconfig", hub.kubeconfig())
 	var inVain atomic.Int32
 	shut := &way{raw: func(net.Conn) { inVain.Add(1) }}
-	a, b := w.replica("a", "18s", "one", "two"), w.replica("b", "18s", "one", "two")
+	a, b := w.replica("a", "12s", "one", "two"), w.replica("b", "12s", "one", "two")
 	for _, r := range []*world{a, b} {
 		r.flags = append(r.flags, "--lease-kubeconfig", reached)
 	}
@@ -243,12 +250,13 @@ func TestTheManagementClusterIsAwayForAWhile(t *testing.T) {
 	paint("white")
 	a.start()
 	inVain.Store(0)
-	w.eventually("both have asked for the Lease for longer than it lasts", func() error { return over(30, int(inVain.Load())) })
+	w.eventually("both have asked for the Lease for longer than it lasts", func() error { return over(20, int(inVain.Load())) })
 	for _, r := range []*world{a, b} {
-		r.eventually("nobody leads", func() error { return r.stands(false) })
+		r.eventually("nobody leads, and no rollout counts on them", r.cannotLead)
 	}
 	require.Equal(t, heads, w.heads(), "nobody writes")
 	require.NoError(t, w.color("one", "payments", "shop", "violet"))
+	require.NotEmpty(t, w.said("the Lease is not reached: this process cannot lead until it is"))
 
 	hub.behave(nil)
 	w.live("shop", "white")

@@ -264,6 +264,9 @@ func (o *clusterAddOptions) clusterFile(name string) (*clusterFile, error) {
 	}
 	known := p.Clusters[name]
 	switch {
+	case len(p.Environments) == 0:
+		return nil, fmt.Errorf("%s is no platform: it has no environments; name a clone of the platform repository with --platform, or begin with "+
+			"\"transom init\"; nothing was done", o.platform)
 	case known == nil:
 		file.content = draftCluster(name, wanted)
 		if p, err = workspace.LoadEdited(o.platform, map[string][]byte{file.name: file.content}); err != nil {

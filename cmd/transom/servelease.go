@@ -105,6 +105,9 @@ type replica struct {
 
 // run follows until the process leads, and then does the work. The function end is called when the work has to end.
 func (r *replica) run(ctx context.Context, end context.CancelFunc, follow func(context.Context) error) error {
+	if r.Lease != nil {
+		r.Told = r.told
+	}
 	return r.Run(ctx, func(ctx context.Context) error {
 		r.logger.Info("standby", "lease", r.String(), "name", r.Name())
 		return follow(ctx)
@@ -130,15 +133,29 @@ func (r *replica) leader() func() web.Leader {
 	}
 	return func() web.Leader {
 		address, name := r.Leader()
-		return web.Leader{Here: r.MayWrite() == nil, Name: name, URL: address}
+		return web.Leader{Here: r.MayWrite() == nil, Name: name, URL: address, Unknown: r.Unreached() != nil}
+	}
+}
+
+var errCannotLead = errors.New("this replica could not take over: it does not reach the Lease; its log says why")
+
+// told logs whether the Lease is reached.
+func (r *replica) told(err error) {
+	if err != nil {
+		r.logger.Warn("the Lease is not reached: this process cannot lead until it is", "lease", r.String(), "err", err)
+	} else {
+		r.logger.Warn("the Lease is reached again", "lease", r.String())
 	}
 }
 
 // ready says why this process cannot be relied on: as the leader, or as a standby.
 func (r *replica) ready(leader, standby func() error) func() error {
 	return func() error {
-		if r.MayWrite() == nil {
+		switch {
+		case r.MayWrite() == nil:
 			return leader()
+		case r.Unreached() != nil:
+			return errCannotLead // the cause names addresses, and anybody may ask
 		}
 		return standby()
 	}

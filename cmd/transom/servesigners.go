@@ -52,27 +52,17 @@ func (o *signerOptions) now() func() *gitrepo.Signers {
 	return o.read.Load
 }
 
-// watch reads the file again and again. One with a mistake changes nothing, and the log says so once.
+// watch reads the file again and again.
 func (o *signerOptions) watch(ctx context.Context, group *errgroup.Group, latch *trigger.Latch, logger *slog.Logger) {
 	if o.read == nil {
 		return
 	}
-	failed := ""
-	group.Go(func() error {
-		return trigger.Every(ctx, refreshTime, func() {
-			read, err := gitrepo.ReadSigners(o.file)
-			switch {
-			case err != nil && failed != err.Error():
-				failed = err.Error()
-				logger.Warn("file not taken in: the one before stays in force", "file", "verify-signatures", "err", err)
-			case err == nil:
-				failed = ""
-				if !read.Is(o.read.Load()) {
-					o.read.Store(read)
-					logger.Info("file read again", "file", "verify-signatures")
-					latch.Fire("signers")
-				}
-			}
-		})
-	})
+	reread(ctx, group, "verify-signatures", logger, func() (bool, error) {
+		read, err := gitrepo.ReadSigners(o.file)
+		if err != nil || read.Is(o.read.Load()) {
+			return false, err
+		}
+		o.read.Store(read)
+		return true, nil
+	}, func() { latch.Fire("signers") })
 }

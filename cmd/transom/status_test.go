@@ -200,6 +200,9 @@ func TestStatusOfADaemonThatJustStarted(t *testing.T) {
 	require.Equal(t, "transom: no request store/shop known yet: "+unloaded, said("store/shop"))
 	require.Equal(t, "transom: "+unloaded, said("-e", "prod"))
 
+	b.Loaded("/srv/platform.git", &platform.Platform{Commit: "9f2c1ab77de0"})
+	require.Contains(t, said(), "\nno environments: is this the platform repository, and its branch?")
+
 	b.Loaded("/srv/platform.git", &platform.Platform{
 		Commit: "9f2c1ab77de0", Environments: map[string]*platform.Environment{"dev": {}, "prod": {PromotesFrom: []string{"dev"}}},
 	})

@@ -2,12 +2,15 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"transom.dev/fleet/credential"
@@ -85,6 +88,10 @@ func Connect(ctx context.Context, cfg *rest.Config, opt Options) (*Cluster, erro
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	uid, err := connection.identify(ctx)
+	var answer apierrors.APIStatus
+	if errors.As(err, &answer) && answer.Status().Reason == metav1.StatusReasonBadRequest {
+		return nil, fmt.Errorf("read the identity of the cluster: %w; is %s the address of its API server, which begins with https?", err, cfg.Host)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the identity of the cluster: %w", err)
 	}

@@ -75,30 +75,36 @@ func (c *Credential) expiry() string { return c.Expires.UTC().Format("2006-01-02
 
 // remedy says how a person makes the credential last.
 func (c *Credential) remedy() string {
+	if c.kept {
+		return "restart the pod, which gets a new one then"
+	}
 	if c.renew != nil {
 		return `"transom cluster add" with the same arguments makes a new one`
 	}
 	return `put a new one there; one that "transom cluster add" makes is renewed by itself`
 }
 
-// explainExpiry has an answer that the credential is not accepted say that it expired, where it did.
-func (c *Credential) explainExpiry() {
-	c.Config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &expiryTransport{next, c} })
+// explainRefusals has an answer that the credential is not accepted say which it is, whether it expired, and what to do.
+func (c *Credential) explainRefusals() {
+	c.Config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &refusalTransport{next, c} })
 }
 
-type expiryTransport struct {
+type refusalTransport struct {
 	http.RoundTripper
 	credential *Credential
 }
 
 // RoundTrip is part of http.RoundTripper.
-func (t *expiryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *refusalTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := t.RoundTripper.RoundTrip(r)
-	expires := t.credential.Expires
-	if err != nil || answer.StatusCode != http.StatusUnauthorized || expires.IsZero() || time.Now().Before(expires) {
+	if err != nil || answer.StatusCode != http.StatusUnauthorized {
 		return answer, err
 	}
 	_, _ = io.CopyN(io.Discard, answer.Body, 4<<10) // so that the connection can be used again
 	_ = answer.Body.Close()
+	if expires := t.credential.Expires; t.credential.kept || expires.IsZero() || time.Now().Before(expires) {
+		return nil, fmt.Errorf("the cluster does not accept the credential in %s (Unauthorized): it is of another cluster, or its account was deleted; %s",
+			t.credential.Source, t.credential.remedy())
+	}
 	return nil, fmt.Errorf("the credential in %s expired on %s; %s", t.credential.Source, t.credential.expiry(), t.credential.remedy())
 }

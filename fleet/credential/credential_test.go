@@ -119,7 +119,9 @@ func TestAnExpiredCredentialIsNotJustUnauthorized(t *testing.T) {
 	}
 	expired := read(t, own(t, server, tokenOf(now.AddDate(-1, 0, 0), time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))))
 	require.ErrorContains(t, ask(expired), "the credential in "+expired.Source+` expired on 2026-01-02 03:04 UTC; "transom cluster add" with`)
-	require.NoError(t, ask(read(t, own(t, server, tokenOf(time.Now(), time.Now().Add(time.Hour))))))
+	lasting := read(t, own(t, server, tokenOf(time.Now(), time.Now().Add(time.Hour))))
+	require.ErrorContains(t, ask(lasting), "the cluster does not accept the credential in "+lasting.Source+" (Unauthorized): it is of another cluster, or its account was deleted; "+
+		`"transom cluster add" with the same arguments makes a new one`)
 }
 
 // issuer is an API server that gives out tokens.

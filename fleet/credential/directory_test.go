@@ -44,6 +44,9 @@ func TestDirectoryHasTheFileOfACluster(t *testing.T) {
 	require.Zero(t, found.Expires, "a token that says nothing")
 }
 
+// halfContext is a kubeconfig of which somebody removed too much.
+const halfContext = "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: b, user: c}}]\nclusters: [{name: b, cluster: {server: 'https://h'}}]\n"
+
 func TestKeysSayWhatIsMissing(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "prod.kubeconfig")
@@ -53,10 +56,12 @@ func TestKeysSayWhatIsMissing(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
 	for content, want := range map[string]string{
-		"":                                  "invalid configuration: no configuration has been provided", // and never the cluster that we run in
-		"kind: {":                           "read kubeconfig " + file,
+		"":                                  "kubeconfig " + file + `: its current-context is "", and its contexts are []: set`, // and never the cluster that we run in
+		"kind: {":                           `; "transom cluster add" writes one`,
 		"users: t0p-s3cret":                 "read kubeconfig " + file,
-		"current-context: gone":             "kubeconfig " + file,
+		"apiVersion: v1\nkind: Secret":      "read kubeconfig " + file + ": it is of another kind than Config",
+		"current-context: gone":             "kubeconfig " + file + `: its current-context is "gone"`,
+		halfContext:                         `its context "a" names cluster "b" and user "c", which are not both there`,
 		strings.Repeat("# long\n", 200_000): "kubeconfig " + file + " is longer than 1Mi",
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))

@@ -3,6 +3,7 @@ package credential
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -38,20 +39,27 @@ func parse(data []byte, source, dir string) (*kubeconfig, error) {
 		return nil, fmt.Errorf("kubeconfig %s is longer than 1Mi", source)
 	}
 	whole, err := clientcmd.Load(data)
-	if err != nil {
-		return nil, fmt.Errorf("read kubeconfig %s: %w", source, err)
+	if runtime.IsNotRegisteredError(err) || runtime.IsMissingKind(err) {
+		return nil, fmt.Errorf("read kubeconfig %s: it is of another kind than Config; %s", source, another)
 	}
-	k := &kubeconfig{whole: whole, cluster: &api.Cluster{}, user: &api.AuthInfo{}, dir: dir}
-	if current := whole.Contexts[whole.CurrentContext]; current != nil {
-		if c := whole.Clusters[current.Cluster]; c != nil {
-			k.cluster = c
-		}
-		if u := whole.AuthInfos[current.AuthInfo]; u != nil {
-			k.user = u
-		}
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig %s: %w; %s", source, err, another)
+	}
+	current := whole.Contexts[whole.CurrentContext]
+	if current == nil {
+		return nil, fmt.Errorf("kubeconfig %s: its current-context is %q, and its contexts are %q: set current-context to the one to use", source,
+			whole.CurrentContext, slices.Sorted(maps.Keys(whole.Contexts)))
+	}
+	k := &kubeconfig{whole: whole, cluster: whole.Clusters[current.Cluster], user: whole.AuthInfos[current.AuthInfo], dir: dir}
+	if k.cluster == nil || k.user == nil {
+		return nil, fmt.Errorf("kubeconfig %s: its context %q names cluster %q and user %q, which are not both there; %s", source,
+			whole.CurrentContext, current.Cluster, current.AuthInfo, another)
 	}
 	return k, nil
 }
+
+// another says where a kubeconfig comes from that is right.
+const another = `"transom cluster add" writes one`
 
 // config is the client configuration of the kubeconfig, and an error where it has contents that are not among those allowed.
 func (k *kubeconfig) config(source string, allowed []string) (*rest.Config, error) {

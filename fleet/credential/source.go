@@ -78,7 +78,7 @@ func (k Keys) use(found *entry) (*Credential, error) {
 	if said, ok := claimsOf(config.BearerToken); ok && parsed.renews() && said.Kubernetes.ServiceAccount.Name != "" {
 		c.renew = func(ctx context.Context) error { return renew(ctx, c, parsed, said, found) }
 	}
-	c.explainExpiry()
+	c.explainRefusals()
 	return c, nil
 }
 
@@ -124,6 +124,7 @@ func inCluster(cluster string) (*Credential, error) {
 	config.UserAgent, config.QPS = "transom", -1
 	c := &Credential{Config: config, Source: config.BearerTokenFile, kept: true}
 	c.describe()
+	c.explainRefusals()
 	return c, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -15,20 +16,50 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// access is how one remote is reached: the credential for its address, and connections kept for the next time.
+// A way is how one remote is reached at any time: by the credential for its address that the file has now. It is safe for concurrent use.
+type way struct {
+	endpoint    endpoint
+	credentials Credentials
+	pause       pause // that the server asked for, whoever asks it
+
+	mu   sync.Mutex
+	by   *credentialEntries // of which last was made
+	last *access
+}
+
+// access is the one for a conversation that begins now. Where the file of credentials has changed since the last one, it is
+// another one, with connections of its own.
+func (w *way) access() *access {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.credentials.current()
+	if w.last == nil || w.by != now {
+		if w.last != nil {
+			w.last.hangUp()
+		}
+		w.by, w.last = now, &access{credential: now.find(w.endpoint), pause: &w.pause}
+	}
+	return w.last
+}
+
+// hangUp closes the connections that nobody uses.
+func (w *way) hangUp() { w.access().hangUp() }
+
+// access is how one remote is reached with one credential, and the connections kept for the next time.
 type access struct {
 	credential *credential
+	pause      *pause
 
 	once    sync.Once
 	pool    *http.Transport
 	poolErr error
-	pause   pause
 }
 
 // explain turns an error of the connection into one for an operator: the address, the fault and its remedy. It carries no secret, whatever
 // the other end may have echoed.
 func (a *access) explain(e endpoint, err error) error {
 	text := err.Error()
+	var unknown *net.DNSError
 	switch {
 	case strings.Contains(text, "object-format=sha256"):
 		text = "the repository names its objects by SHA-256, which is not supported: use one that git init --object-format=sha1 makes"
@@ -41,7 +72,11 @@ func (a *access) explain(e endpoint, err error) error {
 	case errors.Is(err, pktline.ErrInvalidPktLen):
 		text = "the answer is not that of a Git server; is the address right, and does a login or a proxy stand before it?"
 	case e.local() && errors.Is(err, fs.ErrNotExist):
-		text = "there is no such repository"
+		text = "there is no such repository; make it (git init --bare), or correct the address"
+	case e.local() && strings.Contains(text, "does not appear to be a git repository"):
+		text = "this is no Git repository; make it one (git init --bare), or correct the address"
+	case errors.As(err, &unknown) && unknown.IsNotFound:
+		text += "; is the address right, and does this machine's DNS know the name?"
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		text = "there is no such repository, or these credentials may not see it: " + text
 	}

@@ -2,14 +2,18 @@ package gitrepo_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"transom.dev/reconciler/gitrepo"
@@ -50,6 +54,69 @@ func TestTokenIsSentAsPassword(t *testing.T) {
 	r := o.remote()
 	s := commit(t, r, fetch(t, r), map[string][]byte{"f": []byte("1")})
 	require.Equal(t, s.Commit, b.head())
+}
+
+// TestARotatedCredentialIsUsedWithoutARestart: by remotes that are open, for the token as for the files that the entry names.
+func TestARotatedCredentialIsUsedWithoutARestart(t *testing.T) {
+	b := newBare(t)
+	o := overHTTPS(b, passThrough)
+	ca := caFileOf(t, o)
+	file := credentialsFile(t, "")
+	write := func(token string) {
+		require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "credentials:\n- {url: %q, token: %s, caFile: %q}\n", o.url, token, ca), 0o600))
+	}
+	write("expired")
+	var err error
+	o.credentials, err = gitrepo.ReadCredentials(file)
+	require.NoError(t, err)
+	r := o.remote()
+	_, err = r.Fetch(t.Context())
+	require.ErrorContains(t, err, "are refused: authentication required")
+	refresh := func(want bool) {
+		t.Helper()
+		changed, err := o.credentials.Refresh()
+		require.NoError(t, err)
+		require.Equal(t, want, changed)
+	}
+	refresh(false)
+	write(password)
+	refresh(true)
+	first := commit(t, r, fetch(t, r), map[string][]byte{"f": []byte("1")})
+	require.Equal(t, first.Commit, b.head())
+
+	require.NoError(t, os.WriteFile(file, []byte("credentials: [{url: 'https://h'}]"), 0o600))
+	_, err = o.credentials.Refresh()
+	require.ErrorContains(t, err, "nothing to log in with")
+	require.Equal(t, "1 git credentials", o.credentials.String())
+	require.Equal(t, first.Commit, fetch(t, r).Commit, "a file with a mistake changes nothing")
+
+	write(password)
+	refresh(false)
+	good, err := os.ReadFile(ca)
+	require.NoError(t, err)
+	other, err := os.ReadFile(writePEM(t, selfSigned(t)))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(ca, other, 0o600))
+	refresh(true)
+	_, err = r.Branches(t.Context())
+	require.ErrorContains(t, err, "certificate signed by unknown authority", "no connection of before is used")
+	require.NoError(t, os.WriteFile(ca, good, 0o600))
+	refresh(true)
+	_, err = r.Branches(t.Context())
+	require.NoError(t, err)
+	changed, err := gitrepo.Credentials{}.Refresh()
+	require.NoError(t, err)
+	require.False(t, changed, "without a file there is nothing to read")
+}
+
+// selfSigned is a certificate that no server here has.
+func selfSigned(t *testing.T) []byte {
+	public, private, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(nil, template, template, public, private)
+	require.NoError(t, err)
+	return certificate
 }
 
 func TestWithoutCredentialsTheErrorSaysSo(t *testing.T) {

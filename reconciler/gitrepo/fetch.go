@@ -73,7 +73,7 @@ func (r *Remote) stillAt(last *Snapshot) bool {
 func (r *Remote) update(ctx context.Context) (plumbing.Hash, error) {
 	head, err := r.download(ctx, r.mirror.usable())
 	var damaged *storageError
-	if errors.As(err, &damaged) {
+	if errors.As(err, &damaged) && !noRoom(err) {
 		r.mirror.discard()
 		head, err = r.download(ctx, nil)
 	}
@@ -108,13 +108,15 @@ func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, e
 			return err
 		}
 		defer anew.close()
-		if err := r.receive(ctx, s, adv, anew, head); err != nil {
-			return err
+		err = r.receive(ctx, s, adv, anew, head)
+		if err == nil {
+			err = anew.setHead(r.branch.ref, head)
 		}
-		if err := anew.setHead(r.branch.ref, head); err != nil {
-			return err
+		if err == nil {
+			return r.mirror.install(anew)
 		}
-		return r.mirror.install(anew)
+		_ = os.RemoveAll(anew.dir) // half of one only takes room
+		return err
 	})
 	return head, err
 }

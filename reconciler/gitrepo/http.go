@@ -28,7 +28,7 @@ func (a *access) openHTTP(dog *watchdog, service string, e endpoint, limits Limi
 	if err != nil {
 		return nil, err
 	}
-	watched := &watchedTransport{base: base, dog: dog, limits: limits, pause: &a.pause}
+	watched := &watchedTransport{base: base, dog: dog, limits: limits, pause: a.pause}
 	client := githttp.NewClient(&http.Client{Transport: watched})
 	ep, err := transport.NewEndpoint(e.String())
 	if err != nil {

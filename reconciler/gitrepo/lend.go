@@ -18,7 +18,7 @@ func (r *Remote) Branches(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	heads := map[string]string{}
-	beside := server{endpoint: r.server.endpoint, access: r.server.access, limits: r.server.limits, timeout: r.server.timeout} // nobody's turn is taken
+	beside := server{endpoint: r.server.endpoint, way: r.server.way, limits: r.server.limits, timeout: r.server.timeout} // nobody's turn is taken
 	err := beside.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
 		if err != nil {

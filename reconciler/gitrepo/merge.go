@@ -45,7 +45,7 @@ func makeRoom(r *Remote, m *mirror) error {
 		}
 		some = meanwhile(some, len(packs))
 	}
-	if err := m.merge(some); err != nil {
+	if err := m.merge(some); err != nil && !noRoom(err) { // where there is none to merge, there may be some for one more pack
 		return err
 	}
 	if r.Large != nil && m.isLarge() {

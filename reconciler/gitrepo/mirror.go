@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -36,14 +38,27 @@ type mirror struct {
 	lost  map[plumbing.Hash]bool // objects that the remote does not have any more either
 }
 
-// A storageError says that a mirror is of no use any more.
+// A storageError says that a mirror is of no use any more, unless it only has noRoom.
 type storageError struct {
 	dir string
 	err error
 }
 
-func (e *storageError) Error() string { return fmt.Sprintf("local mirror %s: %v", e.dir, e.err) }
+func (e *storageError) Error() string {
+	var at *fs.PathError
+	if noRoom(e) && errors.As(e.err, &at) { // of a file whose name is another one each time
+		return fmt.Sprintf("local mirror %s: %v; make room on that disk, or have it written to: the mirror is a cache, and what it has stays until then", e.dir, at.Err)
+	}
+	return fmt.Sprintf("local mirror %s: %v", e.dir, e.err)
+}
+
 func (e *storageError) Unwrap() error { return e.err }
+
+// noRoom says whether an error means that the disk takes nothing. Files are replaced as a whole, so that a mirror still has what it had.
+func noRoom(err error) bool {
+	var e *storageError
+	return errors.As(err, &e) && (errors.Is(e.err, syscall.ENOSPC) || errors.Is(e.err, syscall.EDQUOT) || errors.Is(e.err, syscall.EROFS))
+}
 
 func (m *mirror) damaged(err error) error {
 	if err == nil {

@@ -6,9 +6,11 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -280,4 +282,32 @@ func TestContentThatDoesNotMatchItsNameIsNotBelieved(t *testing.T) {
 	again := b.remote()
 	again.Dir = r.Dir
 	requireGrown(t, fetch(t, again))
+}
+
+// TestAFullDiskCostsNoMirror: what it has can be read on, it is not cloned anew, and goes on once there is room.
+func TestAFullDiskCostsNoMirror(t *testing.T) {
+	b := newBare(t)
+	b.commit("first", map[string]string{"f": "1"})
+	var packs atomic.Int32
+	o := overHTTPS(b, func(git http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.Method == http.MethodPost {
+				packs.Add(1)
+			}
+			git.ServeHTTP(w, req)
+		})
+	})
+	r := o.remote()
+	first := fetch(t, r)
+	full := filepath.Join(r.Dir, "refs", "heads", "main.new")
+	require.NoError(t, os.Symlink("/dev/full", full))
+	b.commit("second", map[string]string{"f": "2"})
+	packs.Store(0)
+	_, err := r.Fetch(t.Context())
+	require.ErrorContains(t, err, "local mirror "+r.Dir+": no space left on device; make room on that disk")
+	require.EqualValues(t, 1, packs.Load(), "all of it is not fetched anew")
+	require.Equal(t, "1", readFile(t, first, "f"))
+	require.NoDirExists(t, r.Dir+".new")
+	require.NoError(t, os.Remove(full))
+	require.Equal(t, "2", readFile(t, fetch(t, r), "f"))
 }

@@ -166,7 +166,14 @@ func (r *Remote) mirrorAdvance(a advance) {
 	if needsBase := !a.from.IsZero(); needsBase && !m.has(a.from) {
 		return
 	}
-	if makeRoom(r, m) != nil || m.addOwn(a.pack) != nil || m.setHead(r.branch.ref, a.to) != nil {
+	err := makeRoom(r, m)
+	if err == nil {
+		err = m.addOwn(a.pack)
+	}
+	if err == nil {
+		err = m.setHead(r.branch.ref, a.to)
+	}
+	if err != nil && !noRoom(err) {
 		r.mirror.discard()
 	}
 }

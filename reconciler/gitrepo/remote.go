@@ -53,7 +53,7 @@ func (r *Remote) check() error {
 	r.history = newHistory(r)
 	r.mirror.dir = r.Dir
 	r.server = server{
-		endpoint: endpoint, access: &access{credential: r.Credentials.find(endpoint)},
+		endpoint: endpoint, way: &way{endpoint: endpoint, credentials: r.Credentials},
 		limits: r.Limits.orDefault(), timeout: cmp.Or(r.Timeout, DefaultTimeout),
 	}
 	if r.Dir == "" {

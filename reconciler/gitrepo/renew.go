@@ -52,7 +52,7 @@ func removeMirror(r *Remote) {
 	r.mirror.discard()
 	_ = os.RemoveAll(r.Dir)
 	_ = os.RemoveAll(r.Dir + ".new") // of a clone that failed
-	if r.server.access != nil {
-		r.server.access.hangUp()
+	if r.server.way != nil {
+		r.server.way.hangUp()
 	}
 }

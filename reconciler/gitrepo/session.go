@@ -155,10 +155,12 @@ func (r watchedReader) Read(p []byte) (int, error) {
 // A server is the other end of a Remote: how it is reached, and how much and how slowly it may answer.
 type server struct {
 	endpoint endpoint
-	access   *access
+	way      *way
 	limits   Limits
 	timeout  time.Duration // how long it may be silent
-	dog      *watchdog     // of the conversation under way; belongs to who has the Remote's turn
+
+	access *access   // of the conversation under way or the last one; belongs to who has the Remote's turn
+	dog    *watchdog // the same
 }
 
 // fetching opens a conversation with git-upload-pack, calls f with it and closes it.
@@ -176,6 +178,7 @@ func (s *server) pushing(ctx context.Context, f func(context.Context, pusher) er
 }
 
 func (s *server) converse(ctx context.Context, service string, f func(context.Context, session) error) error {
+	s.access = s.way.access()
 	if err := s.access.pause.err(time.Now()); err != nil {
 		return s.access.explain(s.endpoint, err)
 	}

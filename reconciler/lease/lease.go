@@ -24,6 +24,9 @@ var ErrLost = errors.New("the Lease is lost")
 
 // A Lease is one that this process stands for. A nil Lease is held for ever: there is no other process.
 type Lease struct {
+	// Told is told when the cluster with the Lease does not answer or refuses, and with nil when it answers again. It does not wait.
+	Told func(error)
+
 	namespace, name string
 	duration        time.Duration
 	identity        string // of this process, as the holder of the Lease: its address, and its name as the fragment
@@ -78,6 +81,14 @@ func split(identity string) (address, name string) {
 		return "", identity
 	}
 	return u.Scheme + "://" + u.Host, u.Fragment
+}
+
+// Unreached says why this process could not take over: nothing is known of the Lease for as long as it lasts. Nil: it could.
+func (l *Lease) Unreached() error {
+	if l == nil {
+		return nil
+	}
+	return l.term.unreached()
 }
 
 // MayWrite fails unless this process leads at this moment. It asks nobody: the Lease was renewed so lately that no other process
@@ -151,7 +162,7 @@ func standing(ctx context.Context, elected <-chan struct{}, stand func(context.C
 func (l *Lease) elect(ctx context.Context) (elected, over chan struct{}, end context.CancelFunc, err error) {
 	elected, over = make(chan struct{}), make(chan struct{})
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: &termLock{l.lock(), &l.term}, Name: l.String(),
+		Lock: &termLock{l.lock(), &l.term, l.Told}, Name: l.String(),
 		LeaseDuration: l.duration, RenewDeadline: renewDeadline(l.duration), RetryPeriod: retryPeriod(l.duration),
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(context.Context) { close(elected) },

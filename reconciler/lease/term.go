@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
@@ -31,6 +32,9 @@ type term struct {
 	led     bool    // the term has begun
 	ended   bool    // and ended
 	renewed reading // when the last write of the Lease began that succeeded
+
+	reached reading // when the cluster last said something of the Lease
+	fault   error   // of the last request about it; nil: that was answered
 }
 
 func (t *term) leader() string {
@@ -87,6 +91,33 @@ func (t *term) saw(holder string) {
 	}
 }
 
+// heard takes how a request about the Lease went, and says whether that is news. That another process wrote it first is an answer like
+// any other.
+func (t *term) heard(err error) (news bool) {
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		err = nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil {
+		t.reached = t.now()
+	}
+	news = (t.fault == nil) != (err == nil)
+	t.fault = err
+	return news
+}
+
+// unreached is the fault of the requests about the Lease, if none of them was answered for as long as limit; nil: one was.
+func (t *term) unreached() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	never := t.reached == reading{}
+	if t.fault == nil || !never && t.now().since(t.reached) < t.limit {
+		return nil
+	}
+	return t.fault
+}
+
 // begin is called before the Lease is written. A term that has ended is not begun again.
 func (t *term) begin() (reading, error) {
 	t.mu.Lock()
@@ -108,11 +139,21 @@ func (t *term) wrote(began reading) {
 type termLock struct {
 	resourcelock.Interface
 	term *term
+	told func(error) // of a fault, and of nil once there is none any more
+}
+
+func (l *termLock) heard(err error) {
+	if l.term.heard(err) && l.told != nil {
+		l.told(err)
+	}
 }
 
 // Get is part of resourcelock.Interface.
 func (l *termLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, err := l.Interface.Get(ctx)
+	if !apierrors.IsNotFound(err) { // whether it can be made is heard next
+		l.heard(err)
+	}
 	if err == nil {
 		l.term.saw(record.HolderIdentity)
 	}
@@ -136,7 +177,9 @@ func (l *termLock) write(ctx context.Context, record resourcelock.LeaderElection
 	if err != nil {
 		return err
 	}
-	if err := write(ctx, record); err != nil {
+	err = write(ctx, record)
+	l.heard(err)
+	if err != nil {
 		return err
 	}
 	l.term.wrote(began)

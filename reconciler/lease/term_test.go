@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
@@ -48,7 +50,7 @@ func newTerm() (*Lease, *fakeLock, *termLock, *clocks) {
 	l := &Lease{namespace: "n", name: "l", identity: "me"}
 	l.term = term{identity: "me", limit: 9 * time.Second, now: func() reading { return c.reading }, lost: make(chan struct{})}
 	f := &fakeLock{}
-	return l, f, &termLock{f, &l.term}, c
+	return l, f, &termLock{Interface: f, term: &l.term}, c
 }
 
 func renew(t *testing.T, l *termLock) error {
@@ -109,6 +111,44 @@ func TestAnotherHolderEndsATerm(t *testing.T) {
 	address, name = l.Leader()
 	require.Equal(t, []string{"", "somebody_else"}, []string{address, name}, "a holder that is none of ours has no address")
 }
+
+// TestAClusterThatDoesNotAnswerIsToldOnce: a process that cannot take over says so, and why.
+func TestAClusterThatDoesNotAnswerIsToldOnce(t *testing.T) {
+	l, f, lock, c := newTerm()
+	var told []error
+	lock.told = func(err error) { told = append(told, err) }
+	require.NoError(t, l.Unreached(), "nothing was asked yet")
+	get := func() { _, _, _ = lock.Get(t.Context()) }
+
+	f.err = apierrors.NewNotFound(leases, "l")
+	get()
+	require.Empty(t, told, "one that is not there yet can be made")
+	refused := apierrors.NewForbidden(leases, "l", errors.New("no right"))
+	f.err = refused
+	get()
+	get()
+	require.Equal(t, []error{refused}, told)
+	require.ErrorIs(t, l.Unreached(), refused, "it was never reached")
+
+	f.err = nil
+	get()
+	require.Equal(t, []error{refused, nil}, told)
+	require.NoError(t, l.Unreached())
+	f.err = apierrors.NewConflict(leases, "l", errors.New("another wrote it first"))
+	require.Error(t, renew(t, lock))
+	require.Len(t, told, 2, "which is an answer")
+	f.err = io.ErrUnexpectedEOF
+	get()
+	require.Len(t, told, 3)
+	c.pass(8*time.Second, 8*time.Second)
+	require.NoError(t, l.Unreached(), "for less long than the Lease lasts")
+	c.pass(time.Second, time.Second)
+	require.ErrorIs(t, l.Unreached(), io.ErrUnexpectedEOF)
+	var none *Lease
+	require.NoError(t, none.Unreached())
+}
+
+var leases = schema.GroupResource{Group: "coordination.k8s.io", Resource: "leases"}
 
 func TestWithoutALeaseOneProcessMayAlwaysWrite(t *testing.T) {
 	var l *Lease

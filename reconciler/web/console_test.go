@@ -217,6 +217,11 @@ func TestConsoleIsNotCalmInAnAccident(t *testing.T) {
 	eventually(all(`[data-cell="store/shop/staging/blue"] .shown`), "size=large shop:b")
 	eventually(all(".count.rejected b"), "1")
 	eventually(`document.querySelector('[data-cell="store/till/dev/one"] + .next').textContent.trim()`, "✕1.3.0 rejected")
+	eventually(`(() => { // it is red, as a failure is, and not blue, as a release that waits for its turn
+		const tone = (name) => getComputedStyle(document.querySelector(name)).color;
+		document.querySelector("#notice").innerHTML = '<i class="mark failed"></i><i class="mark waiting"></i>';
+		return [".count.rejected .mark", '[data-cell="store/till/dev/one"] + .next .rejected'].map((e) => [tone(e) === tone(".mark.failed"), tone(e) === tone(".mark.waiting")]).join(" ");
+	})()`, "true,false true,false")
 	eventually(all("tbody .request"), "till|shop|cache")
 }
 

@@ -19,6 +19,8 @@ type Leader struct {
 	Here bool   // it is this process
 	Name string // empty: nobody leads, as far as is known
 	URL  string // where it answers; empty: it does not say
+
+	Unknown bool // this process does not reach the Lease by which it would know
 }
 
 const (
@@ -51,6 +53,8 @@ func relaying(o Options, next http.Handler) http.Handler {
 		}
 		target, err := url.Parse(leader.URL)
 		switch {
+		case leader.Name == "" && leader.Unknown:
+			refuseRelay(w, r, "it does not reach the Lease that says who leads: its log says why")
 		case leader.Name == "":
 			refuseRelay(w, r, "no replica leads at the moment: one takes over soon")
 		case err != nil || leader.URL == "":

@@ -151,6 +151,7 @@ func TestAStandbySaysThatNobodyAnswers(t *testing.T) {
 		want   string
 	}{
 		{web.Leader{}, "", "no replica leads at the moment"},
+		{web.Leader{Unknown: true}, "", "it does not reach the Lease that says who leads: its log says why"},
 		{web.Leader{Name: "first", URL: gone.URL}, "", "the leader first does not answer"},
 		{web.Leader{Name: "other"}, "", "the leader other does not say where it answers"},
 		{web.Leader{Name: "first", URL: standby.URL}, "", "who leads is changing just now"},

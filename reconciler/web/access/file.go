@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -86,6 +87,9 @@ type issuer struct {
 	ca     []byte
 }
 
+// typeNames are the parts of YAML errors that mean nothing to people.
+var typeNames = regexp.MustCompile(`unmarshal errors:\s*| in type access\.\w+`)
+
 // readSettings reads the file of access. Secrets are read by secret, which refuses files that others can read.
 func readSettings(file string, secret func(file string) ([]byte, error)) (*settings, error) {
 	content, err := readBounded(file)
@@ -96,7 +100,8 @@ func readSettings(file string, secret func(file string) ([]byte, error)) (*setti
 	d := yaml.NewDecoder(bytes.NewReader(content))
 	d.KnownFields(true)
 	if err := d.Decode(s); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("%s: %s; \"transom help operator\" has the form of the file, under \"Who may ask\"", file,
+			typeNames.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), ""))
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: more than one YAML document; write one", file)

@@ -127,6 +127,10 @@ func (g *Guard) verify(ctx context.Context, o *issuer, p *oidc.Provider, answer 
 		return claims{}, nil, errors.New("there is none; the scope openid has to be allowed for this client")
 	}
 	token, err := p.Verifier(&oidc.Config{ClientID: o.ClientID, Now: g.now}).Verify(ctx, raw)
+	var expired *oidc.TokenExpiredError
+	if errors.As(err, &expired) && !expired.Expiry.IsZero() { // it was made a moment ago
+		return claims{}, nil, fmt.Errorf("%w; here it is %s: have this machine and the issuer set their clocks by NTP", err, g.now().UTC().Format(time.DateTime+" MST"))
+	}
 	if err != nil {
 		return claims{}, nil, err
 	}

@@ -186,7 +186,7 @@ func TestTokensOfAnIssuerThatAreNotForThisLoginAreRefused(t *testing.T) {
 		change func(map[string]any)
 		want   string
 	}{
-		"expired":          {func(c map[string]any) { c["exp"] = d.now.Add(-time.Minute).Unix() }, "expired"},
+		"expired":          {func(c map[string]any) { c["exp"] = d.now.Add(-time.Minute).Unix() }, "have this machine and the issuer set their clocks by NTP"},
 		"no expiry":        {func(c map[string]any) { delete(c, "exp") }, "expired"},
 		"another client":   {func(c map[string]any) { c["aud"] = "vault" }, "audience"},
 		"no audience":      {func(c map[string]any) { delete(c, "aud") }, "audience"},

@@ -217,6 +217,9 @@ func TestPagesAreFound(t *testing.T) {
 		"/fleet?state=Problem":   `data-cell="store/shop/dev/one"`,
 		"/fleet?cluster=one":     `data-cell="store/shop/dev/one"`,
 		"/fleet?state=Healthy":   "Nothing matches the filter.",
+		"/fleet?team=store":      `data-cell="store/shop/dev/one"`,
+		"/fleet?offering=web":    `data-cell="store/shop/dev/one"`,
+		"/fleet?offering=cache":  "Nothing matches the filter.",
 		"/fleet?team=other":      "Nothing matches the filter.",
 		"/catalog?q=http+serve":  "Web service",
 	} {

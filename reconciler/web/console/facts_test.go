@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -150,4 +151,35 @@ func TestTheLatestOfAnEnvironmentSaysOnWhichCluster(t *testing.T) {
 	require.Contains(t, body, about+` <a href="/clusters/two">two</a>`+says)
 	_, body = get(t, "/clusters/two")
 	require.Contains(t, body, about+says)
+}
+
+// TestTheObjectsOfARequestAreInSight: those of the first cluster where all are well, else those of each that is not.
+func TestTheObjectsOfARequestAreInSight(t *testing.T) {
+	for ails, open := range map[string][]string{"": {"one"}, "two": {"two"}} {
+		b := status.NewBoard(time.Now)
+		in := status.Instance{Environment: "dev", Request: shop, Offering: "web", Version: "1.2.0", Release: "sha256:a"}
+		e := status.Environment{Name: "dev"}
+		for _, name := range []string{"one", "two", "three"} {
+			e.Clusters = append(e.Clusters, status.Cluster{Name: name, State: "active"})
+			in.Placements = append(in.Placements, status.Placement{Cluster: name, Revision: "r", Stage: status.Committed, Health: state.Unknown})
+		}
+		b.Reconciled(e, []status.Instance{in})
+		for _, c := range e.Clusters {
+			at := status.Placement{Cluster: c.Name, Revision: "r", Stage: status.Healthy, Health: state.Healthy}
+			if c.Name == ails {
+				at.Stage, at.Health = status.Applied, state.Failed
+			}
+			b.ClusterSeen(status.Cluster{Name: c.Name, Reachable: true})
+			b.Placed("dev", shop, at)
+		}
+		_, body := serve(console.Options{Board: b})(t, "/requests/store/shop")
+		var found []string
+		for _, c := range e.Clusters {
+			require.Contains(t, body, `<details id="on-`+c.Name+`"`)
+			if strings.Contains(body, `<details id="on-`+c.Name+`" class="place" open>`) {
+				found = append(found, c.Name)
+			}
+		}
+		require.Equal(t, open, found)
+	}
 }

@@ -139,6 +139,9 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 		}
 		page.Placements = append(page.Placements, one)
 	}
+	if open := func(p placementView) bool { return p.Open }; len(page.Placements) > 0 && !slices.ContainsFunc(page.Placements, open) {
+		page.Placements[0].Open = true // all are well, and one shows the objects that the request is
+	}
 	page.Closed = m.closedGates(in.Instance)
 	page.Word = string(page.Verdict)
 	if page.Verdict != rejected {
@@ -177,7 +180,7 @@ func opensByPerson(g status.Gate) bool { return g.Name == gate.Approval || g.Nam
 
 func viewOf(in *status.Instance, p *status.Placement, wave string) placementView {
 	v := verdictOf(in, p)
-	one := placementView{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != healthy || len(p.Added)+len(p.Leaving) > 0 || len(in.Placements) == 1}
+	one := placementView{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != healthy || len(p.Added)+len(p.Leaving) > 0}
 	order := []status.Stage{status.Rendered, status.Committed, status.Applied, status.Healthy}
 	times := []time.Time{in.MergedAt, p.CommittedAt, p.AppliedAt, p.HealthyAt}
 	names := []string{"Merged", string(status.Committed), string(status.Applied), string(status.Healthy)}

@@ -45,6 +45,9 @@ func (t *Printer) Status(s status.Status, narrowed bool) {
 	t.requests(s.Instances)
 	if len(s.Instances) == 0 {
 		why := Unread(s)
+		if why == "" && len(s.Environments) == 0 {
+			why = "no environments: is this the platform repository, and its branch? \"transom init\" writes a platform to begin with"
+		}
 		if why == "" {
 			why = "no requests: merge one below requests/ and it appears here"
 		}
