@@ -62,7 +62,7 @@ func (p *Platform) Broken(environment string, k RequestKey) bool {
 	return p.teams[k.Team].broken[environment][k]
 }
 
-// Deferred is how many requests later loads resolve.
+// Deferred is how many requests later loads resolve, and how many decisions they read.
 func (p *Platform) Deferred() int { return p.deferred }
 
 // CheckCost is as much as the expressions of one check may cost for one release that is new to an environment. It follows from the head of the
