@@ -3,9 +3,7 @@ package reconciler_test
 import (
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -126,18 +124,16 @@ func crowdRequest(name, text string) []byte {
 	return []byte(document("Request", name) + "spec:\n  offering: note\n  version: \"1\"\n  parameters: {text: " + text + "}\n  environments: {dev: {}}\n")
 }
 
-// crowded is a system with so many requests whose fleet finds them healthy.
-func crowded(t testing.TB, n int, f *promptFleet) *system {
-	s := newSystem(t)
+// crowd has a system run with so many requests, whose fleet finds them healthy.
+func (s *system) crowd(n int, f *promptFleet) {
 	f.report, f.told, f.teams, f.files = s.Placed, make(chan struct{}, 1), map[string]string{}, map[string]string{}
 	s.Fleet = f
 	s.replace(crowd(n))
 	s.commit("everybody")
 	s.run()
-	t.Cleanup(f.running.Wait)
+	s.t.Cleanup(f.running.Wait)
 	s.Trigger.Fire("test")
-	f.settles(t, n)
-	return s
+	f.settles(s.t, n)
 }
 
 // settles waits until the records of so many instances of dev say that they were healthy in all waves.
@@ -190,18 +186,15 @@ func BenchmarkChangeOfOne(b *testing.B) {
 	for _, n := range []int{1000, 5000, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			f := &promptFleet{}
-			s := crowded(b, n, f)
+			s := newSystem(b)
+			s.crowd(n, f)
 			const changes = 20
 			var used time.Duration
 			for i := range changes {
-				at := i * (n / changes)
-				name := fmt.Sprintf("r%05d", at)
-				require.NoError(b, os.WriteFile(filepath.Join(s.clone(), crowdFile(at)), crowdRequest(name, fmt.Sprintf("t%d", i)), 0o644))
-				commit := s.commit("one")
+				healthy := s.merged(i*(n/changes), fmt.Sprintf("t%d", i))
 				began := cpu(b)
 				s.Trigger.Fire("test")
-				record := state.ReleaseFile(platform.RequestKey{Team: path.Base(path.Dir(crowdFile(at))), Name: name})
-				f.reaches(b, func(at fleet.Snapshot) bool { return settled(b, at, record, commit) })
+				f.reaches(b, healthy)
 				used += cpu(b) - began
 			}
 			b.ReportMetric(milliseconds(used/changes), fmt.Sprintf("change-cpu-%d:ms", n))

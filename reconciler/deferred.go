@@ -79,7 +79,7 @@ func warnOfDeferred(p *platform.Platform) []platform.Problem {
 	}
 	return []platform.Problem{{
 		File: "requests", Rule: "deferred", Warning: true,
-		Message: fmt.Sprintf("%d new requests of this commit are still to be resolved, %d at a time, so that nobody else's change waits for them; nothing is to be done", n, requestsAtOnce),
+		Message: fmt.Sprintf("%d new requests and decisions of this commit are still to be resolved, %d requests at a time, so that nobody else's change waits for them; nothing is to be done", n, requestsAtOnce),
 	}}
 }
 

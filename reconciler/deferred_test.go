@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -147,26 +149,64 @@ func (a *asking) Fetch(ctx context.Context) (*gitrepo.Snapshot, error) {
 	return a.Source.Fetch(ctx)
 }
 
-// TestDeferredRequestsWaitForAKey takes the keys away between two turns of a large merge: the rest does not come, whatever asks for it.
-func TestDeferredRequestsWaitForAKey(t *testing.T) {
-	s := newSystem(t)
+// TestDeferredRequestsWaitForTheirCommit freezes the platform between two turns of a large merge: the rest does not come, whatever asks for it.
+func TestDeferredRequestsWaitForTheirCommit(t *testing.T) {
 	key, line := newSigner(t)
 	_, other := newSigner(t)
-	set := s.signers()
-	set(line)
+	for says, prepare := range map[string]func(s *system) (freeze func()){
+		"no commit of its branch is signed": func(s *system) func() {
+			set := s.signers()
+			set(line)
+			return func() { set(other) }
+		},
+		"has no branch main": func(s *system) func() {
+			return func() { s.git(filepath.Join(s.dir, "platform.git"), "branch", "-m", "main", "gone") }
+		},
+		"nothing of it is taken in": func(s *system) func() { return s.tooLarge },
+	} {
+		t.Run(says, func(t *testing.T) {
+			s := newSystem(t)
+			s.freezes(key, says, prepare(s))
+		})
+	}
+}
+
+// tooLarge adds a commit to the platform whose folder docs/requests has 10^7 paths.
+func (s *system) tooLarge() {
+	dir := filepath.Join(s.dir, "platform.git")
+	mktree := func(entries string) string {
+		file := filepath.Join(s.t.TempDir(), "entries")
+		require.NoError(s.t, os.WriteFile(file, []byte(entries), 0o600))
+		return s.git(dir, "-c", "alias.tree=!git mktree <"+file, "tree")
+	}
+	tree := mktree("100644 blob " + s.git(dir, "rev-parse", "main:README.md") + "\ta\n")
+	for range 7 {
+		var entries strings.Builder
+		for n := range 10 {
+			fmt.Fprintf(&entries, "040000 tree %s\td%d\n", tree, n)
+		}
+		tree = mktree(entries.String())
+	}
+	all := mktree(s.git(dir, "ls-tree", "main") + "\n040000 tree " + mktree("040000 tree "+tree+"\trequests\n") + "\tdocs\n")
+	s.git(dir, "update-ref", "refs/heads/main", s.git(dir, "commit-tree", "-p", "main", "-m", "too large", all))
+}
+
+// freezes has the platform frozen once some requests of a merge are resolved, until status says so, and requires that no others are.
+func (s *system) freezes(key *gitrepo.SigningKey, says string, freeze func()) {
+	t := s.t
 	git := &asking{Source: s.Platform}
 	git.asked.Store(make(chan struct{}, 100))
 	s.Platform = git
-	var revoked atomic.Bool
-	loaded := make(chan int64, 100) // after the keys were taken away
+	var frozen atomic.Bool
+	loaded := make(chan int64, 100) // after the platform was frozen
 	s.Logger = slog.New(listener{slog.DiscardHandler, func(message string, deferred int64) {
 		switch {
 		case message != "platform loaded":
-		case revoked.Load():
+		case frozen.Load():
 			loaded <- deferred
 		case deferred > 0:
-			revoked.Store(true)
-			set(other)
+			frozen.Store(true)
+			freeze()
 			s.Trigger.Fire("an interval")
 		}
 	}})
@@ -190,11 +230,11 @@ func TestDeferredRequestsWaitForAKey(t *testing.T) {
 	changed, end := s.Board.Subscribe()
 	defer end()
 	s.Trigger.Fire("test")
-	for limit := time.After(time.Minute); !strings.Contains(s.Board.Status().Platform.Error, "no commit of its branch is signed"); {
+	for limit := time.After(time.Minute); !strings.Contains(s.Board.Status().Platform.Error, says); {
 		select {
 		case <-changed:
 		case <-limit:
-			require.FailNow(t, "a commit is vouched for")
+			require.FailNow(t, "the platform is not frozen", s.Board.Status().Platform.Error)
 		}
 	}
 	git.asked.Store(make(chan struct{}, 100))

@@ -123,6 +123,7 @@ type cache struct {
 type loading struct {
 	loader *platform.Loader
 	head   *gitrepo.Snapshot
+	asked  bool // Git answered since the head was loaded: nobody knows whether that is still followed
 }
 
 // with returns the Loader, made from its settings at the first call.
@@ -134,7 +135,10 @@ func (l *loading) with(settings platform.Loader) *platform.Loader {
 }
 
 // loaded takes in that a commit was loaded.
-func (l *loading) loaded(head *gitrepo.Snapshot) { l.head = head }
+func (l *loading) loaded(head *gitrepo.Snapshot) { l.head, l.asked = head, false }
+
+// answered takes in that Git said which commit is the head. Until that is loaded, nothing more of the one before is.
+func (l *loading) answered() { l.asked = true }
 
 // toldPlatform is the platform that status was told of last, and the Problems that were found further. One goroutine has it.
 type toldPlatform struct {
@@ -220,11 +224,12 @@ func (r *Reconciler) loadFor(ctx context.Context, causes []string) (*platform.Pl
 	return r.load(ctx)
 }
 
-// goOn resolves more of the requests of the commit that was loaded last, also where Git failed and nothing newer is known. It returns nil
-// where there is nothing to go on with, as where no commit was vouched for when that was last asked.
+// goOn resolves more of the requests of the commit that was loaded last, also where Git does not answer and nothing newer is known. It returns
+// nil where there is nothing to go on with. Where Git answered, and its branch is gone, no commit of it is vouched for or its head cannot be
+// loaded, the platform is frozen: what runs stays, and nothing new comes.
 func (r *Reconciler) goOn() *platform.Platform {
 	latest := r.cache.readiness.platform()
-	if latest == nil || latest.Deferred() == 0 || r.cache.vouching.verdict().err != nil {
+	if latest == nil || latest.Deferred() == 0 || r.cache.loading.asked {
 		return nil
 	}
 	p, err := r.parse(r.cache.loading.head, requestsAtOnce)
@@ -273,6 +278,7 @@ func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fetch platform %s: %w", r.PlatformURL, err)
 	}
+	r.cache.loading.answered()
 	if head.Commit == "" {
 		return nil, noCommit(r.PlatformURL, cmp.Or(r.Board.Branch, "main"), r.Platform.OtherBranches())
 	}

@@ -132,7 +132,8 @@ func TestANewVersionIsACommitPerStep(t *testing.T) {
 func TestManyThatBecomeHealthyAreFewCommits(t *testing.T) {
 	f := &promptFleet{batch: 1, every: 20 * time.Millisecond}
 	const many = 200 // that take four seconds
-	s := crowded(t, many, f)
+	s := newSystem(t)
+	s.crowd(many, f)
 	require.LessOrEqual(t, s.commits("dev"), 7, "of the requests, and of their health after 0, 1, 3 and 7 seconds")
 }
 

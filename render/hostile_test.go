@@ -126,6 +126,21 @@ func TestLookAlikesArriveAsTheyAre(t *testing.T) {
 	}
 }
 
+// TestASignWithinANumberIsText: an API server reads 0o-7 as text, and so do the rules about objects, whose parser takes it for a number.
+func TestASignWithinANumberIsText(t *testing.T) {
+	for _, text := range []string{"0o-7", "-0o-7", "0o+7", "0o-1_0"} {
+		files := hostileOffering(true)
+		put(files, "requests/payments/r.yaml", hostileRequest("r", text))
+		p := load(t, files)
+		var r render.Renderer
+		state, err := r.Render(p, "dev", nil)
+		require.NoError(t, err)
+		require.Empty(t, state.Problems, "%q", text)
+		manifest := state.Changes["clusters/dev/payments/r.yaml"]
+		require.Equal(t, []any{text, text, text, text}, hostileValues(t, func(in []byte, out any) error { return k8syaml.Unmarshal(in, out) }, manifest))
+	}
+}
+
 // TestHostileFilesCostNobodyElse: whatever a file is, its Problem comes soon and cheaply, and the neighbour is rendered.
 func TestHostileFilesCostNobodyElse(t *testing.T) {
 	bomb := "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -48,6 +49,7 @@ func parseObjects(manifest []byte) ([]object, error) {
 // parseNodes reads a manifest that Kustomize wrote as YAML and no more.
 func parseNodes(manifest []byte) ([]*yaml.Node, error) {
 	var nodes []*yaml.Node
+	mayBeSigned := bytes.Contains(manifest, []byte("o-")) || bytes.Contains(manifest, []byte("o+"))
 	decoder := yaml.NewDecoder(bytes.NewReader(manifest))
 	for {
 		node := &yaml.Node{}
@@ -58,7 +60,23 @@ func parseNodes(manifest []byte) ([]*yaml.Node, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read object %d of the manifest: %w", len(nodes)+1, err)
 		}
+		if mayBeSigned {
+			readAsText(node)
+		}
 		nodes = append(nodes, node)
+	}
+}
+
+// signedOctal is what this parser takes for a number, and Kustomize and API servers for text: a sign after the base, as in 0o-7.
+var signedOctal = regexp.MustCompile(`^-?0o[-+][0-7]+$`)
+
+// readAsText has a value mean to the rules what it means to an API server.
+func readAsText(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!int" && signedOctal.MatchString(strings.ReplaceAll(n.Value, "_", "")) {
+		n.Tag = "!!str"
+	}
+	for _, below := range n.Content {
+		readAsText(below)
 	}
 }
 

@@ -29,13 +29,8 @@ type shares struct {
 // countShares counts the placements of an environment, with those that deferred requests may come to: a share that is too large would
 // let in a request that all together have no share for.
 func countShares(p *platform.Platform, environment string) shares {
-	s := shares{platform: p, byOffering: map[string]int{}}
-	for _, i := range p.Instances(environment) {
-		s.byOffering[i.Offering.Name] += len(i.Clusters)
-		s.placements += len(i.Clusters)
-	}
-	for name, n := range p.DeferredIn(environment) {
-		s.byOffering[name] += n
+	s := shares{platform: p, byOffering: p.Placements(environment)}
+	for _, n := range s.byOffering {
 		s.placements += n
 	}
 	s.placements = expression.RoundUp(s.placements)

@@ -52,7 +52,7 @@ Where the repository has a file rights.yaml, which "transom install --rights . >
 a version needs beyond those.
 
 Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem, and if it was interrupted.
-With --base, only Problems count that the revision does not have; the others are listed as known.
+With --base, only Problems count that the revision does not have; the others are listed as known. A window that never opens is one where new.
 In a pipeline a forge shows Problems and Warnings at their files and lines: with -o github, which prints a command to the runner of
 GitHub Actions for each, and with -o gitlab, which prints a report of GitLab's kind "code quality" (artifacts: reports:
 codequality) to standard output, and the text to standard error.
@@ -155,40 +155,50 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 	}
 	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, slices.Concat(goldens.warnings, lacking, overdue))
 	result.Tests, result.Rewritten = goldens.tests, goldens.rewritten
-	result.Warnings = append(result.Warnings, warnings...)
 	if o.detail {
 		if result.Versions, err = render.Compilations(p); err != nil {
 			return nil, err
 		}
 	}
+	isNew := func(w platform.Problem) bool {
+		base := running.Base(w.Environment)
+		return base == nil || len(base.Releases) == 0
+	}
 	if o.base != "" {
-		known, err := o.known(dir, running)
+		known, warned, err := o.known(dir, running)
 		if err != nil {
 			return nil, err
 		}
 		problems, result.Known = workspace.Apart(problems, known)
+		isNew = func(w platform.Problem) bool {
+			fresh, _ := workspace.Apart([]platform.Problem{w}, warned)
+			return len(fresh) > 0
+		}
 	}
+	denied, warnings := workspace.Denied(warnings, isNew)
+	problems = mergeProblems(problems, denied)
+	result.Warnings = append(result.Warnings, warnings...)
 	result.Problems = append(result.Problems, problems...)
 	return result, ctx.Err() // after which a state may not have been read
 }
 
-// known are the Problems that the base has too, with the releases that the environments run.
-func (o *checkOptions) known(dir string, running states.States) ([]platform.Problem, error) {
+// known are the Problems and Warnings that the base has too, with the releases that the environments run.
+func (o *checkOptions) known(dir string, running states.States) (problems, warnings []platform.Problem, err error) {
 	base, err := workspace.LoadRevision(dir, o.base)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var r render.Renderer
 	rendered, err := running.Render(&r, base)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	problems, _ := workspace.Mistakes(base, rendered)
+	problems, warnings = workspace.Mistakes(base, rendered)
 	goldens, err := testRevision(base, dir, o.base)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return append(problems, goldens.problems...), nil
+	return append(problems, goldens.problems...), warnings, nil
 }
 
 // text prints a line per finding and counts below.

@@ -55,6 +55,7 @@ type Cluster struct {
 	unlabelled  *podWatch // without
 	unmanaged   *unmanaged
 	shared      *Shared
+	leave       func() // ends sharing
 	health      healthCache
 	trials      trials
 	namespaces  locks    // per team's namespace, so that its instances do not all write it
@@ -116,6 +117,7 @@ func newCluster(uid string, c *client, opt Options) *Cluster {
 		unlabelled:  newPods(),
 		unmanaged:   newUnmanaged(c),
 		shared:      opt.Shared,
+		leave:       opt.Shared.join(),
 		health:      newHealthCache(),
 
 		unstartedFor: unstartedFor,
@@ -140,7 +142,10 @@ func (c *Cluster) Width() int { return c.client.pace.width() }
 func (c *Cluster) Queues() bool { return c.watches.queue() }
 
 // Close ends all watches and waits for them.
-func (c *Cluster) Close() { c.watches.close() }
+func (c *Cluster) Close() {
+	c.watches.close()
+	c.leave()
+}
 
 // Owners lists the owners whose inventories of an environment are on the cluster, sorted.
 func (c *Cluster) Owners(ctx context.Context, environment string) ([]Owner, error) {

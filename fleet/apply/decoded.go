@@ -4,11 +4,14 @@ import (
 	"crypto/sha256"
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // Shared is shared by the Clusters of a fleet: manifests that were decoded last, and the lists of objects that inventories have, since many
 // clusters have the same, and the turns in which they are connected to, their objects are listed and their visits compute. The zero value works; nil shares nothing.
 type Shared struct {
+	clusters atomic.Int32 // that share
+
 	decoded memo[[]manifest]
 	listed  memo[map[Object]bool]
 
@@ -27,7 +30,7 @@ func (s *Shared) decode(text []byte) ([]manifest, error) {
 	if s == nil {
 		return decode(text)
 	}
-	return s.decoded.read(text, decode)
+	return s.decoded.read(text, s.mostRemembered(), decode)
 }
 
 // list is readObjects, of a text that it may have read before. Nobody changes a list. It is nil if there is nothing in it.
@@ -38,8 +41,29 @@ func (s *Shared) list(text string) (map[Object]bool, error) {
 	case s == nil:
 		return readObjects(text)
 	}
-	return s.listed.read([]byte(text), func([]byte) (map[Object]bool, error) { return readObjects(text) })
+	return s.listed.read([]byte(text), s.mostRemembered(), func([]byte) (map[Object]bool, error) { return readObjects(text) })
 }
+
+// join counts a cluster that shares, until it leaves.
+func (s *Shared) join() (leave func()) {
+	if s == nil {
+		return func() {}
+	}
+	s.clusters.Add(1)
+	return sync.OnceFunc(func() { s.clusters.Add(-1) })
+}
+
+// mostRemembered bounds the texts of a memo: more than that and all are forgotten. Manifests that are decoded take more than ten times as much
+// memory. A cluster that is alone has little use for them. A large text is remembered alone.
+func (s *Shared) mostRemembered() int {
+	if s.clusters.Load() > 1 {
+		return 4 << 20
+	}
+	return 1 << 20
+}
+
+// largestRemembered is how many bytes a text has at most that is remembered.
+const largestRemembered = 2 << 20
 
 // memo remembers the values that were read from texts.
 type memo[V any] struct {
@@ -55,16 +79,12 @@ type readOnce[V any] struct {
 	err   error
 }
 
-// mostRememberedBytes bounds the texts of a memo: more than that and all are forgotten. Manifests that are decoded take about ten times as
-// much memory.
-const mostRememberedBytes = 4 << 20
-
-// read reads a text with a function, unless that was done before.
-func (m *memo[V]) read(text []byte, with func([]byte) (V, error)) (V, error) {
-	if len(text) > mostRememberedBytes/2 {
+// read reads a text with a function, unless that was done before and it is still among texts of so many bytes.
+func (m *memo[V]) read(text []byte, most int, with func([]byte) (V, error)) (V, error) {
+	if len(text) > largestRemembered {
 		return with(text)
 	}
-	known := m.of(text)
+	known := m.of(text, most)
 	known.once.Do(func() {
 		known.err = errors.New("it could not be read") // as long as with does not return, and if it panics
 		known.value, known.err = with(text)
@@ -72,14 +92,14 @@ func (m *memo[V]) read(text []byte, with func([]byte) (V, error)) (V, error) {
 	return known.value, known.err
 }
 
-func (m *memo[V]) of(text []byte) *readOnce[V] {
+func (m *memo[V]) of(text []byte, most int) *readOnce[V] {
 	digest := sha256.Sum256(text)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if known := m.byText[digest]; known != nil {
 		return known
 	}
-	if m.byText == nil || m.bytes+len(text) > mostRememberedBytes {
+	if m.byText == nil || m.bytes+len(text) > most {
 		m.byText, m.bytes = map[[sha256.Size]byte]*readOnce[V]{}, 0
 	}
 	m.bytes += len(text)

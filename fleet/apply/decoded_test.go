@@ -49,6 +49,31 @@ func TestDecodedManifestsAreBounded(t *testing.T) {
 	require.Positive(t, remembered)
 	require.LessOrEqual(t, remembered, 4)
 
+	small := func(i int) []byte {
+		return fmt.Appendf(nil, "{apiVersion: v1, kind: ConfigMap, metadata: {name: web-%d}, data: {a: %s}}", i, strings.Repeat("x", 1<<10))
+	}
+	next := 0
+	rememberedOf := func(s *apply.Shared) (remembered int) {
+		next += 1_000
+		for i := range 1_000 {
+			_, err := s.Decode(small(next + i))
+			require.NoError(t, err)
+		}
+		for i := range 1_000 {
+			remembered += len(s.Remembered(small(next + i)))
+		}
+		return remembered
+	}
+	require.Less(t, rememberedOf(&shared), 300, "nobody shares")
+	var used apply.Shared
+	leave := used.Join()
+	require.Less(t, rememberedOf(&used), 300, "one cluster alone")
+	defer used.Join()()
+	require.Equal(t, 1_000, rememberedOf(&used), "two clusters")
+	leave()
+	leave()
+	require.Less(t, rememberedOf(&used), 300, "one cluster is left")
+
 	huge := fmt.Appendf(nil, "{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {a: %s}}", strings.Repeat("x", 3<<20))
 	_, err := shared.Decode(huge)
 	require.NoError(t, err)

@@ -56,6 +56,9 @@ func (s *Shared) Remembered(text []byte) []manifest {
 	return nil
 }
 
+// Join counts a cluster that shares.
+func (s *Shared) Join() (leave func()) { return s.join() }
+
 // Decode decodes a text.
 func (s *Shared) Decode(text []byte) ([]manifest, error) { return s.decode(text) }
 

@@ -127,6 +127,21 @@ func decode(manifests []byte) ([]manifest, error) {
 
 // decodeDocument returns nil for an empty document.
 func decodeDocument(document []byte) (*manifest, error) {
+	u, err := objectIn(document)
+	if u == nil || err != nil {
+		return nil, err
+	}
+	if u.GetName() == "" {
+		return nil, fmt.Errorf("%s without a name", u.GetKind())
+	}
+	return newManifest(u), nil
+}
+
+// objectIn reads a document as Kubernetes' clients do, by way of JSON; nil: it is empty.
+func objectIn(document []byte) (*unstructured.Unstructured, error) {
+	if u := plainObjectIn(document); u != nil {
+		return u, nil
+	}
 	raw, err := yaml.YAMLToJSON(document)
 	if err != nil {
 		return nil, err
@@ -138,10 +153,7 @@ func decodeDocument(document []byte) (*manifest, error) {
 	if err := u.UnmarshalJSON(raw); err != nil {
 		return nil, err
 	}
-	if u.GetName() == "" {
-		return nil, fmt.Errorf("%s without a name", u.GetKind())
-	}
-	return newManifest(&u), nil
+	return &u, nil
 }
 
 // newManifest takes an object over.

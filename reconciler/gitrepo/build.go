@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -8,18 +9,23 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // A builder makes trees and commits out of the objects that a repository has, and keeps the new ones.
 type builder struct {
-	base  *objects
-	made  *memory.Storage
-	trees map[plumbing.Hash]*tree // those that were made, whose names are the strings of the trees before
+	base *objects
+	made map[plumbing.Hash]madeObject
+}
+
+// A madeObject is an object that was made here.
+type madeObject struct {
+	kind    plumbing.ObjectType
+	content []byte
+	tree    *tree // of a directory
 }
 
 func newBuilder(base *objects) *builder {
-	return &builder{base: base, made: memory.NewStorage(), trees: map[plumbing.Hash]*tree{}}
+	return &builder{base: base, made: map[plumbing.Hash]madeObject{}}
 }
 
 // A change is the new content of one path: a node of the tree of all changes.
@@ -83,12 +89,8 @@ func (b *builder) tree(dir string, id plumbing.Hash, changes *change) (plumbing.
 	if len(after.entries) == 0 {
 		return plumbing.ZeroHash, nil
 	}
-	after.sort()
-	made, err := b.add(plumbing.TreeObject, after.encode(), id)
-	if err == nil && made != id {
-		b.trees[made] = after
-	}
-	return made, err
+	slices.SortFunc(after.entries, byName)
+	return b.add(madeObject{plumbing.TreeObject, after.encode(), after}, id), nil
 }
 
 // entry returns the entry that old becomes; the zero id stands for none.
@@ -109,8 +111,7 @@ func (b *builder) entry(name string, old entry, c *change) (entry, error) {
 	case c.content != nil && !dir.id.IsZero():
 		return entry{}, fmt.Errorf("%s: cannot be a file, as there are files below it", name)
 	case c.content != nil:
-		id, err := b.add(plumbing.BlobObject, c.content, old.id)
-		return entry{mode: filemode.Regular, id: id}, err
+		return entry{mode: filemode.Regular, id: b.add(madeObject{kind: plumbing.BlobObject, content: c.content}, old.id)}, nil
 	case old.isDir() && c.touched && len(c.below) == 0:
 		return entry{}, fmt.Errorf("%s: is a directory; remove the files below it", name)
 	case stays && !dir.id.IsZero():
@@ -123,10 +124,21 @@ func (b *builder) entry(name string, old entry, c *change) (entry, error) {
 }
 
 // add keeps an object, unless it is known under the id old, and returns its id.
-func (b *builder) add(kind plumbing.ObjectType, content []byte, old plumbing.Hash) (plumbing.Hash, error) {
-	id := idOf(kind, content)
-	if id == old {
-		return id, nil
+func (b *builder) add(o madeObject, old plumbing.Hash) plumbing.Hash {
+	id := idOf(o.kind, o.content)
+	if id != old {
+		b.made[id] = o
 	}
-	return id, store(b.made, kind, content)
+	return id
+}
+
+// share lets the repository's snapshots read the new objects from memory.
+func (b *builder) share() {
+	for id, o := range b.made {
+		if o.tree != nil {
+			b.base.trees.put(id, o.tree, len(o.tree.entries)+1)
+		} else {
+			b.base.contents.put(id, bytes.Clone(o.content), len(o.content)+100)
+		}
+	}
 }

@@ -76,10 +76,7 @@ func (r *Remote) Commit(ctx context.Context, parent *Snapshot, c Commit) (*Snaps
 // commit makes the commit object. An emptied repository has Git's empty tree, which is an object like any other.
 func (b *builder) commit(root plumbing.Hash, parent *Snapshot, c Commit) (plumbing.Hash, error) {
 	if root.IsZero() {
-		var err error
-		if root, err = b.add(plumbing.TreeObject, nil, root); err != nil {
-			return root, err
-		}
+		root = b.add(madeObject{plumbing.TreeObject, nil, &tree{}}, root)
 	}
 	made := object.Commit{
 		TreeHash:  root,
@@ -90,35 +87,24 @@ func (b *builder) commit(root plumbing.Hash, parent *Snapshot, c Commit) (plumbi
 	if parent.Commit != "" {
 		made.ParentHashes = []plumbing.Hash{plumbing.NewHash(parent.Commit)}
 	}
-	encoded := &plumbing.MemoryObject{}
-	if err := made.Encode(encoded); err != nil {
-		return plumbing.ZeroHash, err
-	}
-	if c.Key == nil {
-		return b.made.SetEncodedObject(encoded)
-	}
-	var err error
-	if made.PGPSignature, err = c.Key.sign(contentOf(encoded)); err != nil {
-		return plumbing.ZeroHash, err
-	}
-	signed := &plumbing.MemoryObject{}
-	if err := made.Encode(signed); err != nil {
-		return plumbing.ZeroHash, err
-	}
-	return b.made.SetEncodedObject(signed)
-}
-
-// share lets the repository's snapshots read the new objects from memory.
-func (b *builder) share() {
-	for id, o := range b.made.Objects {
-		if o.Type() != plumbing.TreeObject {
-			content := contentOf(o)
-			b.base.contents.put(id, content, len(content)+100)
+	content, err := encodeCommit(&made)
+	if err == nil && c.Key != nil {
+		if made.PGPSignature, err = c.Key.sign(content); err == nil {
+			content, err = encodeCommit(&made)
 		}
 	}
-	for id, t := range b.trees {
-		b.base.trees.put(id, t, len(t.entries)+1)
+	if err != nil {
+		return plumbing.ZeroHash, err
 	}
+	return b.add(madeObject{kind: plumbing.CommitObject, content: content}, plumbing.ZeroHash), nil
+}
+
+func encodeCommit(c *object.Commit) ([]byte, error) {
+	encoded := &plumbing.MemoryObject{}
+	if err := c.Encode(encoded); err != nil {
+		return nil, err
+	}
+	return contentOf(encoded), nil
 }
 
 func (s Signature) at(when time.Time) object.Signature {

@@ -1,7 +1,6 @@
 package gitrepo
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,8 +8,6 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
-	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 const (
@@ -158,29 +155,4 @@ func (m *mirror) merge(some []pack) error {
 	_ = m.store.Close()
 	m.store.Reindex()
 	return nil
-}
-
-// store puts an object into memory.
-func store(all *memory.Storage, kind plumbing.ObjectType, content []byte) error {
-	o := &plumbing.MemoryObject{}
-	o.SetType(kind)
-	if _, err := o.Write(content); err != nil {
-		return err
-	}
-	_, err := all.SetEncodedObject(o)
-	return err
-}
-
-// packOf returns all objects in the form in which they are sent.
-func packOf(all *memory.Storage) ([]byte, error) {
-	ids := make([]plumbing.Hash, 0, len(all.Objects))
-	for id := range all.Objects {
-		ids = append(ids, id)
-	}
-	plumbing.HashesSort(ids)
-	var pack bytes.Buffer
-	if _, err := packfile.NewEncoder(&pack, all, false).Encode(ids, 0); err != nil {
-		return nil, fmt.Errorf("pack %d objects: %w", len(ids), err)
-	}
-	return pack.Bytes(), nil
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/go-git/go-billy/v5"
+	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	gitcache "github.com/go-git/go-git/v5/plumbing/cache"
@@ -90,7 +92,7 @@ func openMirror(dir string) (*mirror, error) {
 	if _, err := os.Stat(filepath.Join(dir, "objects", "pack")); err != nil {
 		return nil, m.damaged(err)
 	}
-	m.store = filesystem.NewStorageWithOptions(osfs.New(dir), gitcache.NewObjectLRU(deltaBases),
+	m.store = filesystem.NewStorageWithOptions(mirrorFS{osfs.New(dir), memfs.New()}, gitcache.NewObjectLRU(deltaBases),
 		filesystem.Options{KeepDescriptors: true})
 	return m, nil
 }
@@ -182,6 +184,33 @@ func (m *mirror) writePackFile(pack plumbing.Hash, kind string, write func(*os.F
 		_ = os.Remove(file.Name())
 	}
 	return err
+}
+
+// A mirrorFS is a mirror's directory for go-git. Only announce has it begin a file for a pack, which stays empty: that one is in memory, as a
+// disk with very many files takes long to make one more.
+type mirrorFS struct {
+	billy.Filesystem
+	begun billy.Filesystem
+}
+
+func isBegun(name string) bool { return strings.HasPrefix(filepath.Base(name), "tmp_pack_") }
+
+func (f mirrorFS) TempFile(dir, prefix string) (billy.File, error) {
+	return f.begun.TempFile(dir, prefix)
+}
+
+func (f mirrorFS) Open(name string) (billy.File, error) {
+	if isBegun(name) {
+		return f.begun.Open(name)
+	}
+	return f.Filesystem.Open(name)
+}
+
+func (f mirrorFS) Remove(name string) error {
+	if isBegun(name) {
+		return f.begun.Remove(name)
+	}
+	return f.Filesystem.Remove(name)
 }
 
 // announce has go-git know a pack that is in the directory now, rather than read the indexes of all packs anew: its writer of

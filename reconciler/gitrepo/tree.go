@@ -1,8 +1,8 @@
 package gitrepo
 
 import (
-	"bytes"
 	"cmp"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -56,12 +56,12 @@ func (t *tree) find(name string) (entry, bool) {
 // decodeTree reads Git's form of a tree: "<octal mode> <name>\0<20 bytes of id>", repeated.
 func decodeTree(b []byte) (*tree, error) {
 	t := &tree{}
-	for len(b) > 0 {
-		head, rest, ok := bytes.Cut(b, []byte{0})
+	for all := string(b); len(all) > 0; { // names share the memory of one text
+		head, rest, ok := strings.Cut(all, "\x00")
 		if !ok || len(rest) < len(plumbing.ZeroHash) {
 			return nil, errors.New("cut short")
 		}
-		mode, name, _ := strings.Cut(string(head), " ")
+		mode, name, _ := strings.Cut(head, " ")
 		e := entry{name: name}
 		var err error
 		if e.mode, err = filemode.New(mode); err != nil {
@@ -70,10 +70,10 @@ func decodeTree(b []byte) (*tree, error) {
 		if !validName(name) {
 			return nil, fmt.Errorf("%q is no file name", name)
 		}
-		b = rest[copy(e.id[:], rest):]
+		all = rest[copy(e.id[:], rest):]
 		t.entries = append(t.entries, e)
 	}
-	t.sort()
+	slices.SortFunc(t.entries, byName)
 	for i := 1; i < len(t.entries); i++ {
 		if t.entries[i].name == t.entries[i-1].name {
 			return nil, fmt.Errorf("%q is there twice", t.entries[i].name)
@@ -82,23 +82,41 @@ func decodeTree(b []byte) (*tree, error) {
 	return t, nil
 }
 
-func (t *tree) sort() {
-	slices.SortFunc(t.entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
+func byName(a, b entry) int { return cmp.Compare(a.name, b.name) }
+
+// byPath is the order of Git: a directory is where a file would be whose name ends with a slash.
+func byPath(a, b entry) int {
+	common := min(len(a.name), len(b.name))
+	if order := cmp.Compare(a.name[:common], b.name[:common]); order != 0 {
+		return order
+	}
+	return cmp.Compare(a.after(common), b.after(common))
+}
+
+// after is the byte of the name at a position, as Git orders by it; 0: the name has ended.
+func (e entry) after(position int) byte {
+	switch {
+	case position < len(e.name):
+		return e.name[position]
+	case e.isDir():
+		return '/'
+	default:
+		return 0
+	}
 }
 
 func (t *tree) encode() []byte {
-	sorted := slices.Clone(t.entries)
-	key := func(e entry) string {
-		if e.isDir() {
-			return e.name + "/"
-		}
-		return e.name
+	sorted, size := t.entries, 0
+	if !slices.IsSortedFunc(sorted, byPath) {
+		sorted = slices.SortedFunc(slices.Values(sorted), byPath)
 	}
-	slices.SortFunc(sorted, func(a, b entry) int { return cmp.Compare(key(a), key(b)) })
-	var b []byte
 	for _, e := range sorted {
-		b = append(strconv.AppendUint(b, uint64(e.mode), 8), ' ')
-		b = append(append(b, e.name...), 0)
+		size += len("100644 ") + len(e.name) + 1 + len(e.id)
+	}
+	b := make([]byte, 0, size)
+	for _, e := range sorted {
+		b = strconv.AppendUint(b, uint64(e.mode), 8)
+		b = append(append(append(b, ' '), e.name...), 0)
 		b = append(b, e.id[:]...)
 	}
 	return b
@@ -133,10 +151,12 @@ func (o *objects) walk(root plumbing.Hash, name string) (entry, error) {
 
 // blobID is e's id. That of an entry that is no plain file has the mode before it, so that it is never equal to a plain one.
 func (e entry) blobID() string {
-	if e.mode == filemode.Regular {
-		return e.id.String()
+	var text [len("100644:") + 2*len(e.id)]byte // in one piece: each load asks for the ids of all teams
+	id := text[:0]
+	if e.mode != filemode.Regular {
+		id = append(strconv.AppendUint(id, uint64(e.mode), 8), ':')
 	}
-	return fmt.Sprintf("%o:%s", uint32(e.mode), e.id)
+	return string(hex.AppendEncode(id, e.id[:]))
 }
 
 // list adds every entry below dir that is no directory to a map, by its path.

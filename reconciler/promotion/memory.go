@@ -100,9 +100,11 @@ func differing(before, after []*platform.Instance, visit func(platform.RequestKe
 
 func compareInstances(a, b *platform.Instance) int { return a.Request.Key.Compare(b.Request.Key) }
 
-// withResting are the instances of the head, but for those at some indexes, and the chosen ones instead: sorted by request.
+// withResting are the instances of the head, but for those at some indexes, and the chosen ones instead: sorted by request. Where the very
+// same were chosen it is the head itself, so that the next steps find nothing else in it.
 func withResting(head []*platform.Instance, replaced []int, chosen []*platform.Instance) []*platform.Instance {
-	if len(replaced)+len(chosen) == 0 && head != nil {
+	slices.SortFunc(chosen, compareInstances)
+	if head != nil && slices.EqualFunc(replaced, chosen, func(at int, i *platform.Instance) bool { return head[at] == i }) {
 		return head
 	}
 	resting, from := make([]*platform.Instance, 0, len(head)), 0
@@ -110,7 +112,6 @@ func withResting(head []*platform.Instance, replaced []int, chosen []*platform.I
 		resting, from = append(resting, head[from:at]...), at+1
 	}
 	resting = append(resting, head[from:]...)
-	slices.SortFunc(chosen, compareInstances)
 	all := make([]*platform.Instance, 0, len(resting)+len(chosen))
 	for _, i := range chosen {
 		before, _ := slices.BinarySearchFunc(resting, i, compareInstances)

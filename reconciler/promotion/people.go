@@ -1,7 +1,6 @@
 package promotion
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +15,9 @@ import (
 // people are the decisions of people that are in force in the environment, by kind, each sorted by file.
 type people struct {
 	approvals, holds, pins, overrides []*platform.Decision
+
+	// The Holds, Pins and Overrides by their topic, as there may be very many of others, which nobody reads for each instance.
+	holdsOf, pinsOf, overridesOf topics
 
 	// The Approvals by the request that they name, and those that name none, as indexes of approvals. They are made when first needed.
 	ofRequest map[platform.RequestKey][]int
@@ -46,8 +48,53 @@ func newPeople(v *View) *people {
 	for _, list := range [][]*platform.Decision{p.approvals, p.holds, p.pins, p.overrides} {
 		slices.SortFunc(list, func(a, b *platform.Decision) int { return strings.Compare(a.File, b.File) })
 	}
+	p.holdsOf, p.pinsOf, p.overridesOf = byTopic(p.holds), byTopic(p.pins), byTopic(p.overrides)
 	return p
 }
+
+// A topic is all that one Hold, Pin or Override is about: one of these, or the whole environment.
+type topic struct {
+	request                 platform.RequestKey
+	offering, team, cluster string
+}
+
+func aboutRequest(k platform.RequestKey) topic { return topic{request: k} }
+
+// topics are the places of decisions in their list, by topic.
+type topics map[topic][]int
+
+func byTopic(list []*platform.Decision) topics {
+	all := make(topics, len(list))
+	for at, d := range list {
+		s := topic{offering: d.Offering, team: d.Team, cluster: d.Cluster}
+		if d.Request != nil {
+			s = aboutRequest(*d.Request)
+		}
+		all[s] = append(all[s], at)
+	}
+	return all
+}
+
+// first is the first decision about one of these to which something applies, or nil.
+func (s topics) first(list []*platform.Decision, applies func(*platform.Decision) bool, about ...topic) *platform.Decision {
+	best := len(list)
+	for _, one := range about {
+		for _, at := range s[one] {
+			if at < best && applies(list[at]) {
+				best = at
+			}
+			if at >= best {
+				break
+			}
+		}
+	}
+	if best == len(list) {
+		return nil
+	}
+	return list[best]
+}
+
+func always(*platform.Decision) bool { return true }
 
 // during is the time for which a decision says that it is in force.
 func during(d *platform.Decision) func(time.Time) bool {
@@ -62,8 +109,12 @@ func inForce(d *platform.Decision, now Clock) bool { return now.both(during(d)) 
 
 // concern reports whether a Pin or an Override is about a request.
 func (p *people) concern(k platform.RequestKey, offering string) bool {
-	about := func(d *platform.Decision) bool { return about(d, k, offering) }
-	return slices.ContainsFunc(p.pins, about) || slices.ContainsFunc(p.overrides, about)
+	for _, all := range []topics{p.pinsOf, p.overridesOf} {
+		if len(all[aboutRequest(k)])+len(all[topic{offering: offering}]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // about reports whether a decision names a request, or the offering that it has.
@@ -82,15 +133,18 @@ func means(d *platform.Decision, r ReleaseRef) bool {
 
 // debts lists the pins and overrides in force for an instance: both are debt until they are removed.
 func (p *people) debts(k platform.RequestKey, offering string) (list []string) {
-	for _, kind := range [][]*platform.Decision{p.pins, p.overrides} {
-		for _, d := range kind {
-			switch {
-			case !about(d, k, offering):
-			case d.Reason == "":
-				list = append(list, d.File)
-			default:
-				list = append(list, d.File+": "+d.Reason)
+	for _, kind := range []struct {
+		list []*platform.Decision
+		of   topics
+	}{{p.pins, p.pinsOf}, {p.overrides, p.overridesOf}} {
+		places := slices.Concat(kind.of[aboutRequest(k)], kind.of[topic{offering: offering}])
+		slices.Sort(places)
+		for _, at := range places {
+			text := kind.list[at].File
+			if reason := kind.list[at].Reason; reason != "" {
+				text += ": " + reason
 			}
+			list = append(list, text)
 		}
 	}
 	return list
@@ -98,7 +152,8 @@ func (p *people) debts(k platform.RequestKey, offering string) (list []string) {
 
 // override returns the Override that lets a release past a gate, or nil.
 func (p *people) override(name gate.Name, r ReleaseRef) *platform.Decision {
-	return first(p.overrides, func(d *platform.Decision) bool { return slices.Contains(d.Skip, name) && means(d, r) })
+	skips := func(d *platform.Decision) bool { return slices.Contains(d.Skip, name) && means(d, r) }
+	return p.overridesOf.first(p.overrides, skips, aboutRequest(r.Key), topic{offering: r.Offering})
 }
 
 // first is the first decision of a list to which something applies, or nil.
@@ -118,23 +173,15 @@ func (p *people) passed(name gate.Name, d *platform.Decision) state.PassedGate {
 	return g
 }
 
-// whole reports whether a Hold is of the environment as a whole.
-func whole(d *platform.Decision) bool {
-	return d.Request == nil && cmp.Or(d.Team, d.Offering, d.Cluster) == ""
-}
-
 // hold returns the first Hold of a request as a whole, or nil: of the environment, its team, its offering or itself. A Hold of
 // a cluster holds that cluster's turn.
 func (p *people) hold(k platform.RequestKey, offering string) *platform.Decision {
-	return first(p.holds, func(d *platform.Decision) bool {
-		ofTeam := d.Team != "" && d.Team == k.Team
-		return whole(d) || about(d, k, offering) || ofTeam
-	})
+	return p.holdsOf.first(p.holds, always, topic{}, aboutRequest(k), topic{offering: offering}, topic{team: k.Team})
 }
 
 // holdOf returns the gate that keeps a cluster from a release, or nil.
 func (p *people) holdOf(cluster string, r ReleaseRef) *Gate {
-	d := first(p.holds, func(d *platform.Decision) bool { return d.Cluster == cluster })
+	d := p.holdsOf.first(p.holds, always, topic{cluster: cluster})
 	if d == nil || p.override(gate.Hold, r) != nil {
 		return nil
 	}
@@ -155,16 +202,15 @@ func (p *people) held(d *platform.Decision) *Gate {
 
 // pinOf returns the Pin that decides which release an instance runs, or nil: one of the request before one of its offering.
 func (p *people) pinOf(k platform.RequestKey, offering string) *platform.Decision {
-	ofRequest := first(p.pins, func(d *platform.Decision) bool { return d.Request != nil && *d.Request == k })
-	if ofRequest != nil {
-		return ofRequest
+	if own := p.pinsOf.first(p.pins, always, aboutRequest(k)); own != nil {
+		return own
 	}
-	return first(p.pins, func(d *platform.Decision) bool { return about(d, k, offering) })
+	return p.pinsOf.first(p.pins, always, topic{offering: offering})
 }
 
 // freeze returns the gate that keeps the bytes of a release when the environment changes, or nil: a Pin names the release.
 func (p *people) freeze(r *state.Release) *Gate {
-	d := first(p.pins, func(d *platform.Decision) bool { return exactly(d, refOf(r)) })
+	d := p.pinsOf.first(p.pins, func(d *platform.Decision) bool { return exactly(d, refOf(r)) }, aboutRequest(r.Key))
 	if d == nil {
 		return nil
 	}

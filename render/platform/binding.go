@@ -57,7 +57,7 @@ func bindingField(r *Request, env, name string) string {
 func checkBindings(d *document, r *Request, env string, v *Version) {
 	bound := r.BoundTo(env)
 	for _, name := range sortedKeys(bound) {
-		if _, declared := v.Bindings[name]; !declared {
+		if _, declared := v.Bindings[name]; !declared && !d.full() {
 			d.problem(bindingField(r, env, name), "unknown-binding", "%s has no such binding%s", v, orThereIs(name, v.Bindings))
 		}
 	}
@@ -149,13 +149,10 @@ func (b *binder) checkOutputs(d *document, field string, reads []string, provide
 
 // orTheTeamHas ends a message with the request that was probably meant, or with the team's where they are few.
 func (b *binder) orTheTeamHas(key RequestKey) string {
-	var names []string
-	for _, request := range b.team.requests {
-		names = append(names, request.Key.Name)
-	}
-	hint := wording.Suggest(key.Name, names)
-	if hint == "" && len(names) <= 10 {
-		hint = "; there is " + wording.List(names)
+	known := b.team.files.requests
+	hint := hints(len(known), known).suggest(key.Name)
+	if hint == "" && len(known) <= 10 {
+		hint = "; there is " + wording.List(sortedKeys(known))
 	}
 	return hint
 }

@@ -154,7 +154,7 @@ func (c chartCompiler) compile(field string, at []string, value any) any {
 		out := make(map[string]any, len(value))
 		for _, key := range sortedKeys(value) {
 			inside := append(slices.Clone(at), key)
-			if problem := c.known.unknown(inside); problem != "" {
+			if problem := c.unknown(inside); problem != "" {
 				c.warn(fieldpath.Join(field, key), "unknown-value", "%s", problem)
 			}
 			out[key] = c.compile(fieldpath.Join(field, key), inside, value[key])
@@ -168,6 +168,14 @@ func (c chartCompiler) compile(field string, at []string, value any) any {
 		return out
 	}
 	return value
+}
+
+// unknown says that a value is none that the chart has, as long as that can be told of the file; empty: it may be one.
+func (c chartCompiler) unknown(at []string) string {
+	if c.full() {
+		return ""
+	}
+	return c.known.unknown(at)
 }
 
 // chartValues are what a chart says about its own values.

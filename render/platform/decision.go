@@ -113,6 +113,9 @@ func (c *Decision) check(d *document) {
 			d.problem("spec."+f, "value", "must be a whole commit id")
 		}
 	}
+	if d.tooLong("spec.skip", len(c.Skip)) {
+		c.Skip = nil
+	}
 	for i, s := range c.Skip {
 		if word, gates := string(s), wording.Strings(gate.Skippable()); !gate.MaySkip(s) {
 			d.problem(fieldpath.Index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(gates), wording.Shorten(word), wording.Suggest(word, gates))

@@ -42,12 +42,13 @@ func directory(dir string, files []*file) (fs.FS, string) {
 // checkComponent checks a version's optional component: its path and the directory there.
 func (d *document) checkComponent(field, dir, name string, files []*file) {
 	at := path.Join(dir, name)
+	below := at + "/"
 	switch {
 	case name == "":
 	case !localPath(name):
 		d.problem(field, "path", "%q must be a path inside %s", wording.Shorten(name), dir)
-	case !slices.ContainsFunc(files, func(f *file) bool { return strings.HasPrefix(f.path, at+"/") }):
-		d.problem(field, "path", "there is no directory %s%s", at, wording.Suggest(name, componentsOf(dir, files)))
+	case !slices.ContainsFunc(files, func(f *file) bool { return strings.HasPrefix(f.path, below) }):
+		d.problem(field, "path", "there is no directory %s%s", at, hints(maxListed, setOf(componentsOf(dir, files))).suggest(name))
 	default:
 		d.checkKustomization(at, files)
 	}

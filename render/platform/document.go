@@ -126,9 +126,23 @@ func (d *document) add(p Problem) {
 		p.Request = d.request
 	}
 	p.Environment = cmp.Or(p.Environment, d.environment)
-	if len(d.problems) < maxProblems && !d.hasProblemOf(p) {
+	if !d.full() && !d.hasProblemOf(p) {
 		d.problems = append(d.problems, p)
 	}
+}
+
+// full says that the file has as many Problems as are told of one: nothing more has to be found.
+func (d *document) full() bool { return len(d.problems) >= maxProblems }
+
+// maxListed is how many entries a list may have that is gone through again and again.
+const maxListed = 1000
+
+// tooLong reports a list that is so long that going through it takes long.
+func (d *document) tooLong(field string, length int) bool {
+	if length > maxListed {
+		d.problem(field, "too-many", "has %d entries; at most %d", length, maxListed)
+	}
+	return length > maxListed
 }
 
 // hasProblemOf finds an earlier Problem of the same field: the value of a field that could not be read is not judged again.

@@ -87,8 +87,8 @@ type rolloutSpec struct {
 func decodeEnvironment(d *document, name string, overlays map[string][]*file, pullSecrets map[string]*file) *Environment {
 	e := &Environment{Name: name, File: d.path}
 	o, ok := read[environmentSpec](d, "Environment", name)
-	if ok {
-		s := o.Spec
+	s := o.Spec
+	if ok && s.fewEnough(d) {
 		e.decodeState(d, s)
 		e.Clusters = d.compileSelector("spec.clusters", s.Clusters)
 		if s.Namespace.Name != "" {
@@ -124,6 +124,27 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file, pu
 	d.checkName(name, maxLabel)
 	e.Broken = d.broken()
 	return e
+}
+
+// fewEnough reports lists that are so long that going through them, in each pass, takes long.
+func (s environmentSpec) fewEnough(d *document) bool {
+	few := true
+	for _, list := range []struct {
+		field  string
+		length int
+	}{
+		{"spec.imagePullSecrets", len(s.ImagePullSecrets)},
+		{"spec.namespace.components", len(s.Namespace.Components)},
+		{"spec.namespace.adopt", len(s.Namespace.Adopt)},
+		{"spec.reserved", len(s.Reserved)},
+		{"spec.components", len(s.Components)},
+		{"spec.promotesFrom", len(s.PromotesFrom)},
+		{"spec.windows", len(s.Windows)},
+		{"spec.rollout.waves", len(s.Rollout.Waves)},
+	} {
+		few = !d.tooLong(list.field, list.length) && few
+	}
+	return few
 }
 
 // keepingAll returns the environment as one that keeps all it has.
@@ -250,8 +271,10 @@ func readWindow(d *document, field string, w windowSpec) (Window, bool) {
 	window, err := NewWindow(w.Cron, duration, zone, w.Deny)
 	if err != nil {
 		d.problem(field+".cron", "value", "%q names no times: %s", wording.Shorten(w.Cron), errors.Unwrap(err))
+		return window, false
 	}
-	return window, err == nil
+	window.warnIfIdle(d, field)
+	return window, true
 }
 
 func (e *Environment) decodeRollout(d *document, s rolloutSpec) {
@@ -283,19 +306,24 @@ func (e *Environment) decodeRollout(d *document, s rolloutSpec) {
 
 // findOverlays finds the directories that components name.
 func findOverlays(d *document, field, environment string, names []string, known map[string][]*file) (out []Overlay) {
+	there, found := hints(len(names), known), map[string]Overlay{}
 	for i, name := range names {
 		at := fieldpath.Index(field, i)
 		dir := fmt.Sprintf("environments/%s/%s", environment, wording.Shorten(name))
+		if again, is := found[name]; is {
+			out = append(out, again)
+			continue
+		}
 		switch files := known[name]; {
 		case !localPath(name) || strings.Contains(name, "/"):
 			d.problem(at, "path", "%q must be the name of a directory in environments/%s", wording.Shorten(name), environment)
 		case len(files) == 0 && !d.opaque:
-			d.problem(at, "path", "there is no directory %s%s", dir, wording.Suggest(name, sortedKeys(known)))
+			d.problem(at, "path", "there is no directory %s%s", dir, there.suggest(name))
 		default:
 			o := Overlay{Dir: dir}
 			o.Files, o.Digest = directory(dir, files)
 			d.checkKustomization(dir, files)
-			out = append(out, o)
+			found[name], out = o, append(out, o)
 		}
 	}
 	return out

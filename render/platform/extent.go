@@ -3,8 +3,8 @@ package platform
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -17,6 +17,34 @@ const (
 	maxFolderBytes   = 64 << 20
 	maxDepth         = 100 // folders in each other
 )
+
+// How many files of one kind there may be, where each is compared with all others, or with each request.
+const (
+	maxEnvironments  = 500
+	maxClusters      = 10_000
+	maxPolicies      = 5_000
+	maxNotifications = 5_000
+)
+
+// checkCounts fails where there are so many files of a kind that nobody could wait for what follows from them. It is not one of them that is
+// too much, and to leave some out would take away clusters or open gates.
+func (t *tree) checkCounts() error {
+	for _, kind := range []struct {
+		folder string
+		n, may int
+	}{
+		{"clusters", len(t.clusters), maxClusters},
+		{"environments", len(t.environments), maxEnvironments},
+		{"notifications", len(t.notifications), maxNotifications},
+		{"policies", len(t.policies), maxPolicies},
+	} {
+		if kind.n > kind.may {
+			return fmt.Errorf("%s/ has %d files of %s; at most %d: nothing of the commit is taken in, and what runs stays as it is; delete some, or "+
+				"make a platform repository of its own for others", kind.folder, kind.n, kind.folder, kind.may)
+		}
+	}
+	return nil
+}
 
 // An extent is how much was read.
 type extent struct {
@@ -52,14 +80,16 @@ func (w *walker) count(entries int, bytes int64) error {
 // tooDeep says whether a folder is within too many others to be looked into.
 func tooDeep(dir string) bool { return strings.Count(dir, "/") >= maxDepth }
 
-// countedApart says whether the entries below a path are counted apart: those of a version or of an overlay. Those of a team are
-// by requestsOf.
+// countedApart says whether the entries below a path are counted apart: those of a version, of an overlay or of the decisions about an
+// environment. Those of a team are by readTeam.
 func countedApart(dir string) bool {
 	folder, _, _ := strings.Cut(dir, "/")
-	return strings.Count(dir, "/") == 2 && slices.Contains([]string{"offerings", "environments"}, folder)
+	below := map[string]int{"offerings": 2, "environments": 2, "decisions": 1}[folder]
+	return below > 0 && strings.Count(dir, "/") == below
 }
 
-// visitBoundedFolder visits a version or an overlay, and leaves none of its files behind where it has too much.
+// visitBoundedFolder visits a version, an overlay or the decisions about an environment, and leaves none of its files behind where it has too
+// much.
 func (w *walker) visitBoundedFolder(dir string) error {
 	opaque, problems := len(w.tree.opaque), len(w.tree.problems)
 	w.folder = &extent{}
@@ -70,6 +100,7 @@ func (w *walker) visitBoundedFolder(dir string) error {
 	}
 	w.tree.opaque, w.tree.problems = w.tree.opaque[:opaque], w.tree.problems[:problems]
 	delete(w.tree.versions, dir)
+	maps.DeleteFunc(w.tree.decisions, func(at string, _ *file) bool { return strings.HasPrefix(at, dir+"/") })
 	delete(w.tree.overlays[path.Base(path.Dir(dir))], path.Base(dir))
 	w.hideTooLarge(dir)
 	return nil

@@ -79,6 +79,7 @@ const stalled = 2 * time.Minute
 func TestAFolderOfTooMuchCostsOnlyItself(t *testing.T) {
 	for below, file := range map[string]string{
 		"requests/evil": "a.yaml", "requests/payments": "a.yaml", "offerings/postgres/9.9.9": "version.yaml", "environments/prod/evil": "kustomization.yaml",
+		"decisions/prod": "a.yaml",
 	} {
 		for text, levels := range map[string]int{"a: b\n": 10, strings.Repeat("#", 1<<20): 3} {
 			files := nestedIn(t, below, file, levels, text)
@@ -91,6 +92,9 @@ func TestAFolderOfTooMuchCostsOnlyItself(t *testing.T) {
 				require.Contains(t, lines(p.Problems), below+": holds over 100,000 files and folders, or over 64 MiB: it is not looked into, and what runs of it stays as it is")
 				require.Less(t, len(p.Problems), 20)
 				require.NotNil(t, instance(t, p, "dev", "search/index"), below)
+				if below == "decisions/prod" {
+					require.True(t, p.Environments["prod"].Broken, "one of them may be a Hold")
+				}
 				if below == "requests/payments" {
 					require.True(t, p.Broken("prod", platform.RequestKey{Team: "payments", Name: "orders-db"}), "what runs stays")
 				}
@@ -101,12 +105,25 @@ func TestAFolderOfTooMuchCostsOnlyItself(t *testing.T) {
 
 // TestAPlatformOfTooMuchIsNotTakenIn: where no folder of one team is to blame, nothing of the commit is.
 func TestAPlatformOfTooMuchIsNotTakenIn(t *testing.T) {
-	for _, below := range []string{"decisions/evil", "docs/requests/evil", "offerings/evil"} {
+	for _, below := range []string{"policies/evil", "docs/requests/evil", "offerings/evil"} {
 		start := time.Now()
 		_, err := platform.Load(nestedIn(t, below, "a.yaml", 10, "a: b\n"))
 		require.EqualError(t, err, "its folders hold over 500,000 files and folders, or over 512 MiB: nothing of it is taken in, and what runs "+
 			"stays as it is; look for a folder or file that is there again and again, and delete it")
 		require.Less(t, time.Since(start), stalled)
+	}
+}
+
+// TestAPlatformOfTooManyFilesOfAKindIsNotTakenIn: to leave some of them out would take away clusters or open gates.
+func TestAPlatformOfTooManyFilesOfAKindIsNotTakenIn(t *testing.T) {
+	for folder, most := range map[string]int{"clusters": 10_000, "environments": 500, "notifications": 5_000, "policies": 5_000} {
+		files := repository(t, &txtar.Archive{})
+		for n := range most + 1 {
+			files[fmt.Sprintf("%s/f%d.yaml", folder, n)] = &fstest.MapFile{Data: []byte("kind: Other\n")}
+		}
+		_, err := platform.Load(files)
+		require.ErrorContains(t, err, folder+"/ has ")
+		require.ErrorContains(t, err, fmt.Sprintf("files of %s; at most %d: nothing of the commit is taken in, and what runs stays as it is", folder, most))
 	}
 }
 

@@ -2,7 +2,6 @@ package platform
 
 import (
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -132,12 +131,12 @@ func (l *Loader) loadPolicies(p *Platform) {
 		p.Policies[name] = made
 		d := reopen(f)
 		for i, env := range made.Environments {
-			if p.Environments[env] == nil {
+			if p.Environments[env] == nil && !d.full() {
 				d.problem(fieldpath.Index("spec.match.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
 			}
 		}
 		for i, offering := range made.Offerings {
-			if p.Offerings[offering] == nil {
+			if p.Offerings[offering] == nil && !d.full() {
 				d.problem(fieldpath.Index("spec.match.offerings", i), "unknown-offering", "no offering %q%s", wording.Shorten(offering), orThereIs(offering, p.Offerings))
 			}
 		}
@@ -158,12 +157,12 @@ func (l *Loader) loadNotifications(p *Platform) {
 		p.Notifications[name] = made
 		d := reopen(f)
 		for i, env := range made.Environments {
-			if p.Environments[env] == nil {
+			if p.Environments[env] == nil && !d.full() {
 				d.problem(fieldpath.Index("spec.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
 			}
 		}
 		for i, team := range made.Teams {
-			if p.tree.teams[team] == nil {
+			if p.tree.teams[team] == nil && !d.full() {
 				d.warn(fieldpath.Index("spec.teams", i), "unknown-team", "no team %q has requests%s", wording.Shorten(team), orThereIs(team, p.tree.teams))
 			}
 		}
@@ -178,7 +177,8 @@ func decisionIn(f *file) func(*document) *Decision {
 }
 
 func (l *Loader) loadDecisions(p *Platform) {
-	files := slices.Sorted(maps.Keys(p.tree.decisions))
+	files, others := readable(p.tree, l.AtOnce == 0 || l.last == nil)
+	p.deferred += others
 	forAll(len(files), func(i int) { decode(p.tree.decisions[files[i]], decisionIn(p.tree.decisions[files[i]])) })
 	for _, at := range files {
 		f, environment := p.tree.decisions[at], path.Base(path.Dir(at))

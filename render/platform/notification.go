@@ -36,6 +36,11 @@ func decodeNotification(d *document, name string) *Notification {
 		if strings.Contains(n.Target, "://") {
 			d.problem("spec.target", "value", "is the name of a target in the operator's file, which has its address; an address with its secret is never kept in Git")
 		}
+		long := d.tooLong("spec.events", len(o.Spec.Events))
+		long = d.tooLong("spec.teams", len(n.Teams)) || long
+		if long = d.tooLong("spec.environments", len(n.Environments)) || long; long {
+			o.Spec.Events, n.Teams, n.Environments = nil, nil, nil // it tells nothing
+		}
 		for i, e := range o.Spec.Events {
 			n.Events = append(n.Events, event.Kind(e))
 			checkEvent(d, fieldpath.Index("spec.events", i), e)

@@ -48,7 +48,7 @@ func decodeOffering(d *document, name string, data []byte) *offeringFile {
 		if s.Deletion != "" {
 			f.offering.Deletion = Deletion(s.Deletion)
 		}
-		f.offering.Routine, f.offering.links = s.Routine, decodeLinks(d, s.Links)
+		f.offering.Routine, f.offering.links = s.Routine[:min(len(s.Routine), maxListed)], decodeLinks(d, s.Links)
 		checkOffering(d, s)
 	}
 	d.checkName(name, maxLabel)
@@ -58,6 +58,7 @@ func decodeOffering(d *document, name string, data []byte) *offeringFile {
 }
 
 func checkOffering(d *document, s offeringSpec) {
+	d.tooLong("spec.routine", len(s.Routine))
 	for i, team := range s.Teams {
 		if wrong := wrongName(team, maxLabel); wrong != "" {
 			d.problem(fieldpath.Index("spec.teams", i), "name", "%q %s", wording.Shorten(team), wrong)
@@ -94,14 +95,16 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 		o.Versions = append(o.Versions, v.at(f.lifecycles[number], removal))
 	}
 	slices.SortFunc(o.Versions, func(a, b *Version) int { return a.Number.Compare(b.Number) })
+	all := o.parameters()
 	for i, name := range o.Routine {
-		if all := o.parameters(); len(all) > 0 && !slices.Contains(all, name) {
+		if len(all) > 0 && !slices.Contains(all, name) {
 			d.warn(fieldpath.Index("spec.routine", i), "unknown-parameter", "no version has a parameter %q%s", wording.Shorten(name), wording.Suggest(name, all))
 		}
 	}
+	known := hints(len(f.lifecycles), published)
 	for _, number := range sortedKeys(f.lifecycles) {
 		if _, err := semver.StrictNewVersion(number); err == nil && !published[number] {
-			d.warn("spec.versions."+number, "unknown-version", "there is no directory offerings/%s/%s%s", o.Name, number, wording.Suggest(number, sortedKeys(published)))
+			d.warn("spec.versions."+number, "unknown-version", "there is no directory offerings/%s/%s%s", o.Name, number, known.suggest(number))
 		}
 	}
 	return &o, d.problems

@@ -62,7 +62,7 @@ func (p *Platform) Broken(environment string, k RequestKey) bool {
 	return p.teams[k.Team].broken[environment][k]
 }
 
-// Deferred is how many requests later loads resolve.
+// Deferred is how many requests later loads resolve, and how many decisions they read.
 func (p *Platform) Deferred() int { return p.deferred }
 
 // CheckCost is as much as the expressions of one check may cost for one release that is new to an environment. It follows from the head of the
@@ -72,14 +72,22 @@ func (p *Platform) CheckCost(environment string) expression.Allowance {
 	if e == nil || !hasChecks(e) {
 		return expression.Allowance{}
 	}
-	for _, i := range p.Instances(environment) {
-		placements += len(i.Clusters)
-	}
-	for _, n := range p.DeferredIn(environment) {
+	for _, n := range p.Placements(environment) {
 		placements += n
 	}
 	parts := int64(expression.RoundUp(len(e.Gates.Checks)+len(e.Rollout.Checks))) * int64(expression.RoundUp(placements))
 	return expression.Allowance{Steps: min(askedEach+askedTogether/parts, askedMost), Size: askedBytes}
+}
+
+// Placements counts those of an environment by offering, with those that deferred requests come to. Teams know their own.
+func (p *Platform) Placements(environment string) map[string]int {
+	count := p.DeferredIn(environment)
+	for _, t := range p.teams {
+		for offering, n := range t.placed[environment] {
+			count[offering] += n
+		}
+	}
+	return count
 }
 
 // DeferredIn counts the placements that deferred requests come to in an environment, by offering.

@@ -37,6 +37,11 @@ func decodePolicy(d *document, name string) *Policy {
 	o, ok := read[policySpec](d, "Policy", name)
 	if ok {
 		p.Environments, p.Offerings, p.Action = o.Spec.Match.Environments, o.Spec.Match.Offerings, o.Spec.Action
+		d.tooLong("spec.match.environments", len(p.Environments))
+		d.tooLong("spec.match.offerings", len(p.Offerings))
+		if d.tooLong("spec.match.kinds", len(o.Spec.Match.Kinds)) {
+			o.Spec.Match.Kinds = nil
+		}
 		for i, k := range o.Spec.Match.Kinds {
 			checkPolicyKind(d, fieldpath.Index("spec.match.kinds", i)+".kind", k.Group, k.Kind)
 			p.Kinds = append(p.Kinds, Kind{Group: k.Group, Kind: k.Kind})

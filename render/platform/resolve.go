@@ -74,9 +74,13 @@ func checkReferences(p *Platform, f *requestFile) []Problem {
 
 // checkNamedEnvironments checks that there are the environments that a request names.
 func checkNamedEnvironments(p *Platform, d *document, r *Request) {
+	unknown := 0 // on one line there may be very many
 	for _, env := range sortedKeys(r.Spec.Environments) {
-		if p.Environments[env] == nil && !p.tree.mayExist("environments/"+env+".yaml") {
-			message := fmt.Sprintf("no environment %q%s", wording.Shorten(env), p.tree.hint("environments/"+env, func() string { return orThereIs(env, p.Environments) }))
+		if p.Environments[env] == nil {
+			unknown++
+		}
+		if p.Environments[env] == nil && unknown <= maxProblems && !p.tree.mayExist("environments/"+env+".yaml") {
+			message := fmt.Sprintf("no environment %q%s", wording.Shorten(env), p.tree.hint("environments/"+env, func() string { return askedByRequests(p, p.Environments).orThereIs(env) }))
 			at := d.at("spec.environments."+env, "unknown-environment", message)
 			at.Field = "spec.environments"
 			d.add(at)
@@ -92,7 +96,7 @@ func checkRequested(p *Platform, d *document, r *Request) {
 		d.problem("spec.offering", "broken", "offering %s has a Problem", r.Spec.Offering)
 	case o == nil:
 		name := r.Spec.Offering
-		hint := p.tree.hint("offerings/"+name, func() string { return orThereIs(name, p.Offerings) })
+		hint := p.tree.hint("offerings/"+name, func() string { return askedByRequests(p, p.Offerings).orThereIs(name) })
 		d.problem("spec.offering", "unknown-offering", "no offering %q%s", wording.Shorten(name), hint)
 	case len(o.Teams) > 0 && !slices.Contains(o.Teams, r.Key.Team):
 		d.problem("spec.offering", "team", "team %s may not request %s; it is for %s", r.Key.Team, o.Name, wording.List(o.Teams))
@@ -102,7 +106,10 @@ func checkRequested(p *Platform, d *document, r *Request) {
 }
 
 func orThereIs[V any](name string, known map[string]V) string {
-	names := sortedKeys(known)
+	return orOneOf(name, sortedKeys(known))
+}
+
+func orOneOf(name string, names []string) string {
 	if hint := wording.Suggest(name, names); hint != "" {
 		return hint
 	}

@@ -35,6 +35,9 @@ func decodeRecipients(d *document, recipients map[string][]string) map[string][]
 		if team != anyTeamsRecipients && wrongName(team, maxLabel) != "" {
 			d.problem(field, "value", "%q is no team; name one, or \"*\" for all others", wording.Shorten(team))
 		}
+		if d.tooLong(field, len(recipients[team])) {
+			continue
+		}
 		if len(recipients[team]) == 0 {
 			d.problem(field, "required", "names no recipient; write one, or remove the entry: then no values are sealed for the team here")
 		}
@@ -128,6 +131,7 @@ func SealedSubjects(p *Platform) (all []sealed.Subject) {
 
 // strayValues finds files of sealed values that are of no request, or of an environment that it is not in.
 func (t *team) strayValues(name string, files *teamFiles) (problems []Problem) {
+	requests := hints(len(files.sealed), files.requests)
 	for _, request := range sortedKeys(files.sealed) {
 		key := RequestKey{name, request}
 		r := t.request(request)
@@ -137,7 +141,7 @@ func (t *team) strayValues(name string, files *teamFiles) (problems []Problem) {
 			case environment == "" || strings.Contains(environment, "."):
 				p.Message = "means nothing here: sealed values are in requests/<team>/<request>.<environment>.secret.yaml; rename it"
 			case r == nil:
-				p.Message = fmt.Sprintf("there is no request %s; delete the file, or rename it after its request%s", key, wording.Suggest(request, sortedKeys(files.requests)))
+				p.Message = fmt.Sprintf("there is no request %s; delete the file, or rename it after its request%s", key, requests.suggest(request))
 			default:
 				_, placed := r.Spec.Environments[environment]
 				if placed || r.Broken && len(r.Spec.Environments) == 0 {

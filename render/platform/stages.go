@@ -70,7 +70,8 @@ func (l *Loader) loadEnvironments(p *Platform) {
 		}
 		next[name] = made
 		p.Environments[name] = made.value
-		if p.tree.mayExist("clusters") || p.tree.incomplete("environments/"+name) {
+		unreadable := p.tree.mayExist("clusters") || p.tree.incomplete("environments/"+name) || p.tree.incomplete("decisions/"+name)
+		if unreadable { // a decision may be a Hold
 			p.Environments[name] = made.value.keepingAll()
 		}
 		p.Problems = append(p.Problems, made.problems...)
@@ -137,6 +138,7 @@ func (l *Loader) checkEnvironments(p *Platform) {
 		for i, from := range e.PromotesFrom {
 			field := fieldpath.Index("spec.promotesFrom", i)
 			switch {
+			case d.full():
 			case p.Environments[from] == nil:
 				d.problem(field, "unknown-environment", "no environment %q%s", wording.Shorten(from), orThereIs(from, p.Environments))
 			case from == name || listed(g.Upstream(from), name):

@@ -31,6 +31,33 @@ type findings struct {
 	problems []Problem
 
 	strays map[string]string // clusters whose file is elsewhere, by name: their placements stay
+
+	hidden map[string]bool // the paths of opaque, once all is read
+	sorted []string        // the same, sorted
+}
+
+// indexOpaque takes in that all is read: there may be very many paths that cannot be looked into, and each thing that is missing asks about them.
+func (f *findings) indexOpaque() {
+	f.hidden, f.sorted = make(map[string]bool, len(f.opaque)), slices.Sorted(slices.Values(f.opaque))
+	for _, at := range f.opaque {
+		f.hidden[at] = true
+	}
+}
+
+// mayExist says whether a path is, or is below, one that cannot be looked into.
+func (f *findings) mayExist(name string) bool {
+	for at := name; at != "."; at = path.Dir(at) {
+		if f.hidden[at] {
+			return true
+		}
+	}
+	return f.hidden[anyTeam+underTeam(name)]
+}
+
+// incomplete says whether something at or below a path cannot be looked into.
+func (f *findings) incomplete(dir string) bool {
+	below, _ := slices.BinarySearch(f.sorted, dir+"/")
+	return below < len(f.sorted) && strings.HasPrefix(f.sorted[below], dir+"/") || f.mayExist(dir)
 }
 
 // A stray is a file of ours at a path where it means nothing.

@@ -16,6 +16,7 @@ type team struct {
 	resolved  map[RequestKey]*resolved
 	instances map[string][]*Instance // by environment, sorted by request
 	broken    map[string]map[RequestKey]bool
+	placed    map[string]map[string]int // placements of the instances, by environment and offering
 	deferred  int
 	named     map[string]bool // the names that files give themselves where they differ from the file's name
 	problems  []Problem
@@ -158,7 +159,7 @@ func (l *Loader) countByOffering(team string, files *teamFiles) map[string]int {
 // bindRequests binds the requests to each other, and lists by environment the instances that result and the requests that are
 // broken.
 func (t *team) bindRequests(p *Platform) {
-	t.instances, t.broken = map[string][]*Instance{}, map[string]map[RequestKey]bool{}
+	t.instances, t.broken, t.placed = map[string][]*Instance{}, map[string]map[RequestKey]bool{}, map[string]map[string]int{}
 	b := &binder{platform: p, team: t}
 	b.findCycles()
 	for _, request := range t.requests {
@@ -166,7 +167,7 @@ func (t *team) bindRequests(p *Platform) {
 		t.problems = append(t.problems, problems...)
 		for env, in := range resolutions {
 			if in.instance != nil {
-				t.instances[env] = append(t.instances[env], in.instance)
+				t.add(env, in.instance)
 			} else if p.Environments[env] != nil {
 				if t.broken[env] == nil {
 					t.broken[env] = map[RequestKey]bool{}
@@ -175,6 +176,15 @@ func (t *team) bindRequests(p *Platform) {
 			}
 		}
 	}
+}
+
+// add takes in an instance of an environment.
+func (t *team) add(environment string, i *Instance) {
+	t.instances[environment] = append(t.instances[environment], i)
+	if t.placed[environment] == nil {
+		t.placed[environment] = map[string]int{}
+	}
+	t.placed[environment][i.Offering.Name] += len(i.Clusters)
 }
 
 // names says whether a file of the team that has another name calls itself so: renaming a file must not delete a database.

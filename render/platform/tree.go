@@ -109,7 +109,8 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 		}
 	}
 	l.files = w.next
-	return w.tree, nil
+	w.tree.indexOpaque()
+	return w.tree, w.tree.checkCounts()
 }
 
 // rightsFile is where a repository keeps the rights that clusters gave the daemon; "transom check" reads it.
@@ -298,29 +299,6 @@ var properPaths = map[string]string{
 
 func (w *walker) warn(name, rule, message string) {
 	w.tree.problems = append(w.tree.problems, Problem{File: name, Rule: rule, Message: message, Warning: true})
-}
-
-// mayExist says whether a path is, or is below, one that cannot be looked into.
-func (t *tree) mayExist(name string) bool {
-	for _, o := range t.opaque {
-		if name == o || strings.HasPrefix(name, o+"/") {
-			return true
-		}
-		if request, any := strings.CutPrefix(o, anyTeam); any && underTeam(name) == request {
-			return true
-		}
-	}
-	return false
-}
-
-// incomplete says whether something at or below a path cannot be looked into.
-func (t *tree) incomplete(dir string) bool {
-	for _, o := range t.opaque {
-		if o == dir || strings.HasPrefix(o, dir+"/") || strings.HasPrefix(dir, o+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 func isYAML(name string) bool {

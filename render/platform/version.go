@@ -95,12 +95,9 @@ func rendering(dir string, files []*file, s versionSpec) string {
 	return Digest(map[string]any{"files": others, "spec": s})
 }
 
-// maxListed is how many expressions, components and conditions a version may list of each.
-const maxListed = 1000
-
 // fewEnough reports lists that are so long that going through them, for each instance, takes long.
 func fewEnough(d *document, s versionSpec) bool {
-	before := len(d.problems)
+	long := false
 	for _, list := range []struct {
 		field  string
 		length int
@@ -113,11 +110,12 @@ func fewEnough(d *document, s versionSpec) bool {
 		{"spec.health", len(s.Health)},
 		{"spec.ignore", len(s.Ignore)},
 	} {
-		if list.length > maxListed {
-			d.problem(list.field, "too-many", "has %d entries; at most %d", list.length, maxListed)
-		}
+		long = d.tooLong(list.field, list.length) || long
 	}
-	return len(d.problems) == before
+	for _, name := range sortedKeys(s.Bindings) {
+		long = long || d.tooLong("spec.bindings."+name+".offerings", len(s.Bindings[name].Offerings))
+	}
+	return !long
 }
 
 // decodeContract decodes the parameters and bindings that a request can give and where it can be placed.

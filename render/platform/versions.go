@@ -129,7 +129,7 @@ func (f *versionFile) bindTo(relevant, known offered) {
 	d := reopen(f.contract)
 	for _, name := range sortedKeys(f.spec.Bindings) {
 		for i, offering := range f.spec.Bindings[name].Offerings {
-			if _, ok := relevant[offering]; !ok {
+			if _, ok := relevant[offering]; !ok && !d.full() {
 				d.problem(fieldpath.Index("spec.bindings."+name+".offerings", i), "unknown-offering", "no offering %q%s", wording.Shorten(offering), orThereIs(offering, known))
 			}
 		}

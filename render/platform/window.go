@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"transom.dev/render/wording"
 )
 
 // NewWindow returns the window of a cron expression with five fields, in a time zone of the IANA database; "" is UTC.
@@ -38,6 +40,26 @@ func (w Window) Edge(t time.Time) time.Time {
 		}
 	}
 	return edge
+}
+
+// ruleIdleWindow is that of the Warning of a window that is never on. Environments that have one keep it, and new ones are refused by
+// "transom check".
+const ruleIdleWindow = "idle-window"
+
+// warnIfIdle warns of a window that is never on: its cron expression names a day that there is in no year, or it ends as it begins.
+func (w Window) warnIfIdle(d *document, field string) {
+	consequence := "opens"
+	if w.Deny {
+		consequence = "denies anything"
+	}
+	leap := time.Date(2000, 1, 1, 0, 0, 0, 0, w.zone) // the parser looks five years ahead, among which leap years have to be
+	switch {
+	case w.starts.Next(leap).IsZero():
+		d.warn(field+".cron", ruleIdleWindow, "%q names no time that ever comes, so that the window never %s; correct its day or month, or remove the window",
+			wording.Shorten(w.Cron), consequence)
+	case w.Duration == 0:
+		d.warn(field+".duration", ruleIdleWindow, "is no time at all, so that the window never %s; write how long it is on, such as 2h, or remove the window", consequence)
+	}
 }
 
 // farthest is how many edges of windows are looked ahead to find when an environment opens or closes.

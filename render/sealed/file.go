@@ -3,7 +3,6 @@ package sealed
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +70,13 @@ type reader struct {
 	listed   *yaml.Node // the recipients
 }
 
+// mostProblems is how many Problems of one file are found: nobody reads more of them.
+const mostProblems = 50
+
 func (r *reader) report(at *yaml.Node, field, format string, args ...any) {
+	if len(r.problems) >= mostProblems {
+		return
+	}
 	r.problems = append(r.problems, strictyaml.Problem{
 		Line: at.Line, Column: at.Column, Field: field, Rule: "sealed", Message: fmt.Sprintf(format, args...),
 	})
@@ -319,16 +324,25 @@ var armored = regexp.MustCompile(`^-----BEGIN AGE ENCRYPTED FILE-----\n([A-Za-z0
 
 // compareRecipients reports recipients too many and too few.
 func (r *reader) compareRecipients(want []string) {
+	has, may := setOf(r.file.Recipients), setOf(want)
 	for _, one := range want {
-		if !slices.Contains(r.file.Recipients, one) {
+		if !has[one] {
 			r.report(r.listed, "sops.age", "is not sealed for %s, which reads %s; seal the values again: %s, or have a key that opens them "+
 				"do it for all files: %s", one, r.subject.secrets(), r.subject.setting("KEY"), rekeying)
 		}
 	}
 	for _, one := range r.file.Recipients {
-		if !slices.Contains(want, one) {
+		if !may[one] {
 			r.report(r.listed, "sops.age", "is sealed for %s, which is not to read %s; seal the values again: %s, or have a key that opens them "+
 				"do it for all files: %s", one, r.subject.secrets(), r.subject.setting("KEY"), rekeying)
 		}
 	}
+}
+
+func setOf(texts []string) map[string]bool {
+	set := make(map[string]bool, len(texts))
+	for _, text := range texts {
+		set[text] = true
+	}
+	return set
 }

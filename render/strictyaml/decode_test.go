@@ -1,7 +1,9 @@
 package strictyaml_test
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -113,4 +115,22 @@ func TestJSONSchemaHasTagsDescriptionsAndMarks(t *testing.T) {
 			"pirate": map[string]any{"type": "boolean", "description": "Has a pirate."},
 		},
 	}, properties["cabins"].(map[string]any)["additionalProperties"])
+}
+
+// TestFieldsOfALongMappingAreFound as those of a short one are: the longest key wins.
+func TestFieldsOfALongMappingAreFound(t *testing.T) {
+	var long strings.Builder
+	for n := range 100 {
+		fmt.Fprintf(&long, "k%d: {a: %d}\n", n, n)
+	}
+	o, problems := strictyaml.Parse([]byte(long.String() + "k7.a: {b: x}\nlist: [y]\n"))
+	require.Empty(t, problems)
+	require.True(t, o.Has("k99.a"))
+	require.Equal(t, "8", o.Text("k8.a"))
+	require.Equal(t, "x", o.Text("k7.a.b"))
+	require.Equal(t, "y", o.Text("list[0]"))
+	require.False(t, o.Has("k7.b"), "k7.b is no field")
+	require.False(t, o.Has("k100.a"))
+	line, _ := o.Position("k50.a.c")
+	require.Equal(t, 51, line)
 }

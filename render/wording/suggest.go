@@ -2,7 +2,6 @@ package wording
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -16,10 +15,12 @@ func Suggest(name string, known []string) string {
 
 // Closest returns the known name at the smallest edit distance from name, if that is small enough to be a slip.
 func Closest(name string, known []string) string {
-	best, limit := "", min(3, (len(name)+1)/3)
-	for _, k := range slices.Sorted(slices.Values(known)) {
-		if d := distance(strings.ToLower(name), strings.ToLower(k), limit); d <= limit && k != name {
-			best, limit = k, d-1
+	best, nearest := "", min(3, (len(name)+1)/3)
+	lower := strings.ToLower(name)
+	for _, k := range known {
+		d := distance(lower, strings.ToLower(k), nearest)
+		if first := best == "" || d < nearest || k < best; d <= nearest && first && k != name {
+			best, nearest = k, d
 		}
 	}
 	return best
@@ -66,10 +67,16 @@ func distance(a, b string, limit int) int {
 	return last[len(b)]
 }
 
-// List writes names as prose: a, b or "none".
+// mostListed is how many names a message lists.
+const mostListed = 100
+
+// List writes names as prose: a, b or "none". Of very many it names the first, and says how many there are.
 func List(names []string) string {
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0:
 		return "none"
+	case len(names) > mostListed:
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostListed], ", "), len(names)-mostListed)
 	}
 	return strings.Join(names, ", ")
 }
