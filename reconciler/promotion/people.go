@@ -31,10 +31,14 @@ type people struct {
 func newPeople(v *View) *people {
 	p := &people{environment: v.Environment.Name, clock: v.Now, merged: v.Merged}
 	for _, d := range v.Platform.Decisions {
-		if d.Environment != v.Environment.Name || d.Broken {
+		if d.Environment != v.Environment.Name {
 			continue
 		}
 		switch {
+		case d.Broken:
+			if d.Kind != decision.Approval && d.Kind != decision.Override {
+				p.holds = append(p.holds, heldBy(d))
+			}
 		case d.Kind == decision.Approval:
 			p.approvals = append(p.approvals, d)
 		case d.Kind == decision.Hold && v.Now.either(during(d)):
@@ -50,6 +54,12 @@ func newPeople(v *View) *people {
 	}
 	p.holdsOf, p.pinsOf, p.overridesOf = byTopic(p.holds), byTopic(p.pins), byTopic(p.overrides)
 	return p
+}
+
+// heldBy is the Hold of the environment that stands for a file with a Problem: whoever merged it may have wanted to stop something, and nobody
+// can tell what.
+func heldBy(d *platform.Decision) *platform.Decision {
+	return &platform.Decision{Kind: decision.Hold, Name: d.Name, File: d.File, Environment: d.Environment, Reason: "it has a Problem, and may be a Hold or a Pin; mend or delete it"}
 }
 
 // A topic is all that one Hold, Pin or Override is about: one of these, or the whole environment.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
@@ -54,6 +55,31 @@ func TestPinThatIsRemovedMovesNothingPastAGate(t *testing.T) {
 	w.settle(5 * time.Minute)
 	require.Equal(t, before, w.has("prod", "a"))
 	require.Equal(t, []string{"approval"}, w.gates("prod", "a"))
+}
+
+// TestADecisionWithAProblemHolds its environment, and none else, where it may be a Hold or a Pin. It keeps R35 and R116.
+func TestADecisionWithAProblemHolds(t *testing.T) {
+	for _, kind := range []decision.Kind{decision.Hold, decision.Pin, ""} {
+		w := settled(t, "a", "b")
+		before, k := w.has("prod", "a"), key("b")
+		broken := w.decide("prod", platform.Decision{Kind: kind, Request: &k, Broken: true})
+		w.bump("a")
+		w.settle(12 * time.Minute)
+		require.Equal(t, before, w.has("prod", "a"), kind)
+		require.NotEqual(t, before, w.has("staging", "a"), kind)
+		require.Equal(t, []string{"hold"}, w.gates("prod", "a"), kind)
+		w.undecide(broken)
+		w.passes()
+		require.Equal(t, w.has("staging", "a"), w.has("prod", "a"), kind)
+	}
+	for _, kind := range []decision.Kind{decision.Approval, decision.Override} {
+		w := settled(t, "a")
+		k := key("a")
+		w.bump("a")
+		w.decide("prod", platform.Decision{Kind: kind, Request: &k, Release: w.has("dev", "a"), Skip: []gate.Name{gate.Soak}, Broken: true})
+		w.settle(12 * time.Minute)
+		require.Equal(t, w.has("staging", "a"), w.has("prod", "a"), kind)
+	}
 }
 
 // TestHoldOfAClusterKeepsWhatItHasThere keeps R33 and R45.
