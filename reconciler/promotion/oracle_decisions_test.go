@@ -15,7 +15,7 @@ import (
 // decided finds a decision of a kind that is about a request.
 func (o *oracle) decided(environment string, kind decision.Kind, match func(*platform.Decision) bool) *platform.Decision {
 	for _, d := range o.platform.Decisions {
-		if d.Environment == environment && d.Kind == kind && match(d) {
+		if d.Environment == environment && d.Kind == kind && !d.Broken && match(d) {
 			return d
 		}
 	}
@@ -36,7 +36,7 @@ func (o *oracle) skips(environment, skipped string, r *state.Release) bool {
 	}) != nil
 }
 
-// untouchable checks a change of bytes against holds and windows. It checks R33, R34 and R115.
+// untouchable checks a change of bytes against holds and windows. It checks R33, R34, R115 and R116.
 func (o *oracle) untouchable(s *stage, was, is *state.Release, changed, gone []string) {
 	hold := o.decided(s.name, "Hold", func(d *platform.Decision) bool {
 		switch {
@@ -49,6 +49,9 @@ func (o *oracle) untouchable(s *stage, was, is *state.Release, changed, gone []s
 		}
 		return true
 	})
+	if at := slices.IndexFunc(o.platform.Decisions, func(d *platform.Decision) bool { return d.Environment == s.name && d.Broken }); at >= 0 {
+		hold = o.platform.Decisions[at]
+	}
 	if hold != nil && !o.skips(s.name, "hold", is) {
 		o.breaks("%s changes %s on %v%v past %s", s.name, is.Key, changed, gone, hold.File)
 	}

@@ -403,7 +403,7 @@ func (w *world) decideSomething(e event, k platform.RequestKey, name, cluster st
 			return
 		}
 		d := []platform.Decision{{}, {Request: &k}, {Cluster: cluster}, {Offering: "web"}, {Team: "shop"}}[e.c%5]
-		d.Kind = "Hold"
+		d.Kind, d.Broken = "Hold", e.b%8 == 0
 		w.decide(name, d)
 	case "unhold", "unpin", "unapprove":
 		w.requests[k].hold = nil
@@ -422,6 +422,7 @@ func (w *world) decideSomething(e event, k platform.RequestKey, name, cluster st
 				d.Release = ran[e.b%len(ran)].Digest
 			}
 		}
+		d.Broken = e.c%8 == 0
 		w.decide(name, d)
 	case "override":
 		skip := [][]gate.Name{{"soak"}, {"soak", "window", "check"}, {"approval"}, {"hold"}}[e.a%4]
