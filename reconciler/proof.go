@@ -108,7 +108,9 @@ func (p *proof) withheldFile(ctx context.Context, c claim) (string, error) {
 }
 
 // read is the platform's commit, and how much of it was read: an Approval may be among the decisions that a later load reads.
-func (p *proof) read() string { return fmt.Sprintf("%s but for %d", p.platform.Commit, p.platform.Deferred()) }
+func (p *proof) read() string {
+	return fmt.Sprintf("%s but for %d", p.platform.Commit, p.platform.Deferred())
+}
 
 // unproven is why a file is not proven.
 type unproven struct {
