@@ -20,7 +20,7 @@ type evidence struct {
 	denied map[string]denial   // by path
 }
 
-// denial is why a file was not proven, with one platform.
+// denial is why a file was not proven, with as much of one platform as was read.
 type denial struct {
 	blob, platform, why string
 }
@@ -62,10 +62,10 @@ func (e *evidence) deny(file string, d denial) {
 }
 
 // why says why a path is not proven, if that is known with this platform.
-func (e *evidence) why(file, blob, commit string) string {
+func (e *evidence) why(file, blob, platform string) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if d := e.denied[file]; d.blob == blob && d.platform == commit {
+	if d := e.denied[file]; d.blob == blob && d.platform == platform {
 		return d.why
 	}
 	return ""

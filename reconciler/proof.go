@@ -83,7 +83,8 @@ func (p *proof) withheldFile(ctx context.Context, c claim) (string, error) {
 	if p.evidence.has(c.file, c.blob) {
 		return "", nil
 	}
-	if why := p.evidence.why(c.file, c.blob, p.platform.Commit); why != "" {
+	read := p.read()
+	if why := p.evidence.why(c.file, c.blob, read); why != "" {
 		return why, nil
 	}
 	p.prover.mu.Lock()
@@ -100,10 +101,15 @@ func (p *proof) withheldFile(ctx context.Context, c claim) (string, error) {
 		return "", nil
 	}
 	why := unproven.text(p.environment, c)
-	p.evidence.deny(c.file, denial{blob: c.blob, platform: p.platform.Commit, why: why})
+	p.evidence.deny(c.file, denial{blob: c.blob, platform: read, why: why})
 	p.logger.Warn("state held back", "environment", p.environment, "team", c.request.Team, "request", c.request.Name,
 		"cluster", c.cluster, "file", c.file, "commit", unproven.commit, "author", unproven.author, "cause", unproven.reason)
 	return why, nil
+}
+
+// read is the platform's commit, and how much of it was read: an Approval may be among the decisions that a later load reads.
+func (p *proof) read() string {
+	return fmt.Sprintf("%s but for %d", p.platform.Commit, p.platform.Deferred())
 }
 
 // unproven is why a file is not proven.

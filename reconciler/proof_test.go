@@ -1,6 +1,7 @@
 package reconciler_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -55,6 +56,43 @@ func TestForgedBytesAreHeldBack(t *testing.T) {
 	s.approve(forged)
 	other.Trigger.Fire("test")
 	other.deployed("dev", func(t fleet.Target) bool { return s.held(t) == "" })
+}
+
+// doubtful asks for the proof of hello as soon as a state is deployed.
+type doubtful struct {
+	*deployments
+	s *system
+}
+
+func (f doubtful) Deploy(t fleet.Target) error {
+	if t.Proof != nil && t.Commit != "" {
+		f.s.held(t)
+	}
+	return f.deployments.Deploy(t)
+}
+
+// TestAnApprovalThatIsReadLaterAdmits a state commit that was asked about before, with the same commit of the platform.
+func TestAnApprovalThatIsReadLaterAdmits(t *testing.T) {
+	s, _ := begin(t, reconciler.Trust{})
+	s.end()
+	forged := s.forge(evil)
+	other := s.twin()
+	other.fleet.says(other.Placed)
+	other.Fleet = doubtful{other.fleet, other}
+	other.run()
+	other.Trigger.Fire("test")
+	require.NotEmpty(t, other.held(other.sees(s.place(forged))))
+
+	dir := filepath.Join(s.clone(), "decisions/dev")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	for i := range 12 { // a load reads a megabyte
+		name := fmt.Sprintf("other%d", i)
+		text := document("Approval", name) + "spec: {plan: \"sha256:" + strings.Repeat("0", 64) + "\"}\n# " + strings.Repeat("x", 100<<10) + "\n"
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(text), 0o644))
+	}
+	s.approve(forged)
+	other.Trigger.Fire("test")
+	other.deployed("dev", func(t fleet.Target) bool { return other.held(t) == "" })
 }
 
 // add has dev asked for another request.

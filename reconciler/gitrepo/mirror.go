@@ -138,7 +138,8 @@ func errLost(kind plumbing.ObjectType, id plumbing.Hash) error {
 	return fmt.Errorf("%s %s is damaged here and gone from the remote repository", kind, id)
 }
 
-// add stores a pack that was inspected: first its bytes, then its index, each under its name once it is whole.
+// add stores a pack that was inspected: first its index, then its bytes, each under its name once it is whole. An index without a pack is
+// nothing, and whoever comes upon a pack without an index takes the mirror for damaged.
 func (m *mirror) add(p *packIndex) error {
 	if len(p.objects) == 0 {
 		return nil
@@ -147,9 +148,9 @@ func (m *mirror) add(p *packIndex) error {
 	if err != nil {
 		return err
 	}
-	err = m.writePackFile(p.checksum, "pack", func(file *os.File) error { return p.copyTo(file, p.length()) })
+	err = m.writePackFile(p.checksum, "idx", func(file *os.File) error { return writeIndex(file, known) })
 	if err == nil {
-		err = m.writePackFile(p.checksum, "idx", func(file *os.File) error { return writeIndex(file, known) })
+		err = m.writePackFile(p.checksum, "pack", func(file *os.File) error { return p.copyTo(file, p.length()) })
 	}
 	if err != nil {
 		return m.damaged(err)

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,6 +44,7 @@ var damages = map[string]func(t *testing.T, dir string){
 	"half a fetch":   func(t *testing.T, dir string) { write(t, dir, "objects/pack/tmp_pack_123456", "PACK\x00\x00") },
 	"half a new one": func(t *testing.T, dir string) { write(t, dir+".new", "objects/pack/tmp_pack_123456", "PACK\x00\x00") },
 	"garbage pack":   func(t *testing.T, dir string) { garbagePack(t, dir, "pack"); garbagePack(t, dir, "idx") },
+	"index, no pack": func(t *testing.T, dir string) { garbagePack(t, dir, "idx") },
 	"pack, no index": func(t *testing.T, dir string) { garbagePack(t, dir, "pack") },
 	"empty pack":     func(t *testing.T, dir string) { eachPack(t, dir, ".pack", func([]byte) []byte { return nil }) },
 	"empty index":    func(t *testing.T, dir string) { eachPack(t, dir, ".idx", func([]byte) []byte { return nil }) },
@@ -309,5 +312,35 @@ func TestAFullDiskCostsNoMirror(t *testing.T) {
 	require.Equal(t, "1", readFile(t, first, "f"))
 	require.NoDirExists(t, r.Dir+".new")
 	require.NoError(t, os.Remove(full))
+	require.Equal(t, "2", readFile(t, fetch(t, r), "f"))
+}
+
+// TestAPackIsThereOnceItsIndexIs: a disk that is full between the two leaves no pack that whoever opens the mirror next cannot read.
+func TestAPackIsThereOnceItsIndexIs(t *testing.T) {
+	begun := func() (*gitrepo.Remote, *gitrepo.Snapshot) {
+		r := newBare(t).remote()
+		return r, commit(t, r, fetch(t, r), map[string][]byte{"f": []byte("1")})
+	}
+	packs := func(r *gitrepo.Remote) []string {
+		files, err := filepath.Glob(filepath.Join(r.Dir, "objects/pack/*.pack"))
+		require.NoError(t, err)
+		return files
+	}
+	r, first := begun()
+	known := packs(r)
+	commit(t, r, first, map[string][]byte{"f": []byte("2")})
+	var index string // of the second commit, which is the same wherever it is made
+	for _, pack := range packs(r) {
+		if !slices.Contains(known, pack) {
+			index = strings.TrimSuffix(filepath.Base(pack), "pack") + "idx"
+		}
+	}
+	require.NotEmpty(t, index)
+
+	r, first = begun()
+	known = packs(r)
+	require.NoError(t, os.MkdirAll(filepath.Join(r.Dir, "objects/pack", index, "no index"), 0o700))
+	commit(t, r, first, map[string][]byte{"f": []byte("2")})
+	require.Equal(t, known, packs(r))
 	require.Equal(t, "2", readFile(t, fetch(t, r), "f"))
 }
