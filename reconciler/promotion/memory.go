@@ -104,7 +104,7 @@ func compareInstances(a, b *platform.Instance) int { return a.Request.Key.Compar
 // same were chosen it is the head itself, so that the next steps find nothing else in it.
 func withResting(head []*platform.Instance, replaced []int, chosen []*platform.Instance) []*platform.Instance {
 	slices.SortFunc(chosen, compareInstances)
-	if head != nil && slices.EqualFunc(replaced, chosen, func(at int, i *platform.Instance) bool { return head[at] == i }) {
+	if len(head) > 0 && slices.EqualFunc(replaced, chosen, func(at int, i *platform.Instance) bool { return head[at] == i }) {
 		return head
 	}
 	resting, from := make([]*platform.Instance, 0, len(head)), 0
