@@ -1,0 +1,24 @@
+package reconciler_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAHoldHoldsBesideALink: a file among the decisions that cannot be read takes no Hold's force away.
+func TestAHoldHoldsBesideALink(t *testing.T) {
+	s := newSystem(t)
+	s.soaking("1h")
+	s.commit("before")
+	s.run()
+	s.Trigger.Fire("test")
+	s.waits("prod", "is not healthy everywhere in dev yet: dev has not said yet how it is")
+	s.write("decisions/prod/freeze.yaml", document("Hold", "freeze")+"spec: {reason: quiet}\n")
+	require.NoError(t, os.Symlink("freeze.yaml", filepath.Join(s.clone(), "decisions/prod/other.yaml")))
+	s.commit("hold prod")
+	s.Trigger.Fire("test")
+	s.waits("prod", "held by decisions/prod/freeze.yaml: quiet")
+}
