@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"transom.dev/reconciler/trigger"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
@@ -33,6 +34,10 @@ type wish struct {
 func (i *inbox) wake(cause string, why urgency) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.wakeLocked(cause, why)
+}
+
+func (i *inbox) wakeLocked(cause string, why urgency) {
 	if i.wish == nil {
 		i.wish = &wish{why, time.Now()}
 	}
@@ -92,6 +97,24 @@ func (i *inbox) offer(p *platform.Platform, cause string) {
 	i.platform = p
 	i.mu.Unlock()
 	i.wake(cause, why)
+}
+
+// hold adds the Holds of p that are new to the platform that passes reconcile: where p itself cannot be followed, it goes on with that one, and
+// what a person holds is not to go on.
+func (i *inbox) hold(environment string, p *platform.Platform) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	held := *i.platform
+	for _, d := range p.Decisions {
+		known := func(old *platform.Decision) bool { return old.File == d.File && old.Digest == d.Digest }
+		if d.Kind == decision.Hold && d.Environment == environment && !d.Broken && !slices.ContainsFunc(i.platform.Decisions, known) {
+			held.Decisions = append(slices.Clip(held.Decisions), d)
+		}
+	}
+	if len(held.Decisions) > len(i.platform.Decisions) {
+		i.platform = &held
+		i.wakeLocked("hold", immediate)
+	}
 }
 
 func (i *inbox) latestPlatform() *platform.Platform {

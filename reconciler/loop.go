@@ -135,6 +135,9 @@ func (r *Reconciler) startLoops(ctx context.Context, p *platform.Platform, cause
 	for name, e := range p.Environments {
 		if e.Broken {
 			r.Board.EnvironmentFailed(name, errBroken(e))
+			if l := all.byName[name]; l != nil {
+				l.inbox.hold(name, p)
+			}
 			continue
 		}
 		l := all.byName[name]

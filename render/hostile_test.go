@@ -128,7 +128,7 @@ func TestLookAlikesArriveAsTheyAre(t *testing.T) {
 
 // TestASignWithinANumberIsText: an API server reads 0o-7 as text, and so do the rules about objects, whose parser takes it for a number.
 func TestASignWithinANumberIsText(t *testing.T) {
-	for _, text := range []string{"0o-7", "-0o-7", "0o+7", "0o-1_0"} {
+	for _, text := range []string{"0o-7", "-0o-7", "0o+7", "0o-1_0", "0o_-7", "0_o-7"} {
 		files := hostileOffering(true)
 		put(files, "requests/payments/r.yaml", hostileRequest("r", text))
 		p := load(t, files)

@@ -49,7 +49,7 @@ func parseObjects(manifest []byte) ([]object, error) {
 // parseNodes reads a manifest that Kustomize wrote as YAML and no more.
 func parseNodes(manifest []byte) ([]*yaml.Node, error) {
 	var nodes []*yaml.Node
-	mayBeSigned := bytes.Contains(manifest, []byte("o-")) || bytes.Contains(manifest, []byte("o+"))
+	mayBeSigned := slices.ContainsFunc([]string{"o-", "o+", "o_"}, func(part string) bool { return bytes.Contains(manifest, []byte(part)) })
 	decoder := yaml.NewDecoder(bytes.NewReader(manifest))
 	for {
 		node := &yaml.Node{}

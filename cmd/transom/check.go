@@ -52,7 +52,7 @@ Where the repository has a file rights.yaml, which "transom install --rights . >
 a version needs beyond those.
 
 Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem, and if it was interrupted.
-With --base, only Problems count that the revision does not have; the others are listed as known. A window that never opens is one where new.
+With --base, only Problems count that the revision does not have; the others are listed as known. A window that never opens is one where it is known to be new.
 In a pipeline a forge shows Problems and Warnings at their files and lines: with -o github, which prints a command to the runner of
 GitHub Actions for each, and with -o gitlab, which prints a report of GitLab's kind "code quality" (artifacts: reports:
 codequality) to standard output, and the text to standard error.
@@ -160,9 +160,9 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 			return nil, err
 		}
 	}
-	isNew := func(w platform.Problem) bool {
-		base := running.Base(w.Environment)
-		return base == nil || len(base.Releases) == 0
+	isNew := func(w platform.Problem) bool { // else nobody knows, and what is merged is no fault of who asks
+		there := running.Of(w.Environment)
+		return there != nil && there.Looked && (there.Base == nil || len(there.Base.Releases) == 0)
 	}
 	if o.base != "" {
 		known, warned, err := o.known(dir, running)

@@ -74,6 +74,13 @@ func TestKeysSayWhatIsMissing(t *testing.T) {
 	require.ErrorContains(t, err, "clusters/prod.yaml has inCluster: true, but the daemon runs in no cluster")
 }
 
+// TestAContextWithoutAUserIsUsed, as where a proxy beside the daemon logs in.
+func TestAContextWithoutAUserIsUsed(t *testing.T) {
+	found, err := connect(t, "current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: 'http://localhost:8001'}}]\n")
+	require.NoError(t, err)
+	require.Equal(t, "http://localhost:8001", found.Config.Host)
+}
+
 // TestAKubeconfigDoesNoMoreThanIsAllowed: running a program, reading files elsewhere and going past the checks of TLS are refused
 // with the flag to allow them.
 func TestAKubeconfigDoesNoMoreThanIsAllowed(t *testing.T) {

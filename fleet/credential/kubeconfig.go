@@ -51,6 +51,9 @@ func parse(data []byte, source, dir string) (*kubeconfig, error) {
 			whole.CurrentContext, slices.Sorted(maps.Keys(whole.Contexts)))
 	}
 	k := &kubeconfig{whole: whole, cluster: whole.Clusters[current.Cluster], user: whole.AuthInfos[current.AuthInfo], dir: dir}
+	if current.AuthInfo == "" { // as where a proxy beside the daemon logs in
+		k.user = &api.AuthInfo{}
+	}
 	if k.cluster == nil || k.user == nil {
 		return nil, fmt.Errorf("kubeconfig %s: its context %q names cluster %q and user %q, which are not both there; %s", source,
 			whole.CurrentContext, current.Cluster, current.AuthInfo, another)

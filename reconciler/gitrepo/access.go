@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
@@ -51,7 +52,7 @@ type access struct {
 	pause      *pause
 
 	once    sync.Once
-	pool    *http.Transport
+	pool    atomic.Pointer[http.Transport] // nil until a conversation needed it
 	poolErr error
 }
 

@@ -88,10 +88,19 @@ func TestARotatedCredentialIsUsedWithoutARestart(t *testing.T) {
 	_, err = o.credentials.Refresh()
 	require.ErrorContains(t, err, "nothing to log in with")
 	require.Equal(t, "1 git credentials", o.credentials.String())
+	for _, half := range []string{"", "# the entries\n", "credentials:\n"} {
+		require.NoError(t, os.WriteFile(file, []byte(half), 0o600))
+		_, err = o.credentials.Refresh()
+		require.ErrorContains(t, err, "has no list of credentials; to log in nowhere, write credentials: []", "a file that is being written")
+	}
+	require.Equal(t, "1 git credentials", o.credentials.String())
 	require.Equal(t, first.Commit, fetch(t, r).Commit, "a file with a mistake changes nothing")
 
+	require.NoError(t, os.WriteFile(file, []byte("credentials: []\n"), 0o600))
+	refresh(true)
+	require.True(t, o.credentials.None())
 	write(password)
-	refresh(false)
+	refresh(true)
 	good, err := os.ReadFile(ca)
 	require.NoError(t, err)
 	other, err := os.ReadFile(writePEM(t, selfSigned(t)))

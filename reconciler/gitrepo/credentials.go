@@ -115,6 +115,9 @@ func (c Credentials) Refresh() (changed bool, err error) {
 	if err != nil || read.digest == c.current().digest {
 		return false, err
 	}
+	if read.entries == nil && !c.None() { // as while an editor writes it
+		return false, fmt.Errorf("%s: has no list of credentials; to log in nowhere, write credentials: []", c.file.name)
+	}
 	c.file.read.Store(read)
 	return true, nil
 }

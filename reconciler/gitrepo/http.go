@@ -66,8 +66,8 @@ func (s *httpPush) Close() error {
 
 // hangUp closes the connections that nobody uses.
 func (a *access) hangUp() {
-	if a.pool != nil {
-		a.pool.CloseIdleConnections()
+	if pool := a.pool.Load(); pool != nil {
+		pool.CloseIdleConnections()
 	}
 }
 
@@ -81,7 +81,7 @@ func (a *access) transport() (*http.Transport, error) {
 			}
 			config.RootCAs.AppendCertsFromPEM(a.credential.ca)
 		}
-		a.pool = &http.Transport{
+		a.pool.Store(&http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 			TLSClientConfig:     config,
@@ -90,9 +90,9 @@ func (a *access) transport() (*http.Transport, error) {
 			ForceAttemptHTTP2:   true,
 
 			MaxResponseHeaderBytes: headerBytes,
-		}
+		})
 	})
-	return a.pool, a.poolErr
+	return a.pool.Load(), a.poolErr
 }
 
 // watchedTransport shows the watchdog the bytes that arrive, and keeps an answer without end from filling the memory. The

@@ -234,7 +234,8 @@ func told(t *testing.T, files fstest.MapFS, says string) {
 	require.Less(t, again, 2*time.Second, "as for a daemon")
 }
 
-// TestNewDecisionsOfALargeMergeComeInTurns: those of another environment are there at once, and so is whatever closes a gate.
+// TestNewDecisionsOfALargeMergeComeInTurns: those of another environment are there at once, and so is whatever stands: without an
+// Override, a rollout whose check it skips would fail.
 func TestNewDecisionsOfALargeMergeComeInTurns(t *testing.T) {
 	files := repository(t, &txtar.Archive{})
 	l := &platform.Loader{AtOnce: 2000}
@@ -248,6 +249,7 @@ func TestNewDecisionsOfALargeMergeComeInTurns(t *testing.T) {
 	}
 	add("decisions/dev/h.yaml", written("Hold", "h", "request: search/index"))
 	add("decisions/dev/p.yaml", written("\"P\\x69n\"", "p", "request: search/index, release: '"+release+"'"))
+	add("decisions/dev/o.yaml", written("Override", "o", "request: search/index, skip: [check]"))
 	add("decisions/prod/a.yaml", written("Approval", "a", "request: search/index, release: '"+release+"'"))
 
 	before := 0
@@ -261,6 +263,7 @@ func TestNewDecisionsOfALargeMergeComeInTurns(t *testing.T) {
 		}
 		require.Equal(t, 1, of["Hold in dev"])
 		require.Equal(t, 1, of["Pin in dev"])
+		require.Equal(t, 1, of["Override in dev"])
 		require.Equal(t, 1, of["Approval in prod"])
 		require.Greater(t, of["Approval in dev"], before)
 		require.LessOrEqual(t, of["Approval in dev"]-before, 12_000, "a megabyte of them")

@@ -70,8 +70,9 @@ func (l *Loader) loadEnvironments(p *Platform) {
 		}
 		next[name] = made
 		p.Environments[name] = made.value
-		unreadable := p.tree.mayExist("clusters") || p.tree.incomplete("environments/"+name) || p.tree.incomplete("decisions/"+name)
-		if unreadable { // a decision may be a Hold
+		// Where the folder of decisions cannot be read, none of them may be taken for gone. One file of it is only ignored: a broken environment
+		// goes on with the decisions of before, and a Hold beside the file would hold nothing.
+		if p.tree.mayExist("clusters") || p.tree.incomplete("environments/"+name) || p.tree.mayExist("decisions/"+name) {
 			p.Environments[name] = made.value.keepingAll()
 		}
 		p.Problems = append(p.Problems, made.problems...)

@@ -11,8 +11,9 @@ import (
 )
 
 // A merge may bring very many decisions, too, and to read a megabyte of them takes some tenths of a second. Where a Loader has a bound, it
-// reads so many bytes of new ones in each load, and of the others nothing is known until later loads: what they open stays closed a little
-// longer. A Hold and a Pin are never among them, as they close.
+// reads so many bytes of new ones in each load, and of the others nothing is known until later loads: what they let in waits a little
+// longer. A decision that stands is never among them: a Hold and a Pin close gates, and a rollout whose check an Override skips would fail
+// without it.
 
 // decisionBytes is how much of the new decisions one load reads.
 const decisionBytes = 1 << 20
@@ -24,21 +25,19 @@ func readable(t *tree, all bool) (paths []string, others int) {
 	if all {
 		return paths, 0
 	}
-	waits := func(at string) bool { f := t.decisions[at]; return f.decoded == nil && !mayClose(f) }
+	var waiting []string
 	size := map[string]int{} // of what waits, by folder
 	for _, at := range paths {
-		if waits(at) {
-			size[path.Dir(at)] += len(t.decisions[at].data)
+		if f := t.decisions[at]; f.decoded == nil && !mayStand(f) {
+			waiting = append(waiting, at)
+			size[path.Dir(at)] += len(f.data)
 		}
 	}
-	inTurn := slices.SortedFunc(slices.Values(paths), func(a, b string) int {
+	slices.SortFunc(waiting, func(a, b string) int {
 		return cmp.Or(cmp.Compare(size[path.Dir(a)], size[path.Dir(b)]), cmp.Compare(a, b))
 	})
 	rest, later := decisionBytes, map[string]bool{}
-	for _, at := range inTurn {
-		if !waits(at) {
-			continue
-		}
+	for _, at := range waiting {
 		if rest <= 0 {
 			later[at] = true
 		}
@@ -47,7 +46,8 @@ func readable(t *tree, all bool) (paths []string, others int) {
 	return slices.DeleteFunc(paths, func(at string) bool { return later[at] }), len(later)
 }
 
-// mayClose reports whether a file may be a Hold or a Pin, however its text is written.
-func mayClose(f *file) bool {
-	return f.opaque || bytes.Contains(f.data, []byte(decision.Hold)) || bytes.Contains(f.data, []byte(decision.Pin)) || bytes.IndexByte(f.data, '\\') >= 0
+// mayStand reports whether a file may be a decision that stands until somebody takes it back, however its text is written.
+func mayStand(f *file) bool {
+	named := func(kind decision.Kind) bool { return bytes.Contains(f.data, []byte(kind)) }
+	return f.opaque || slices.ContainsFunc(decision.Standing(), named) || bytes.IndexByte(f.data, '\\') >= 0
 }
