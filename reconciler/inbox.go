@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"transom.dev/reconciler/trigger"
-	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
@@ -104,14 +103,19 @@ func (i *inbox) offer(p *platform.Platform, cause string) {
 func (i *inbox) hold(environment string, p *platform.Platform) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	held := *i.platform
+	known := map[[2]string]bool{}
+	for _, d := range i.platform.Decisions {
+		known[[2]string{d.File, d.Digest}] = true
+	}
+	var fresh []*platform.Decision
 	for _, d := range p.Decisions {
-		known := func(old *platform.Decision) bool { return old.File == d.File && old.Digest == d.Digest }
-		if d.Kind == decision.Hold && d.Environment == environment && !d.Broken && !slices.ContainsFunc(i.platform.Decisions, known) {
-			held.Decisions = append(slices.Clip(held.Decisions), d)
+		if d.Environment == environment && d.MayHold() && !known[[2]string{d.File, d.Digest}] {
+			fresh = append(fresh, d)
 		}
 	}
-	if len(held.Decisions) > len(i.platform.Decisions) {
+	if len(fresh) > 0 {
+		held := *i.platform
+		held.Decisions = slices.Concat(held.Decisions, fresh)
 		i.platform = &held
 		i.wakeLocked("hold", immediate)
 	}

@@ -36,7 +36,7 @@ func newPeople(v *View) *people {
 		}
 		switch {
 		case d.Broken:
-			if d.Kind != decision.Approval && d.Kind != decision.Override {
+			if d.MayHold() {
 				p.holds = append(p.holds, heldBy(d))
 			}
 		case d.Kind == decision.Approval:

@@ -134,15 +134,21 @@ func (d *document) add(p Problem) {
 // full says that the file has as many Problems as are told of one: nothing more has to be found.
 func (d *document) full() bool { return len(d.problems) >= maxProblems }
 
-// maxListed is how many entries a list may have that is gone through again and again.
-const maxListed = 1000
+// How many entries a list may have that is gone through again and again, and one of names, of which a large platform has many.
+const (
+	maxListed = 1000
+	maxNamed  = 10_000
+)
 
 // tooLong reports a list that is so long that going through it takes long.
-func (d *document) tooLong(field string, length int) bool {
-	if length > maxListed {
-		d.problem(field, "too-many", "has %d entries; at most %d", length, maxListed)
+func (d *document) tooLong(field string, length int) bool { return d.longer(field, length, maxListed) }
+
+// longer reports a list that is longer than most entries.
+func (d *document) longer(field string, length, most int) bool {
+	if length > most {
+		d.problem(field, "too-many", "has %d entries; at most %d", length, most)
 	}
-	return length > maxListed
+	return length > most
 }
 
 // hasProblemOf finds an earlier Problem of the same field: the value of a field that could not be read is not judged again.

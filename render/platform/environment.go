@@ -135,7 +135,6 @@ func (s environmentSpec) fewEnough(d *document) bool {
 	}{
 		{"spec.imagePullSecrets", len(s.ImagePullSecrets)},
 		{"spec.namespace.components", len(s.Namespace.Components)},
-		{"spec.namespace.adopt", len(s.Namespace.Adopt)},
 		{"spec.reserved", len(s.Reserved)},
 		{"spec.components", len(s.Components)},
 		{"spec.promotesFrom", len(s.PromotesFrom)},

@@ -20,7 +20,7 @@ const (
 
 // How many files of one kind there may be, where each is compared with all others, or with each request.
 const (
-	maxEnvironments  = 500
+	maxEnvironments  = 2_000
 	maxClusters      = 10_000
 	maxPolicies      = 5_000
 	maxNotifications = 5_000

@@ -116,7 +116,7 @@ func TestAPlatformOfTooMuchIsNotTakenIn(t *testing.T) {
 
 // TestAPlatformOfTooManyFilesOfAKindIsNotTakenIn: to leave some of them out would take away clusters or open gates.
 func TestAPlatformOfTooManyFilesOfAKindIsNotTakenIn(t *testing.T) {
-	for folder, most := range map[string]int{"clusters": 10_000, "environments": 500, "notifications": 5_000, "policies": 5_000} {
+	for folder, most := range map[string]int{"clusters": 10_000, "environments": 2_000, "notifications": 5_000, "policies": 5_000} {
 		files := repository(t, &txtar.Archive{})
 		for n := range most + 1 {
 			files[fmt.Sprintf("%s/f%d.yaml", folder, n)] = &fstest.MapFile{Data: []byte("kind: Other\n")}

@@ -109,7 +109,7 @@ func hostiles() map[string]hostile {
 		},
 		"a policy for offerings that there are not": {
 			map[string]string{"policies/p.yaml": written("Policy", "p", "action: deny, match: {offerings: ["+times(5*so, "o%d, ")+"]}, quotas: [{most: 1, message: none}]")},
-			"policies/p.yaml:4:30: spec.match.offerings: has 100000 entries; at most 1000",
+			"policies/p.yaml:4:30: spec.match.offerings: has 100000 entries; at most 10000",
 		},
 		"Holds of requests that there are not": {
 			many(requests(sound), crowd, "decisions/dev/h%d.yaml", written("Hold", "h%d", "request: evil/x%d")),
@@ -132,7 +132,7 @@ func hostiles() map[string]hostile {
 		"links":                                  {evilOffering(", links: ["+times(so, "{name: n%d, url: 'https://a.example.com/'}, ")+"]", ""), "offerings/evil/offering.yaml:4:21: spec.links: has 20000 links and may have "},
 		"observed outputs":                       {evilOffering("", "outputs: ["+times(1001, "{name: n%d, type: string, from: {group: a.b, kind: C, path: status.d}, example: x}, ")+"]"), "offerings/evil/1.0.0/version.yaml:4:8: spec.outputs: has 1001 entries; at most 1000"},
 		"health rules":                           {evilOffering("", "health: ["+times(1001, "{group: a.b, kind: C%d, applied: true}, ")+"]"), "offerings/evil/1.0.0/version.yaml:4:8: spec.health: has 1001 entries; at most 1000"},
-		"offerings of a binding":                 {evilOffering("", "bindings: {b: {offerings: ["+times(5*so, "o%d, ")+"]}}"), "offerings/evil/1.0.0/version.yaml:4:23: spec.bindings.b.offerings: has 100000 entries; at most 1000"},
+		"offerings of a binding":                 {evilOffering("", "bindings: {b: {offerings: ["+times(5*so, "o%d, ")+"]}}"), "offerings/evil/1.0.0/version.yaml:4:23: spec.bindings.b.offerings: has 100000 entries; at most 10000"},
 		"a check's template":                     {evilEnvironment("gates: {checks: [{name: c, url: 'https://a.example.com/" + strings.Repeat("x", 100_000) + "'}]}"), "environments/evil.yaml:4:99: spec.gates.checks[0].url: has "},
 		"windows":                                {evilEnvironment("windows: [" + times(so, "{cron: '%d 0 30 2 *', duration: 1h}, ") + "]"), "environments/evil.yaml:4:72: spec.windows: has 20000 entries; at most 1000"},
 		"waves":                                  {evilEnvironment("rollout: {waves: [" + times(so, "{name: w%d}, ") + "]}"), "environments/evil.yaml:4:82: spec.rollout.waves: has 20000 entries; at most 1000"},

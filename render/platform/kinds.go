@@ -381,3 +381,8 @@ type Decision struct {
 
 	Broken bool
 }
+
+// MayHold reports whether the decision is a Hold, or a file with a Problem that may be one, or a Pin: nobody can tell what it stops.
+func (d *Decision) MayHold() bool {
+	return d.Kind == decision.Hold || d.Broken && d.Kind != decision.Approval && d.Kind != decision.Override
+}

@@ -197,6 +197,11 @@ func (l *Loader) loadDecisions(p *Platform) {
 			p.Problems = append(p.Problems, unknownChecks(f, decision, p.Environments[environment])...)
 		}
 	}
+	for _, name := range sortedKeys(p.Environments) {
+		if dir := "decisions/" + name; p.tree.incomplete(dir) { // what is in it may be a Hold
+			p.Decisions = append(p.Decisions, &Decision{File: dir, Environment: name, Broken: true})
+		}
+	}
 }
 
 func (l *Loader) loadOfferings(p *Platform) {

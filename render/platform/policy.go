@@ -37,8 +37,8 @@ func decodePolicy(d *document, name string) *Policy {
 	o, ok := read[policySpec](d, "Policy", name)
 	if ok {
 		p.Environments, p.Offerings, p.Action = o.Spec.Match.Environments, o.Spec.Match.Offerings, o.Spec.Action
-		d.tooLong("spec.match.environments", len(p.Environments))
-		d.tooLong("spec.match.offerings", len(p.Offerings))
+		d.longer("spec.match.environments", len(p.Environments), maxNamed)
+		d.longer("spec.match.offerings", len(p.Offerings), maxNamed)
 		if d.tooLong("spec.match.kinds", len(o.Spec.Match.Kinds)) {
 			o.Spec.Match.Kinds = nil
 		}

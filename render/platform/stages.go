@@ -70,8 +70,7 @@ func (l *Loader) loadEnvironments(p *Platform) {
 		}
 		next[name] = made
 		p.Environments[name] = made.value
-		// Where the folder of decisions cannot be read, none of them may be taken for gone. One file of it is only ignored: a broken environment
-		// goes on with the decisions of before, and a Hold beside the file would hold nothing.
+		// Where the folder of decisions cannot be read, none of them may be taken for gone. Where that is one file of it, the environment is held.
 		if p.tree.mayExist("clusters") || p.tree.incomplete("environments/"+name) || p.tree.mayExist("decisions/"+name) {
 			p.Environments[name] = made.value.keepingAll()
 		}

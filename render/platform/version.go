@@ -113,7 +113,7 @@ func fewEnough(d *document, s versionSpec) bool {
 		long = d.tooLong(list.field, list.length) || long
 	}
 	for _, name := range sortedKeys(s.Bindings) {
-		long = long || d.tooLong("spec.bindings."+name+".offerings", len(s.Bindings[name].Offerings))
+		long = long || d.longer("spec.bindings."+name+".offerings", len(s.Bindings[name].Offerings), maxNamed)
 	}
 	return !long
 }
