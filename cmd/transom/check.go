@@ -160,7 +160,7 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 			return nil, err
 		}
 	}
-	isNew := func(w platform.Problem) bool { // else nobody knows, and what is merged is no fault of who asks
+	isNew := func(w platform.Problem) bool { // else nobody knows, and a merged file is no fault of who asks
 		there := running.Of(w.Environment)
 		return there != nil && there.Looked && (there.Base == nil || len(there.Base.Releases) == 0)
 	}

@@ -383,6 +383,6 @@ type Decision struct {
 }
 
 // MayHold reports whether the decision is a Hold, or a file with a Problem that may be one, or a Pin: nobody can tell what it stops.
-func (d *Decision) MayHold() bool {
-	return d.Kind == decision.Hold || d.Broken && d.Kind != decision.Approval && d.Kind != decision.Override
+func (c *Decision) MayHold() bool {
+	return c.Kind == decision.Hold || c.Broken && c.Kind != decision.Approval && c.Kind != decision.Override
 }
