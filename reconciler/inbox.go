@@ -98,9 +98,9 @@ func (i *inbox) offer(p *platform.Platform, cause string) {
 	i.wake(cause, why)
 }
 
-// addHolds adds the Holds of p that are new to the platform that passes reconcile: where p itself cannot be followed, it goes on with that one, and
+// addDecisions adds the new Holds of p to the platform that passes reconcile: where p itself cannot be followed, it goes on with that one, and
 // what a person holds is not to go on.
-func (i *inbox) addHolds(environment string, p *platform.Platform) {
+func (i *inbox) addDecisions(environment string, p *platform.Platform) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	known := map[[2]string]bool{}

@@ -136,7 +136,7 @@ func (r *Reconciler) startLoops(ctx context.Context, p *platform.Platform, cause
 		if e.Broken {
 			r.Board.EnvironmentFailed(name, errBroken(e))
 			if l := all.byName[name]; l != nil {
-				l.inbox.addHolds(name, p)
+				l.inbox.addDecisions(name, p)
 			}
 			continue
 		}
