@@ -20,14 +20,16 @@ VERSION := -X k8s.io/component-base/version.gitVersion=v$(KUBERNETES) \
   -X k8s.io/component-base/version.gitMajor=$(word 1,$(subst ., ,$(KUBERNETES))) -X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(KUBERNETES)))
 ISSUER := e2e/issuer
 
-.PHONY: axe browser promtool tools screenshots help build image test fuzz soak sops lint fmt generate verify demo bench
+.PHONY: axe browser promtool tools screenshots help build sandbox image test fuzz soak sops lint fmt generate verify demo bench
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build bin/transom, bin/sandbox and bin/issuer (the first time takes minutes: the sandbox is Kubernetes)
+build: sandbox ## Build bin/transom, bin/sandbox and bin/issuer (the first time takes minutes: the sandbox is Kubernetes)
 	go build -o bin/transom ./cmd/transom
-	cd $(SANDBOX) && $(ASIDE) go build -ldflags="-s -w $(VERSION)" -o $(CURDIR)/bin/sandbox .
 	cd $(ISSUER) && go build -o $(CURDIR)/bin/issuer .
+
+sandbox:
+	cd $(SANDBOX) && $(ASIDE) go build -ldflags="-s -w $(VERSION)" -o $(CURDIR)/bin/sandbox .
 
 image: ## Build the container image as an OCI layout in bin/image, for ARCH (amd64,arm64); PUSH=REF pushes it
 	go run ./cmd/image --out bin/image $(if $(ARCH),--arch $(ARCH)) $(if $(PUSH),--push $(PUSH))
