@@ -94,6 +94,12 @@ func (w *world) renew(management string, before time.Time) {
 	for _, cluster := range bothClusters {
 		c, err := keys.Connect(t.Context(), cluster, false)
 		require.NoError(t, err)
+		w.eventually("a new token ends later, of which tokens tell the second", func() error {
+			if time.Now().Unix() <= c.Issued.Unix() {
+				return errors.New("not yet")
+			}
+			return nil
+		})
 		late := c.Expires.Add(-time.Second)
 		c.Tend(t.Context(), late)
 		again, err := keys.Connect(t.Context(), cluster, false)
