@@ -110,6 +110,12 @@ func TestLostDataDirectoryChangesNothing(t *testing.T) {
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
+	w.eventually("the state says that it is healthy", func() error {
+		if said := w.git(filepath.Join(w.dir, "state-prod.git"), "log", "-1", "--format=%s", "main"); !strings.Contains(said, "is healthy") {
+			return errors.New(said)
+		}
+		return nil
+	})
 	w.stop()
 	before := w.git(filepath.Join(w.dir, "state-prod.git"), "rev-parse", "main")
 	require.NoError(t, os.RemoveAll(filepath.Join(w.dir, "data")))
