@@ -287,6 +287,7 @@ func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 
 // parse loads the files of the platform's head, and resolves so many new requests. Follow and Run call it, one after the other.
 func (r *Reconciler) parse(head *gitrepo.Snapshot, atOnce int) (*platform.Platform, error) {
+	r.cache.underWay.expect()
 	loader := r.cache.loading.with(platform.Loader{
 		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
 	})
