@@ -153,8 +153,8 @@ type server struct {
 }
 
 func newServer(o Options) *server {
-	m := &memory{board: o.Board}
 	passes := courtesy{o.Passes}
+	m := &memory{board: o.Board, passes: passes}
 	return &server{
 		Options: o, passes: passes, streams: newStreams(), broadcast: newBroadcast(o.Board, passes), memory: m, answers: newAnswers(m),
 		looks: &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}},

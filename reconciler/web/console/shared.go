@@ -77,6 +77,9 @@ func (c sharing) content(r *http.Request, m *model, show func(r *http.Request, m
 	if err != nil {
 		return nil, err
 	}
+	if c.GiveWay != nil { // to show may have taken a while
+		c.GiveWay()
+	}
 	var body bytes.Buffer
 	if err := c.pages[v.template].ExecuteTemplate(&body, "main", v.main); err != nil {
 		return nil, err
