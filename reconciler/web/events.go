@@ -79,6 +79,10 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 		}
 		return s.encoded.part(s.Board.History(), selected, at)
 	})
+	admitted := func() bool {
+		_, may := s.admitted(r, access.Viewer)
+		return may
+	}
 	defer s.broadcast.join(to)()
 	defer to.end()
 	to.tell()
@@ -91,9 +95,12 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 		case <-to.over:
 			return nil
 		case <-to.more: // a client that reads slowly never waits for news
+			if !goesOn(ctx, again.C, admitted) {
+				return nil
+			}
 			to.tell()
 		case <-again.C:
-			if _, may := s.admitted(r, access.Viewer); !may {
+			if !admitted() {
 				return nil
 			}
 			if n++; n%int(keepAlive/admitEvery) == 0 {
@@ -119,6 +126,18 @@ func (s *server) admitted(r *http.Request, need access.Role) (who *access.Identi
 	}
 	code := statusOf(err)
 	return nil, code != http.StatusUnauthorized && code != http.StatusForbidden
+}
+
+// goesOn says whether a stream that has more to send may still do so: one that reads slowly never waits for news.
+func goesOn(ctx context.Context, again <-chan time.Time, admitted func() bool) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-again:
+		return admitted() && ctx.Err() == nil
+	default:
+		return true
+	}
 }
 
 // cursor is a position in the history: an instant, and how many of its events were sent. The history has no numbers, as

@@ -10,7 +10,7 @@ import (
 // for concurrent use.
 type eventStream struct {
 	part func(at cursor) (text string, end cursor, more bool) // that comes next
-	more chan struct{}                                        // has a value where it was told in part: another call of tell goes on
+	more chan struct{}                                        // has a value where there is more to tell: another call of tell goes on
 	over chan struct{}                                        // is closed once the client takes no more
 
 	missed atomic.Bool // something changed that the client was not told of
@@ -29,29 +29,40 @@ func newEventStream(w http.ResponseWriter, at cursor, part func(cursor) (string,
 	}
 }
 
-// tell writes what the client was not told of. Where somebody writes to it just now, it returns at once, and they do so.
+// tell writes what the client was not told of. Where somebody writes to it just now, it returns at once, and the stream's own goroutine does
+// so after that, which knows whether the client may still have it.
 func (s *eventStream) tell() {
 	s.missed.Store(true)
-	s.catchUp()
-}
-
-// catchUp writes for as long as there is something to write and nobody else does.
-func (s *eventStream) catchUp() {
-	for s.missed.Load() && s.mu.TryLock() {
+	s.exclusively(func() {
 		if s.missed.Swap(false) {
 			s.writeNext()
 		}
-		s.mu.Unlock()
-	}
+	})
 }
 
 // keepAlive writes a comment, unless somebody writes just now.
 func (s *eventStream) keepAlive() {
-	if s.mu.TryLock() {
-		s.write(aliveMessage)
-		s.mu.Unlock()
+	s.exclusively(func() { s.write(aliveMessage) })
+}
+
+// exclusively writes, unless somebody else does.
+func (s *eventStream) exclusively(write func()) {
+	if !s.mu.TryLock() {
+		return
 	}
-	s.catchUp()
+	write()
+	s.mu.Unlock()
+	if s.missed.Load() { // by somebody who found it locked
+		s.goOn()
+	}
+}
+
+// goOn has the stream's own goroutine write.
+func (s *eventStream) goOn() {
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
 }
 
 // writeNext writes the next part. Its fault is one of the stream alone, whoever told it. The caller holds the lock.
@@ -67,10 +78,7 @@ func (s *eventStream) writeNext() {
 		return
 	}
 	if s.at = end; more {
-		select {
-		case s.more <- struct{}{}:
-		default:
-		}
+		s.goOn()
 	}
 }
 
