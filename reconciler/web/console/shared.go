@@ -48,6 +48,9 @@ func (c sharing) serving(show func(r *http.Request, m *model) (*view, error)) ht
 		m, behind := c.cache.model(r.Context())
 		who, now := c.Person(r), c.Now()
 		seen := fmt.Sprintf("%s %q %q", r.URL.RequestURI(), who.Role, who.Teams)
+		if seen = fmt.Sprintf("%s %t", seen, who.Name != ""); who.Apart {
+			seen += " " + who.Name
+		}
 		alone := r.WithContext(context.WithoutCancel(r.Context())) // others may wait for it who stay
 		made, err := m.contents.find(r.Context(), seen, now, func() (*content, error) { return c.content(alone, m, show) })
 		if err != nil {
