@@ -15,7 +15,6 @@ type Platform struct {
 	Commit string
 
 	Offerings    map[string]*Offering
-	Requests     []*Request // sorted by key
 	Environments map[string]*Environment
 	Graph        *Graph // of the environments
 	Clusters     map[string]*Cluster
@@ -39,6 +38,23 @@ type parts struct {
 	instances map[string][]*Instance // by environment
 	deferred  int                    // requests
 	contents  *contents
+}
+
+// Requests returns all requests, sorted by key. The list is made anew at each call, as loads share what teams have.
+func (p *Platform) Requests() []*Request {
+	all := make([]*Request, 0, p.CountRequests())
+	for _, name := range sortedKeys(p.teams) {
+		all = append(all, p.teams[name].requests...)
+	}
+	return all
+}
+
+// CountRequests returns how many requests there are.
+func (p *Platform) CountRequests() (n int) {
+	for _, t := range p.teams {
+		n += len(t.requests)
+	}
+	return n
 }
 
 // Request returns a request, or nil where there is none.

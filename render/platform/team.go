@@ -27,7 +27,6 @@ type team struct {
 func (l *Loader) loadRequests(p *Platform) (err error) {
 	p.teams, p.instances = make(map[string]*team, len(p.tree.teams)), map[string][]*Instance{}
 	if l.last != nil { // there will be about as many
-		p.Requests = make([]*Request, 0, len(l.last.Requests)+1)
 		for environment, before := range l.last.instances {
 			p.instances[environment] = make([]*Instance, 0, len(before)+1)
 		}
@@ -48,7 +47,6 @@ func (l *Loader) loadRequests(p *Platform) (err error) {
 		}
 		p.teams[name] = made
 		p.deferred += made.deferred
-		p.Requests = append(p.Requests, made.requests...)
 		p.Problems = append(p.Problems, made.problems...)
 		for environment, instances := range made.instances {
 			p.instances[environment] = append(p.instances[environment], instances...)
