@@ -56,7 +56,7 @@ func (t *tree) find(name string) (entry, bool) {
 
 // decodeTree reads Git's form of a tree: "<octal mode> <name>\0<20 bytes of id>", repeated.
 func decodeTree(b []byte) (*tree, error) {
-	t := &tree{entries: make([]entry, 0, bytes.Count(b, []byte{0}))} // hardly more, as ids have few of them
+	t := &tree{entries: make([]entry, 0, bytes.Count(b, []byte{0}))}
 	for all := string(b); len(all) > 0; { // names share the memory of one text
 		head, rest, ok := strings.Cut(all, "\x00")
 		if !ok || len(rest) < len(plumbing.ZeroHash) {
