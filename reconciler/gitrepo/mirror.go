@@ -21,7 +21,7 @@ import (
 )
 
 // deltaBases is how many bytes of objects go-git keeps to resolve others from.
-const deltaBases = 16 * gitcache.MiByte
+const deltaBases = 4 * gitcache.MiByte
 
 // mostFound bounds how many objects a mirror remembers to have; it looks for others on the disk.
 const mostFound = 1 << 16
