@@ -273,7 +273,7 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 func (r *Reconciler) loaded(p *platform.Platform) {
 	r.cache.readiness.loaded(p)
 	r.tellLoaded(p)
-	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems), "deferred", p.Deferred())
+	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", p.CountRequests(), "problems", len(p.Problems), "deferred", p.Deferred())
 }
 
 // fetchHead brings the mirror of the platform up to date, and returns its newest commit that is vouched for.
