@@ -28,3 +28,10 @@ func MergedMeanwhile(sizes []int64) int {
 	}
 	return len(some)
 }
+
+// TreesInMemory is how many directories the repository of a snapshot has in memory.
+func (s *Snapshot) TreesInMemory() int {
+	s.objects.trees.mu.Lock()
+	defer s.objects.trees.mu.Unlock()
+	return len(s.objects.trees.items)
+}
