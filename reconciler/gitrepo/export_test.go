@@ -28,3 +28,6 @@ func MergedMeanwhile(sizes []int64) int {
 	}
 	return len(some)
 }
+
+// PassFullPause has a Remote take its disk for one that was full long ago.
+func PassFullPause(r *Remote) { r.mirror.full.since = r.mirror.full.since.Add(-fullPause) }
