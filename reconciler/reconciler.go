@@ -126,7 +126,11 @@ type loading struct {
 	loader *platform.Loader
 	head   *gitrepo.Snapshot
 	asked  bool // Git answered since the head was loaded: nobody knows whether that is still followed
+	atOnce int  // how many new requests one load resolves; zero: requestsAtOnce
 }
+
+// resolves is how many new requests one load resolves.
+func (l *loading) resolves() int { return cmp.Or(l.atOnce, requestsAtOnce) }
 
 // with returns the Loader, made from its settings at the first call.
 func (l *loading) with(settings platform.Loader) *platform.Loader {
@@ -234,7 +238,7 @@ func (r *Reconciler) goOn() *platform.Platform {
 	if latest == nil || latest.Deferred() == 0 || r.cache.loading.asked {
 		return nil
 	}
-	p, err := r.parse(r.cache.loading.head, requestsAtOnce)
+	p, err := r.parse(r.cache.loading.head, r.cache.loading.resolves())
 	if err != nil {
 		r.Logger.Debug("no more requests resolved", "err", err)
 		return nil
@@ -258,7 +262,7 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 		r.tellLoaded(latest)
 		return latest, nil
 	}
-	p, err := r.parse(head, requestsAtOnce)
+	p, err := r.parse(head, r.cache.loading.resolves())
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +275,7 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 func (r *Reconciler) loaded(p *platform.Platform) {
 	r.cache.readiness.loaded(p)
 	r.tellLoaded(p)
-	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems), "deferred", p.Deferred())
+	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", p.CountRequests(), "problems", len(p.Problems), "deferred", p.Deferred())
 }
 
 // fetchHead brings the mirror of the platform up to date, and returns its newest commit that is vouched for.
@@ -317,7 +321,7 @@ func (r *Reconciler) tellLoaded(p *platform.Platform) {
 	if r.Further != nil {
 		further = r.Further(p)
 	}
-	further = append(further, warnOfDeferred(p)...)
+	further = append(further, warnOfDeferred(p, r.cache.loading.resolves())...)
 	if told := &r.cache.told; told.of != p || !slices.Equal(told.further, further) {
 		told.of, told.further = p, further
 		shown := *p

@@ -35,7 +35,7 @@ func (r *Renderer) CheckJob(p *platform.Platform, environment string, instances 
 			err = fmt.Errorf("rendering it came upon a fault of Transom, which is worth a report: %v, at %s", fault, wording.FaultyLine())
 		}
 	}()
-	s, err := newSnapshot(p, environment, &Base{Releases: records}, Direction{Instances: instances})
+	s, err := newSnapshot(p, environment, &Base{Releases: records}, Direction{Instances: platform.NewInstanceSet(instances)})
 	if err != nil {
 		return nil, err
 	}

@@ -138,7 +138,7 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 	}
 	result := &checked{
 		Problems: []platform.Problem{}, Warnings: []platform.Problem{}, States: running,
-		Requests: len(p.Requests), Offerings: len(p.Offerings), Environments: len(p.Environments), Clusters: len(p.Clusters),
+		Requests: p.CountRequests(), Offerings: len(p.Offerings), Environments: len(p.Environments), Clusters: len(p.Clusters),
 	}
 	problems, warnings := workspace.Mistakes(p, rendered)
 	lacking, err := installation.Lacking(p, os.DirFS(dir))

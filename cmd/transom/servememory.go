@@ -24,6 +24,9 @@ func freeMemory(ctx context.Context) (end func()) {
 	if ceiling := debug.SetMemoryLimit(-1); ceiling > calm && os.Getenv("GOMEMLIMIT") == "" {
 		working.Go(func() { boundGarbage(ctx, ceiling) })
 	}
+	if os.Getenv("GOGC") == "" {
+		working.Go(func() { shareGarbage(ctx) })
+	}
 	return func() {
 		cancel()
 		working.Wait()
@@ -74,6 +77,42 @@ func boundGarbage(ctx context.Context, ceiling int64) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// A heap of up to evenHeap may have as much garbage as objects, and a larger one that much until it is half of the objects: to let a heap
+// double takes much memory while very many requests come for the first time, and to collect it more often much time.
+const (
+	evenHeap  = 48 << 20
+	mostShare = 100 // percent of the objects in use
+	shareStep = 10  // so that a share is seldom set: that stops all goroutines
+)
+
+// shareGarbage keeps the share of garbage as mayWaste says until ctx is done.
+func shareGarbage(ctx context.Context) {
+	ticker := time.NewTicker(boundEvery)
+	defer ticker.Stop()
+	last := mostShare
+	defer func() { debug.SetGCPercent(mostShare) }()
+	for {
+		if share := readHeap().mayWaste(); share != last {
+			debug.SetGCPercent(share)
+			last = share
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// mayWaste is how many percent of the objects in use there may be of garbage before it is collected.
+func (h heap) mayWaste() int {
+	share := mostShare
+	if h.live > evenHeap {
+		share = int(mostShare * evenHeap / h.live)
+	}
+	return max(share/shareStep*shareStep, mostShare/2)
 }
 
 // mayHave is the limit of the process's memory: garbage may be half as much as is in use where that is over the calm, and the limit of a

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"runtime"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -45,6 +46,34 @@ func TestGarbageIsBounded(t *testing.T) {
 	} {
 		require.Equal(t, c.want, heap{live: c.live, beside: c.beside}.mayHave(c.ceiling), name)
 	}
+}
+
+// A small heap doubles before its garbage is collected, a large one grows by half.
+func TestGarbageIsAShareOfTheHeap(t *testing.T) {
+	const mib = 1 << 20
+	for live, want := range map[uint64]int{0: 100, 20 * mib: 100, 48 * mib: 100, 60 * mib: 80, 80 * mib: 60, 96 * mib: 50, 700 * mib: 50} {
+		require.Equal(t, want, heap{live: live}.mayWaste(), "%d MiB", live/mib)
+	}
+}
+
+// TestTheShareEndsWithTheProcessesWork leaves the share as it was found, and what GOGC says alone.
+func TestTheShareEndsWithTheProcessesWork(t *testing.T) {
+	share := func() int {
+		now := debug.SetGCPercent(mostShare)
+		debug.SetGCPercent(now)
+		return now
+	}
+	inUse := make([]byte, 200<<20)
+	runtime.GC()
+	t.Setenv("GOGC", "")
+	end := freeMemory(t.Context())
+	require.Eventually(t, func() bool { return share() == mostShare/2 }, 10*time.Second, time.Millisecond)
+	end()
+	require.Equal(t, mostShare, share())
+	t.Setenv("GOGC", "100")
+	freeMemory(t.Context())()
+	require.Equal(t, mostShare, share())
+	runtime.KeepAlive(inUse)
 }
 
 // TestTheBoundEndsWithTheProcessesWork leaves the limit as it was found.

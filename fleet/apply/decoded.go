@@ -53,23 +53,24 @@ func (s *Shared) join() (leave func()) {
 	return sync.OnceFunc(func() { s.clusters.Add(-1) })
 }
 
-// mostRemembered bounds the texts of a memo: more than that and all are forgotten. Manifests that are decoded take more than ten times as much
-// memory. A cluster that is alone has little use for them. A large text is remembered alone.
+// mostRemembered bounds the texts of a generation of a memo. Manifests that are decoded take more than ten times as much memory. A cluster
+// that is alone has use for them only while an instance comes to rest.
 func (s *Shared) mostRemembered() int {
-	if s.clusters.Load() > 1 {
-		return 4 << 20
+	if s.alone() {
+		return 256 << 10
 	}
-	return 1 << 20
+	return 2 << 20
 }
 
 // largestRemembered is how many bytes a text has at most that is remembered.
 const largestRemembered = 2 << 20
 
-// memo remembers the values that were read from texts.
+// memo remembers the values that were read from texts: those that were used since a generation of them was full, and those of that one.
 type memo[V any] struct {
 	mu     sync.Mutex
 	byText map[[sha256.Size]byte]*readOnce[V]
-	bytes  int // of the texts
+	before map[[sha256.Size]byte]*readOnce[V] // the full generation
+	bytes  int                                // of the texts of byText
 }
 
 // readOnce is the value of one text. It never changes.
@@ -79,7 +80,7 @@ type readOnce[V any] struct {
 	err   error
 }
 
-// read reads a text with a function, unless that was done before and it is still among texts of so many bytes.
+// read reads a text with a function, unless that was done before and it is still in one of two generations of so many bytes each.
 func (m *memo[V]) read(text []byte, most int, with func([]byte) (V, error)) (V, error) {
 	if len(text) > largestRemembered {
 		return with(text)
@@ -99,10 +100,14 @@ func (m *memo[V]) of(text []byte, most int) *readOnce[V] {
 	if known := m.byText[digest]; known != nil {
 		return known
 	}
+	known := m.before[digest]
+	if known == nil {
+		known = &readOnce[V]{}
+	}
 	if m.byText == nil || m.bytes+len(text) > most {
-		m.byText, m.bytes = map[[sha256.Size]byte]*readOnce[V]{}, 0
+		m.before, m.byText, m.bytes = m.byText, map[[sha256.Size]byte]*readOnce[V]{}, 0
 	}
 	m.bytes += len(text)
-	m.byText[digest] = &readOnce[V]{}
-	return m.byText[digest]
+	m.byText[digest] = known
+	return known
 }

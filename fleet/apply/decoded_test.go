@@ -64,15 +64,15 @@ func TestDecodedManifestsAreBounded(t *testing.T) {
 		}
 		return remembered
 	}
-	require.Less(t, rememberedOf(&shared), 300, "nobody shares")
+	require.Less(t, rememberedOf(&shared), 600, "nobody shares")
 	var used apply.Shared
 	leave := used.Join()
-	require.Less(t, rememberedOf(&used), 300, "one cluster alone")
+	require.Less(t, rememberedOf(&used), 600, "one cluster alone")
 	defer used.Join()()
 	require.Equal(t, 1_000, rememberedOf(&used), "two clusters")
 	leave()
 	leave()
-	require.Less(t, rememberedOf(&used), 300, "one cluster is left")
+	require.Less(t, rememberedOf(&used), 600, "one cluster is left")
 
 	huge := fmt.Appendf(nil, "{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {a: %s}}", strings.Repeat("x", 3<<20))
 	_, err := shared.Decode(huge)
@@ -83,4 +83,22 @@ func TestDecodedManifestsAreBounded(t *testing.T) {
 	decoded, err := none.Decode(text(0))
 	require.NoError(t, err)
 	require.Len(t, decoded, 1)
+}
+
+// A text that is used again and again is decoded once, however many others come.
+func TestManifestsInUseStayDecoded(t *testing.T) {
+	var shared apply.Shared
+	text := func(i int) []byte {
+		return fmt.Appendf(nil, "{apiVersion: v1, kind: ConfigMap, metadata: {name: web-%d}, data: {a: %s}}", i, strings.Repeat("x", 1<<10))
+	}
+	used, err := shared.Decode(text(0))
+	require.NoError(t, err)
+	for i := range 1_000 {
+		_, err := shared.Decode(text(1 + i))
+		require.NoError(t, err)
+		again, err := shared.Decode(text(0))
+		require.NoError(t, err)
+		require.Same(t, &used[0], &again[0])
+	}
+	require.Nil(t, shared.Remembered(text(1)))
 }

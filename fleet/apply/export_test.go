@@ -50,8 +50,10 @@ func (s *Shared) Unaltered(text []byte) bool {
 func (s *Shared) Remembered(text []byte) []manifest {
 	s.decoded.mu.Lock()
 	defer s.decoded.mu.Unlock()
-	if known := s.decoded.byText[sha256.Sum256(text)]; known != nil {
-		return known.value
+	for _, generation := range []map[[sha256.Size]byte]*readOnce[[]manifest]{s.decoded.byText, s.decoded.before} {
+		if known := generation[sha256.Sum256(text)]; known != nil {
+			return known.value
+		}
 	}
 	return nil
 }

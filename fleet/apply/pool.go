@@ -31,21 +31,28 @@ func (p *pool[V]) has(v *V) bool {
 	return p.all[*v] != nil
 }
 
-// unify has an object that a watch saw share its traits with those of other clusters. Its field set needs no comparison where an equal one
-// was compared with an equal manifest.
+// alone says that no more than one cluster shares. Its objects all have traits of their own: a pool of them would be so much more memory.
+func (s *Shared) alone() bool { return s == nil || s.clusters.Load() <= 1 }
+
+// unify has an object that a watch saw share its traits with those of other clusters, and its status with all. Its field set needs no
+// comparison where an equal one was compared with an equal manifest.
 func (s *Shared) unify(l *live) {
 	if s == nil {
 		return
 	}
-	l.share(s.traits.one(l.traits), s.health.one(l.byStatus))
-	if l.labels.managed && s.whole.has(l.traits) {
+	t := l.traits
+	if !s.alone() {
+		t = s.traits.one(t)
+	}
+	l.share(t, s.health.one(l.byStatus))
+	if l.labels.managed && s.whole.has(t) {
 		l.cover()
 	}
 }
 
 // recordWhole records that the field set of an object covers its manifest, where nothing but these counts.
 func (s *Shared) recordWhole(t *traits) {
-	if s != nil {
+	if !s.alone() {
 		s.whole.one(t)
 	}
 }

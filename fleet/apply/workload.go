@@ -57,13 +57,14 @@ func (s *Shared) workloadHealth(gvk schema.GroupVersionKind, o workload, applied
 }
 
 // healthFacts are all fields of a workload by which it is healthy, as a text; empty: they are not known. Times and messages are none of
-// them: they only tell which failure counts.
+// them: they only tell which failure counts. Nor are selectors, which each instance has of its own.
 func healthFacts(kind string, o workload) string {
 	about := metav1.ObjectMeta{Generation: o.GetGeneration(), DeletionTimestamp: o.GetDeletionTimestamp()}
 	var facts workload
 	switch o := o.(type) {
 	case *appsv1.Deployment:
 		of := &appsv1.Deployment{ObjectMeta: about, Spec: o.Spec, Status: o.Status}
+		of.Spec.Selector = nil
 		of.Status.Conditions = slices.Clone(of.Status.Conditions)
 		for i := range of.Status.Conditions {
 			c := &of.Status.Conditions[i]
@@ -72,6 +73,7 @@ func healthFacts(kind string, o workload) string {
 		facts = of
 	case *appsv1.StatefulSet:
 		of := &appsv1.StatefulSet{ObjectMeta: about, Spec: o.Spec, Status: o.Status}
+		of.Spec.Selector, of.Spec.ServiceName = nil, ""
 		of.Status.Conditions = slices.Clone(of.Status.Conditions)
 		for i := range of.Status.Conditions {
 			of.Status.Conditions[i].LastTransitionTime, of.Status.Conditions[i].Message = metav1.Time{}, ""
@@ -79,6 +81,7 @@ func healthFacts(kind string, o workload) string {
 		facts = of
 	case *appsv1.DaemonSet:
 		of := &appsv1.DaemonSet{ObjectMeta: about, Spec: o.Spec, Status: o.Status}
+		of.Spec.Selector = nil
 		of.Status.Conditions = slices.Clone(of.Status.Conditions)
 		for i := range of.Status.Conditions {
 			of.Status.Conditions[i].LastTransitionTime, of.Status.Conditions[i].Message = metav1.Time{}, ""

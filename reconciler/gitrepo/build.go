@@ -13,8 +13,9 @@ import (
 
 // A builder makes trees and commits out of the objects that a repository has, and keeps the new ones.
 type builder struct {
-	base *objects
-	made map[plumbing.Hash]madeObject
+	base     *objects
+	made     map[plumbing.Hash]madeObject
+	replaced []plumbing.Hash // directories that became others
 }
 
 // A madeObject is an object that was made here.
@@ -90,7 +91,11 @@ func (b *builder) tree(dir string, id plumbing.Hash, changes *change) (plumbing.
 		return plumbing.ZeroHash, nil
 	}
 	slices.SortFunc(after.entries, byName)
-	return b.add(madeObject{plumbing.TreeObject, after.encode(), after}, id), nil
+	now := b.add(madeObject{plumbing.TreeObject, after.encode(), after}, id)
+	if now != id {
+		b.replaced = append(b.replaced, id)
+	}
+	return now, nil
 }
 
 // entry returns the entry that old becomes; the zero id stands for none.
@@ -132,8 +137,12 @@ func (b *builder) add(o madeObject, old plumbing.Hash) plumbing.Hash {
 	return id
 }
 
-// share lets the repository's snapshots read the new objects from memory.
+// share lets the repository's snapshots read the new objects from memory. Hardly anybody asks for the directories of before: a folder of very
+// many files is another one after each commit.
 func (b *builder) share() {
+	for _, id := range b.replaced {
+		b.base.trees.drop(id)
+	}
 	for id, o := range b.made {
 		if o.tree != nil {
 			b.base.trees.put(id, o.tree, len(o.tree.entries)+1)

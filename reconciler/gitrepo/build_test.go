@@ -57,6 +57,20 @@ func TestFilesAndDirectoriesChangePlaces(t *testing.T) {
 	b.git("fsck", "--strict")
 }
 
+// Directories that a commit replaced are not kept in memory, and can be read all the same.
+func TestReplacedDirectoriesAreNotKept(t *testing.T) {
+	b := newBare(t)
+	r := b.remote()
+	first := commit(t, r, fetch(t, r), map[string][]byte{"a/b/f": []byte("0"), "c/h": []byte("3")})
+	s := first
+	for _, content := range []string{"1", "2", "3", "4"} {
+		s = commit(t, r, s, map[string][]byte{"a/b/f": []byte(content)})
+		require.Equal(t, 4, s.TreesInMemory(), "the root, a, a/b and c")
+	}
+	require.Equal(t, "0", readFile(t, first, "a/b/f"))
+	require.Equal(t, "4", readFile(t, s, "a/b/f"))
+}
+
 func TestModesBecomePlain(t *testing.T) {
 	b := newBare(t)
 	odd(b)

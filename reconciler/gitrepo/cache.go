@@ -54,3 +54,13 @@ func (c *cache[K, V]) put(key K, value V, cost int) {
 		c.cost -= last.cost
 	}
 }
+
+// drop forgets the value of a key.
+func (c *cache[K, V]) drop(key K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.items[key]; ok {
+		c.cost -= c.order.Remove(e).(*cached[K, V]).cost
+		delete(c.items, key)
+	}
+}

@@ -10,13 +10,9 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"math"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
-
-// ownLimits are those of packs that were made here.
-var ownLimits = Limits{PackBytes: 1 << 50, PackObjects: math.MaxInt32, ObjectBytes: 1 << 50}
 
 // An inspector reads a pack that comes from somewhere.
 type inspector struct {

@@ -70,9 +70,9 @@ type instanceKey struct {
 
 type instance struct {
 	Instance
-	placements map[string]*Placement
-	shown      []Placement // the copy that all who read share; nil: they changed since
-	entered    string      // the release that entered while the Board watched and was not healthy everywhere yet
+	placements map[string]*Placement // each may be shared with those who read
+	shown      []Placement           // the copy that all who read share; nil: they changed since
+	entered    string                // the release that entered while the Board watched and was not healthy everywhere yet
 
 	// The objects and images that a cluster reported last. Others report the same as a rule, and share them.
 	objects []Object
@@ -81,6 +81,14 @@ type instance struct {
 
 // changed says that a placement of the instance is another one now.
 func (in *instance) changed() { in.shown = nil }
+
+// edit returns a placement of the instance to be changed. Those who read have the one of before.
+func (in *instance) edit(cluster string) *Placement {
+	p := *in.placements[cluster]
+	in.placements[cluster] = &p
+	in.changed()
+	return &p
+}
 
 // NewBoard returns an empty Board. The times of its records and events come from now.
 func NewBoard(now func() time.Time) *Board {

@@ -134,7 +134,7 @@ func (b *Board) takePlacements(key instanceKey, in *instance, want []Placement, 
 		asked[p.Cluster] = true
 		known := in.placements[p.Cluster]
 		if known != nil && known.Revision == p.Revision {
-			known.restate(p)
+			in.edit(p.Cluster).restate(p)
 			continue
 		}
 		p.commit(known, watched, b.now())
@@ -144,13 +144,13 @@ func (b *Board) takePlacements(key instanceKey, in *instance, want []Placement, 
 			Message: "committed revision " + short(p.Revision),
 		})
 	}
-	for cluster, p := range in.placements {
+	for cluster := range in.placements {
 		switch {
 		case asked[cluster]:
 		case !b.environments.has(key.environment, cluster):
 			delete(in.placements, cluster) // it was let go: nobody looks there, and nothing goes there
 		default:
-			p.remove()
+			in.edit(cluster).remove()
 		}
 	}
 }
@@ -275,9 +275,8 @@ func (b *Board) milestone(m Milestone) {
 func (b *Board) retire(key instanceKey, in *instance) {
 	in.leave()
 	in.forgetLetGo()
-	in.changed()
-	for _, p := range in.placements {
-		p.remove()
+	for cluster := range in.placements {
+		in.edit(cluster).remove()
 	}
 	if len(in.placements) == 0 {
 		delete(b.instances, key)

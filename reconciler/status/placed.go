@@ -174,12 +174,11 @@ func (b *Board) Lost(environment string, request platform.RequestKey, cluster, w
 	if in == nil || in.placements[cluster] == nil {
 		return
 	}
-	p := in.placements[cluster]
-	if p.Health == state.Unknown && p.Message == why {
+	if p := in.placements[cluster]; p.Health == state.Unknown && p.Message == why {
 		return
 	}
+	p := in.edit(cluster)
 	p.lose(why)
-	in.changed()
 	var level Level
 	if b.clusters[cluster].Reachable {
 		level = Error

@@ -110,8 +110,8 @@ func (b *Board) clustersOf(e *Environment) []Cluster {
 	return clusters
 }
 
-// placements copies those of an instance. A report that a cluster gave before it went away is no longer known to be true. The caller
-// holds the lock.
+// placements copies those of an instance, which are in memory once from then on: the Board has the same until they change. A report that a
+// cluster gave before it went away is no longer known to be true, and is not the Board's. The caller holds the lock.
 func (b *Board) placements(in *instance) []Placement {
 	if len(in.placements) == 0 {
 		return nil
@@ -120,11 +120,13 @@ func (b *Board) placements(in *instance) []Placement {
 	names := slices.AppendSeq(make([]string, 0, len(in.placements)), maps.Keys(in.placements))
 	slices.Sort(names)
 	for _, name := range names {
-		p := *in.placements[name]
+		placements = append(placements, *in.placements[name])
+		p := &placements[len(placements)-1]
 		if why := b.readers.unheard[name]; why != "" {
 			p.lose(why)
+		} else {
+			in.placements[name] = p
 		}
-		placements = append(placements, p)
 	}
 	return placements
 }

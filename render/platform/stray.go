@@ -189,7 +189,7 @@ func (w *walker) visitForeign(e fs.DirEntry) error {
 	name := e.Name()
 	switch {
 	case e.Type().IsRegular():
-		return w.checkForeignFile(name, idOf(e), []string{name})
+		return w.checkForeignFile(name, e, []string{name})
 	case !e.IsDir():
 		return nil
 	}
@@ -226,7 +226,7 @@ func (w *walker) visitForeignFolder(dir string, parts []string) error {
 		case e.IsDir():
 			err = w.visitForeignFolder(name, meant)
 		case e.Type().IsRegular():
-			err = w.checkForeignFile(name, idOf(e), meant)
+			err = w.checkForeignFile(name, e, meant)
 		}
 		if err != nil {
 			return err
@@ -236,11 +236,11 @@ func (w *walker) visitForeignFolder(dir string, parts []string) error {
 }
 
 // checkForeignFile reports a file of ours outside our folders, unless its proper path is taken: then it is a copy, and an example.
-func (w *walker) checkForeignFile(name, id string, parts []string) error {
+func (w *walker) checkForeignFile(name string, e fs.DirEntry, parts []string) error {
 	if !isYAML(name) {
 		return nil
 	}
-	f, err := w.readFile(name, id)
+	f, err := w.readFile(name, e)
 	if err != nil {
 		return err
 	}

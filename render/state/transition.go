@@ -38,6 +38,7 @@ func (r *Release) WithClusters(clusters map[string]Placement) *Release {
 // Strip leaves out the fields that applying does not need, and of its promotion all but the given part.
 func (r *Release) Strip(promotion Promotion) {
 	r.Request, r.Outputs, r.Observed, r.Promotion = nil, nil, nil, promotion
+	r.Digest, r.VersionDigest, r.Commit, r.File = "", "", "", ""
 }
 
 // Inherit has the record go on where the record of the instance's release before it is.
