@@ -29,7 +29,8 @@ type Schema struct {
 	validator  validation.SchemaValidator
 	rules      *schemacel.Validator // nil: none
 
-	brief *briefRules
+	brief    *briefRules
+	searches bool // a rule looks for texts in texts
 }
 
 // briefRules are the same rules with fewer steps of CEL that each may take, by that number. They are made once somebody asks.
@@ -96,7 +97,9 @@ func newSchema(props *apiextensions.JSONSchemaProps) (*Schema, error) {
 		return nil, err
 	}
 	rules := schemacel.NewValidator(compiled, false, celconfig.PerCallLimit)
-	return &Schema{structural: compiled, validator: validator, rules: rules, brief: &briefRules{structural: compiled}}, nil
+	return &Schema{
+		structural: compiled, validator: validator, rules: rules, brief: &briefRules{structural: compiled}, searches: searchesTexts(compiled),
+	}, nil
 }
 
 // schemaRoot is where the schema stands in the definition that checkSchema makes around it.

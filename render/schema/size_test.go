@@ -54,3 +54,43 @@ func TestDefaultsThatComeToTooMuchAreNotFilledIn(t *testing.T) {
 	})
 	require.Empty(t, custom.Mistakes(many(10)))
 }
+
+// TestALongTextIsNotSearched by rules for which CEL tries each position: of a megabyte one call takes minutes.
+func TestALongTextIsNotSearched(t *testing.T) {
+	given := func(length int) map[string]any {
+		return map[string]any{"values": map[string]any{"text": strings.Repeat("a", length)}}
+	}
+	for _, c := range []struct {
+		rule string
+		most int
+	}{{"self.text.indexOf('b') < 0", 8 << 10}, {"self.text.lastIndexOf('b') < 0", 8 << 10}, {"self.text.contains('a')", 60_000}} {
+		s := compile(t, "type: object\nproperties: {values: {type: object, properties: {text: {type: string}}, x-kubernetes-validations: [{rule: \""+c.rule+"\"}]}}\n")
+		_, wrong := s.Complete(given(c.most))
+		require.Empty(t, wrong, c.rule)
+		if c.most == 60_000 {
+			continue
+		}
+		_, wrong = s.Complete(given(c.most + 1))
+		require.Len(t, wrong, 1, c.rule)
+		require.Equal(t, "values.text", wrong[0].Field)
+		require.Contains(t, wrong[0].Message, "has 8193 bytes of text, and a rule of the schema looks for texts in texts by indexOf")
+		require.Empty(t, s.Transition(given(c.most+1), given(1), schema.AllWork))
+	}
+}
+
+// TestRulesOverManyEntriesTakeFewSteps: CEL takes the square of the rounds of a loop, half a minute for a list of a few hundred kilobytes.
+func TestRulesOverManyEntriesTakeFewSteps(t *testing.T) {
+	s := compile(t, "type: object\nproperties: {list: {type: array, maxItems: 500000, items: {type: integer}, x-kubernetes-validations: [{rule: 'self.all(i, i > 0)'}]}}\n")
+	given := func(n int) map[string]any {
+		list := make([]any, n)
+		for i := range list {
+			list[i] = int64(1)
+		}
+		return map[string]any{"list": list}
+	}
+	_, wrong := s.Complete(given(5_000))
+	require.Empty(t, wrong)
+	_, wrong = s.Complete(given(100_000))
+	require.Equal(t, []schema.Mistake{{Rule: schema.RuleTooMuchWork, Message: "have a list or map of 100000 entries, and rules of the schema that take more than " +
+		"100000 steps of CEL with so many; shorten it, or have the version ask less of it"}}, wrong)
+}
