@@ -302,6 +302,7 @@ func (r *Reconciler) parse(head *gitrepo.Snapshot, atOnce int) (p *platform.Plat
 			p, err = nil, fmt.Errorf("load platform commit %s: it came upon a fault of Transom, which is worth a report: %v; what runs stays as it is", head.Commit, fault)
 		}
 	}()
+	r.cache.underWay.expect()
 	loader := r.cache.loading.with(platform.Loader{
 		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
 	})
