@@ -113,6 +113,12 @@ func amplifiers() []amplifier {
 			each(490, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d%d}\nspec: {template: {spec: {containers: [{name: a, image: b, envFrom: ["+strings.Repeat("{configMapRef: {name: map1}},", 180)+"]}]}}}\n---\n")}},
 		{name: "aliases", says: "offerings/aliases/1.0.0/map.yaml", version: map[string]string{"map.yaml": oneMap + "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n" +
 			each(9, "y%d: &y%d [*x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0]\n")}},
+		{name: "digits", says: "has an exponent of four digits", version: map[string]string{
+			"map.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: a, resources: {limits: {cpu: 1234567890123456789e2000000000}}}]}\n",
+		}},
+		{name: "searches", says: "offerings/searches/1.0.0/version.yaml", parameters: "{text: '" + strings.Repeat("a", 60_000) + "'}", version: map[string]string{
+			"version.yaml": evilVersion + "  computed: {v: 'string(lists.range(1000000).exists(i, (parameters.text + parameters.text).indexOf(parameters.text + \"b\") > 0))'}\n",
+		}},
 		{name: "merges", says: "offerings/merges/1.0.0/kustomization.yaml: walks over 4,000,100,098 fields and items", version: map[string]string{
 			"kustomization.yaml": component + "resources: [map.yaml]\npatches:\n- target: {kind: Deployment}\n  patch: |\n" +
 				"    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: x}\n    spec: {template: {spec: {containers: [{name: a, env: [" + each(10_000, "{name: w%d, value: v},") + "]}]}}}\n",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -116,6 +117,7 @@ type cache struct {
 
 	deferred deferred
 	loading  loading
+	parsing  watchdog // of the load under way
 	followed followed
 }
 
@@ -290,12 +292,22 @@ func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 }
 
 // parse loads the files of the platform's head, and resolves so many new requests. Follow and Run call it, one after the other.
-func (r *Reconciler) parse(head *gitrepo.Snapshot, atOnce int) (*platform.Platform, error) {
+func (r *Reconciler) parse(head *gitrepo.Snapshot, atOnce int) (p *platform.Platform, err error) {
+	r.cache.parsing.begin(r.Now())
+	r.cache.parsing.enter("load", r.Now())
+	defer r.cache.parsing.end()
+	defer func() { // a fault of ours ends this load, not the daemon
+		if fault := recover(); fault != nil {
+			r.Logger.Error("fault", "commit", head.Commit, "err", fault, "stack", string(debug.Stack()))
+			p, err = nil, fmt.Errorf("load platform commit %s: it came upon a fault of Transom, which is worth a report: %v; what runs stays as it is", head.Commit, fault)
+		}
+	}()
+	r.cache.underWay.expect()
 	loader := r.cache.loading.with(platform.Loader{
 		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
 	})
 	loader.AtOnce = atOnce
-	p, err := loader.Load(head)
+	p, err = loader.Load(head)
 	if err != nil {
 		return nil, fmt.Errorf("load platform commit %s: %w", head.Commit, err)
 	}
@@ -348,7 +360,11 @@ func (r *Reconciler) Ready() error {
 		}
 		return fmt.Errorf("the platform %s is not loaded yet", r.PlatformURL)
 	}
-	if stuck := r.cache.loops.stuck(r.Now()); len(stuck) > 0 {
+	stuck := r.cache.loops.stuck(r.Now())
+	if why := r.cache.parsing.stuck(r.Now()); why != "" {
+		stuck = append(stuck, "the platform is stuck: "+why)
+	}
+	if len(stuck) > 0 {
 		slices.Sort(stuck)
 		return errors.New(strings.Join(stuck, "; "))
 	}

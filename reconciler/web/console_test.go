@@ -200,7 +200,7 @@ func TestConsoleShowsTheWayThroughEnvironments(t *testing.T) {
 	eventually(all(".environment .name"), "dev|staging|prod")
 	eventually(all("thead .cluster"), "one|bluecanary|greenrest|east")
 	eventually(all(`[data-cell^="store/shop"] .version`), "1.2.0|1.2.0|1.1.0|1.1.0")
-	eventually(all(`[data-cell^="store/shop"] .flag`), "rolling out|waits for its wave")
+	eventually(all(`[data-cell^="store/shop"] .flag`), "in a rollout|waits for its wave")
 	eventually(`document.querySelector('[data-cell="store/shop/prod/east"] + .next').textContent.replace(/in .*$/, "in …")`, "→1.2.0 soak, approval in …")
 	eventually(all(`[data-cell="store/cache/prod"]`), "→– Waiting")
 	eventually(all(".count.waiting b"), "2")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/wording"
 )
 
@@ -31,6 +32,7 @@ type findings struct {
 	problems []Problem
 
 	strays map[string]string // clusters whose file is elsewhere, by name: their placements stay
+	holds  []*Decision       // that may be Holds, and are not read
 
 	hidden map[string]bool // the paths of opaque, once all is read
 	sorted []string        // the same, sorted
@@ -126,6 +128,9 @@ func (w *walker) reportMisplaced(f *file, parts []string) {
 	}
 	switch {
 	case ours:
+		if renamed && parts[0] == "decisions" && len(parts) == 3 {
+			w.tree.holds = append(w.tree.holds, &Decision{Kind: decision.Kind(s.kind), File: f.path, Environment: parts[1], Broken: true})
+		}
 		w.reportStray(f, s)
 	case renamed:
 		w.warn(f.path, "misplaced", fmt.Sprintf("means nothing here; rename it to %s.yaml", path.Base(stem)))
@@ -156,6 +161,9 @@ func (w *walker) reportStray(f *file, s stray) {
 	case "Cluster":
 		stays = "; until then what runs on it stays as it is"
 		w.tree.keepCluster(s.name, f.path)
+	}
+	if n := len(w.tree.holds); n > 0 && w.tree.holds[n-1].File == f.path && w.tree.holds[n-1].MayHold() {
+		stays = "; until then all of " + w.tree.holds[n-1].Environment + " waits"
 	}
 	p.Message = fmt.Sprintf("is %s, which means nothing here; move it to %s%s", article(s.kind), right, stays)
 	w.tree.problems = append(w.tree.problems, p)

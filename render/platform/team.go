@@ -77,7 +77,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 			return
 		}
 		if r := all[i]; r == nil || r.file != f || !r.fits(l.stages) || r.offering != p.Offerings[f.request.Spec.Offering] || r.offering == nil {
-			all[i] = resolve(p, f, l.stages, r)
+			all[i] = resolveGuarded(p, f, l.stages, r)
 		}
 	})
 	for i, r := range all {
@@ -107,9 +107,17 @@ func (l *Loader) decoded(f *file, key RequestKey) *requestFile {
 	if f.decoded == nil && f.unread {
 		f.decoded = unreadRequest(f, key)
 	} else if f.decoded == nil {
-		d := openFor(f, &key)
-		l.latest.keep(f.data, d.object)
-		f.decoded = decodeRequest(d, key, source{f.data, l.latest})
+		wrong := guarded(f.path, func() {
+			d := openFor(f, &key)
+			l.latest.keep(f.data, d.object)
+			f.decoded = decodeRequest(d, key, source{f.data, l.latest})
+		})
+		if wrong != nil {
+			wrong.Request = &key
+			unknown := unreadRequest(f, key)
+			unknown.problems = []Problem{*wrong}
+			f.decoded = unknown
+		}
 	}
 	return f.decoded.(*requestFile)
 }
