@@ -77,7 +77,7 @@ func Canonical(object map[string]any) map[string]any {
 }
 
 // hugeQuantity matches quantities that have very many digits once they are read: of 1234567890123456789e2000000000 that takes hours.
-var hugeQuantity = regexp.MustCompile(`^[-+.0-9]+[eE][-+]?0*[0-9]{4}`)
+var hugeQuantity = regexp.MustCompile(`^[-+.0-9]+[eE][-+]?[0-9]{4,}$`)
 
 // hasHugeQuantity reports whether a value has such a text. API servers have none; whoever pretends to be one may.
 func hasHugeQuantity(value any) bool {

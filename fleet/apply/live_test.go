@@ -57,4 +57,9 @@ func TestCanonicalReadsNoQuantityOfVeryManyDigits(t *testing.T) {
 		"hard": map[string]any{"limits.cpu": "1234567890123456789e2000000000", "requests.cpu": "1000m"}, "scopes": []any{},
 	}}
 	require.Equal(t, hostile, apply.Canonical(hostile))
+
+	commit := map[string]any{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": map[string]any{"annotations": map[string]any{"commit": "15e1234ab"}}, "spec": map[string]any{
+		"hard": map[string]any{"requests.cpu": "1000m"},
+	}}
+	require.Equal(t, map[string]any{"requests.cpu": "1"}, apply.Canonical(commit)["spec"].(map[string]any)["hard"], "a text that begins as one is none")
 }

@@ -130,7 +130,9 @@ func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *
 		return err
 	}
 	defer response.Close()
-	pack, err := inspect(ctx, packIn(response, req), m.dir, r.server.limits, r.server.dog.demand, r.server.dog.rest)
+	scanner, done := r.server.scanner()
+	defer done()
+	pack, err := inspect(ctx, scanner, packIn(response, req), m.dir, r.server.limits, r.server.dog.demand, r.server.dog.rest)
 	if err != nil {
 		return err
 	}

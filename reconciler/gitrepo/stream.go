@@ -165,6 +165,22 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// ReadFrom implements io.ReaderFrom: without it, each git has its output copied through much more memory than it says anything in.
+func (t *tail) ReadFrom(from io.Reader) (read int64, err error) {
+	chunk := make([]byte, 512)
+	for {
+		n, err := from.Read(chunk)
+		_, _ = t.Write(chunk[:n])
+		read += int64(n)
+		if err == io.EOF {
+			return read, nil
+		}
+		if err != nil {
+			return read, err
+		}
+	}
+}
+
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

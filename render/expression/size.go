@@ -100,7 +100,7 @@ func sizedFormat(args []ref.Val) error {
 }
 
 // hugeExponent matches quantities as which an amount has very many digits once it is compared: 1e20000000 takes seconds.
-var hugeExponent = regexp.MustCompile(`[eE][-+]?0*[0-9]{4}`)
+var hugeExponent = regexp.MustCompile(`[eE][-+]?[0-9]{4,}$`)
 
 func sizedQuantity(args []ref.Val) error {
 	text := textOf(args, 0)

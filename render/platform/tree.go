@@ -100,7 +100,9 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 		environments: map[string]*file{}, overlays: map[string]map[string][]*file{}, clusters: map[string]*file{},
 		policies: map[string]*file{}, decisions: map[string]*file{}, notifications: map[string]*file{},
 	}}
-	w.last = l.last
+	if w.last = l.last; w.last != nil {
+		w.tree.teams = make(map[string]*teamFiles, len(w.last.tree.teams)+1)
+	}
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the platform repository: %w", err)

@@ -32,8 +32,8 @@ func (s *Schema) check(value map[string]any, most int64) (found []Mistake, steps
 		if errs, steps = s.validate(value, nil, most); steps > most && most < AllWork.Steps {
 			return nil, steps
 		}
-		if n := largest(value); steps > stepsOver(n) {
-			return append(wrong, tooLarge(n)), steps
+		if all := spreadOf(value); steps > all.steps(s.compares) {
+			return append(wrong, all.tooMuch(s.compares)), steps
 		}
 	}
 	for _, err := range errs {
@@ -45,16 +45,17 @@ func (s *Schema) check(value map[string]any, most int64) (found []Mistake, steps
 // validate holds a value, and the one before it, against the rules, and returns the steps of CEL that this took: one more than it may where
 // it was ended.
 func (s *Schema) validate(value, before map[string]any, most int64) (field.ErrorList, int64) {
-	most = min(most, stepsOver(max(largest(value), largest(before))))
+	all, old := spreadOf(value), spreadOf(before)
+	most = min(most, spread{max(all.largest, old.largest), max(all.nodes, old.nodes)}.steps(s.compares))
 	rules := s.rules
 	if most < celconfig.PerCallLimit {
 		rules = s.brief.within(most)
 	}
-	var old any
+	var was any
 	if before != nil {
-		old = before
+		was = before
 	}
-	errs, remaining := rules.Validate(context.Background(), nil, s.structural, value, old, most)
+	errs, remaining := rules.Validate(context.Background(), nil, s.structural, value, was, most)
 	return errs, most - max(remaining, -1)
 }
 

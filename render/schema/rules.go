@@ -7,6 +7,7 @@ import (
 
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/internal/fieldpath"
 )
 
@@ -75,32 +76,67 @@ func longText(at string, value any) (field string, length int) {
 	return "", 0
 }
 
-// stepsOver is how many steps of CEL rules may take where the largest list or map has so many entries. A loop takes the square of its rounds,
-// for which CEL does not charge: all of these steps together take some seconds.
-func stepsOver(entries int) int64 {
-	const together = 10_000_000_000
-	return min(together/int64(max(entries, 1)), AllWork.Steps)
-}
+// A spread is how much there is of values for rules to go over.
+type spread struct{ largest, nodes int } // the entries of the largest list or map, and all fields and items
 
-// tooLarge is the Mistake of a value whose largest list or map has so many entries that the rules of the schema take too many steps.
-func tooLarge(entries int) Mistake {
-	return Mistake{"", RuleTooMuchWork, fmt.Sprintf("have a list or map of %d entries, and rules of the schema that take more than %d steps of CEL with so many; "+
-		"shorten it, or have the version ask less of it", entries, stepsOver(entries))}
-}
-
-// largest is the size of the largest list or map of a value.
-func largest(value any) (entries int) {
+func spreadOf(value any) (s spread) {
+	s.nodes = 1
+	take := func(child any) {
+		of := spreadOf(child)
+		s = spread{max(s.largest, of.largest), s.nodes + of.nodes}
+	}
 	switch v := value.(type) {
 	case []any:
-		entries = len(v)
+		s.largest = len(v)
 		for _, item := range v {
-			entries = max(entries, largest(item))
+			take(item)
 		}
 	case map[string]any:
-		entries = len(v)
+		s.largest = len(v)
 		for _, field := range v {
-			entries = max(entries, largest(field))
+			take(field)
 		}
 	}
-	return entries
+	return s
+}
+
+// steps is how many steps of CEL rules may take over so much. A loop takes the square of its rounds, and whole values are compared entry by
+// entry, for neither of which CEL charges: all of these steps together take some seconds.
+func (s spread) steps(compares bool) int64 {
+	const squares, entries = 10_000_000_000, 200_000_000
+	most := min(squares/int64(max(s.largest, 1)), AllWork.Steps)
+	if compares {
+		most = min(most, entries/int64(max(s.nodes, 1)))
+	}
+	return most
+}
+
+// tooMuch is the Mistake of values over which the rules of the schema take more steps than they may.
+func (s spread) tooMuch(compares bool) Mistake {
+	return Mistake{"", RuleTooMuchWork, fmt.Sprintf("have %d fields and items, %d in one list or map, and rules of the schema that take more than %d steps of CEL "+
+		"with so many; shorten them, or have the version ask less of them", s.nodes, s.largest, s.steps(compares))}
+}
+
+// comparesWhole reports whether a rule of a schema compares lists, maps or objects as a whole.
+func comparesWhole(of *structural.Structural) bool {
+	if of == nil {
+		return false
+	}
+	if len(of.XValidations) > 0 {
+		names := expression.NewScope()
+		self := names.Schema("self", of)
+		names.Declare("self", self)
+		names.Declare("oldSelf", self)
+		for _, rule := range of.XValidations {
+			if expression.ComparesWhole(rule.Rule, names) || expression.ComparesWhole(rule.MessageExpression, names) {
+				return true
+			}
+		}
+	}
+	for _, field := range of.Properties {
+		if comparesWhole(&field) {
+			return true
+		}
+	}
+	return comparesWhole(of.Items) || of.AdditionalProperties != nil && comparesWhole(of.AdditionalProperties.Structural)
 }

@@ -31,6 +31,7 @@ type Schema struct {
 
 	brief    *briefRules
 	searches bool // a rule looks for texts in texts
+	compares bool // a rule compares lists, maps or objects as a whole
 }
 
 // briefRules are the same rules with fewer steps of CEL that each may take, by that number. They are made once somebody asks.
@@ -99,6 +100,7 @@ func newSchema(props *apiextensions.JSONSchemaProps) (*Schema, error) {
 	rules := schemacel.NewValidator(compiled, false, celconfig.PerCallLimit)
 	return &Schema{
 		structural: compiled, validator: validator, rules: rules, brief: &briefRules{structural: compiled}, searches: searchesTexts(compiled),
+		compares: comparesWhole(compiled),
 	}, nil
 }
 

@@ -91,6 +91,36 @@ func TestRulesOverManyEntriesTakeFewSteps(t *testing.T) {
 	_, wrong := s.Complete(given(5_000))
 	require.Empty(t, wrong)
 	_, wrong = s.Complete(given(100_000))
-	require.Equal(t, []schema.Mistake{{Rule: schema.RuleTooMuchWork, Message: "have a list or map of 100000 entries, and rules of the schema that take more than " +
-		"100000 steps of CEL with so many; shorten it, or have the version ask less of it"}}, wrong)
+	require.Equal(t, []schema.Mistake{{Rule: schema.RuleTooMuchWork, Message: "have 100002 fields and items, 100000 in one list or map, and rules of the schema that " +
+		"take more than 100000 steps of CEL with so many; shorten them, or have the version ask less of them"}}, wrong)
+}
+
+// TestRulesThatCompareWholeValuesTakeFewSteps: CEL charges for the top level of a value, however much is in it.
+func TestRulesThatCompareWholeValuesTakeFewSteps(t *testing.T) {
+	const lists = "{type: array, maxItems: 3, items: {type: array, maxItems: 200000, items: {type: integer}}}"
+	given := func(rounds, n int) map[string]any {
+		list := func(count int, last int64) []any {
+			all := make([]any, count)
+			for i := range all {
+				all[i] = int64(1)
+			}
+			all[count-1] = last
+			return all
+		}
+		return map[string]any{"a": []any{list(n, 1)}, "b": []any{list(n, 2)}, "rounds": list(rounds, 1)}
+	}
+	for rule, few := range map[string]bool{
+		"self.rounds.all(i, self.a != self.b)": true, "self.rounds.all(i, !(self.b[0] in self.a))": true,
+		"self.rounds.all(i, i != 2 && i in [1, 5] && self.a.size() == 1)": false,
+	} {
+		s := compile(t, "type: object\nproperties: {a: "+lists+", b: "+lists+", rounds: {type: array, maxItems: 1000, items: {type: integer}}}\n"+
+			"x-kubernetes-validations: [{rule: '"+rule+"'}]\n")
+		_, wrong := s.Complete(given(20, 100))
+		require.Empty(t, wrong, rule)
+		_, wrong = s.Complete(given(500, 50_000))
+		require.Equal(t, few, len(wrong) > 0, "%s: %v", rule, wrong)
+		if few {
+			require.Contains(t, wrong[0].Message, "and rules of the schema that take more than 1989 steps of CEL", rule)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"transom.dev/reconciler"
 	"transom.dev/render/decision"
@@ -73,7 +74,10 @@ func (o *forecast) decisions() []Decision {
 }
 
 // unreadable says whether an environment waits until somebody mends or deletes the file of a decision.
-func unreadable(d *platform.Decision) bool { return d.Broken && d.MayHold() }
+func unreadable(d *platform.Decision) bool {
+	over := !d.Until.IsZero() && !time.Now().Before(d.Until)
+	return d.Broken && d.MayHold() && !over
+}
 
 // decided is the content of a file of decisions: one, or one for each item of an Approval of many, whose effects are told together.
 type decided struct {
