@@ -166,9 +166,9 @@ type comparison struct {
 
 // beside compares passes alone and beside each of some clients, which take turns. All of the daemon's own work for them slows its passes;
 // their own does not, as they have the lowest priority. Where they could not ask as often as they were to, the comparison would flatter and
-// fails.
+// fails. Turns are many, as single ones differ by a third on a machine that does nothing else.
 func (w *world) beside(b *testing.B, told func(), all ...clientsOf) []comparison {
-	const turns = 4
+	const turns = 12
 	found := make([]comparison, len(all))
 	alone, beside := make([]float64, 0, turns*len(all)), make([][]float64, len(all))
 	for range turns {

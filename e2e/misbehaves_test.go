@@ -30,6 +30,7 @@ type way struct {
 	answer func(w http.ResponseWriter, req *http.Request)
 	raw    func(conn net.Conn) // instead, before there is HTTP
 	git    bool                // Git alone is asked so: the API server is well
+	borne  bool                // of an API server for a minute: TestABusyClusterKeepsItsConnection has what comes after that
 }
 
 // ways are all that one can meet where a Git server or an API server should be, by name.
@@ -71,8 +72,8 @@ func ways(t testing.TB) map[string]way {
 		"fails": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "out of order", http.StatusInternalServerError)
 		}},
-		"busy": {answer: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "busy", http.StatusTooManyRequests) }},
-		"busy-for-long": {answer: func(w http.ResponseWriter, _ *http.Request) {
+		"busy": {borne: true, answer: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "busy", http.StatusTooManyRequests) }},
+		"busy-for-long": {borne: true, answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "86400")
 			http.Error(w, "busy", http.StatusTooManyRequests)
 		}},

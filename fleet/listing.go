@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 
 	"transom.dev/render/state"
 )
@@ -12,12 +14,17 @@ import (
 type Snapshot interface {
 	ReadFile(name string) ([]byte, error)
 
-	// ReadDir lists a directory. An entry may have a method ID() string that is the same only for the same content: a
-	// directory that is as it was is then not looked into again.
+	// ReadDir lists a directory, sorted by name. An entry may be identified: a directory that is as it was is then not looked into again.
 	ReadDir(name string) ([]fs.DirEntry, error)
 
 	// Blobs returns the blob id of every file below dir by its path from the root. An error means that nothing is known.
 	Blobs(dir string) (map[string]string, error)
+}
+
+// An identified directory entry knows an id that is the same only for the same content, or none, which is empty.
+type identified interface {
+	ID() string
+	HasID(id string) bool
 }
 
 // A listing has the files of a snapshot below one directory, by team. It is read-only and shared by all that have the
@@ -97,8 +104,8 @@ func (r reader) contents(before *contents) (*contents, error) {
 		return nil, err
 	}
 	now := &contents{releases: before.releases.next(files), clusters: make(map[string]*listing, len(r.Clusters))}
-	var clusters map[string]string
-	if _, ok := root[state.ClustersDir]; ok {
+	var clusters []fs.DirEntry
+	if named(root, state.ClustersDir) != nil {
 		if clusters, err = r.dirs(state.ClustersDir); err != nil {
 			return nil, err
 		}
@@ -113,46 +120,66 @@ func (r reader) contents(before *contents) (*contents, error) {
 }
 
 // listIn lists a directory that the one above has, or not.
-func (r reader) listIn(above map[string]string, name, dir string, before *listing) (*listing, error) {
-	id, ok := above[name]
-	if !ok {
+func (r reader) listIn(above []fs.DirEntry, name, dir string, before *listing) (*listing, error) {
+	e := named(above, name)
+	if e == nil {
 		return &listing{}, nil
 	}
-	return r.list(dir, id, before)
+	return r.list(dir, e, before)
 }
 
-// dirs are the ids of the directories in a directory by name; empty where the snapshot does not know them.
-func (r reader) dirs(dir string) (map[string]string, error) {
+// named is the entry of a name among those of a directory, or nil.
+func named(entries []fs.DirEntry, name string) fs.DirEntry {
+	at, found := slices.BinarySearchFunc(entries, name, func(e fs.DirEntry, name string) int { return strings.Compare(e.Name(), name) })
+	if !found {
+		return nil
+	}
+	return entries[at]
+}
+
+// idOf is the id of an entry, and whether that is the one before; empty where the snapshot does not know it.
+func idOf(e fs.DirEntry, before string) (id string, same bool) {
+	known, is := e.(identified)
+	switch {
+	case !is:
+		return "", false
+	case before != "" && known.HasID(before):
+		return before, true
+	}
+	return known.ID(), false
+}
+
+// dirs are the directories in a directory.
+func (r reader) dirs(dir string) ([]fs.DirEntry, error) {
 	entries, err := r.Snapshot.ReadDir(dir)
 	if err != nil {
 		return nil, r.unreadable(dir, err)
 	}
-	ids := map[string]string{}
-	for _, e := range entries {
-		if e.IsDir() {
-			known, _ := e.(interface{ ID() string })
-			ids[e.Name()] = ""
-			if known != nil {
-				ids[e.Name()] = known.ID()
-			}
-		}
-	}
-	return ids, nil
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !e.IsDir() }), nil
 }
 
-// list lists a directory that the snapshot has, given its id and the listing of the target before, which may be nil.
-func (r reader) list(dir, id string, before *listing) (*listing, error) {
-	if before != nil && id != "" && before.id == id {
+// list lists a directory that the snapshot has, given its entry and the listing of the target before, which may be nil.
+func (r reader) list(dir string, e fs.DirEntry, before *listing) (*listing, error) {
+	if before == nil {
+		before = &listing{}
+	}
+	id, same := idOf(e, before.id)
+	if same {
 		return before, nil
 	}
-	ids, err := r.dirs(dir)
+	dirs, err := r.dirs(dir)
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{id: id, teams: make(map[string]*teamListing, len(ids))}
-	for team, id := range ids {
-		if before != nil && id != "" && before.teams[team] != nil && before.teams[team].id == id {
-			l.teams[team] = before.teams[team]
+	l := &listing{id: id, teams: make(map[string]*teamListing, len(dirs))}
+	for _, e := range dirs {
+		team, known := e.Name(), before.teams[e.Name()]
+		if known == nil {
+			known = &teamListing{}
+		}
+		id, same := idOf(e, known.id)
+		if same {
+			l.teams[team] = known
 			continue
 		}
 		blobs, err := r.Snapshot.Blobs(path.Join(dir, team))

@@ -176,6 +176,7 @@ func (c *crowded) observe(n int, while time.Duration) (requests int64, over time
 
 // On a real cluster, instances that one policy refuses ask for it together, and are well soon after its end.
 func TestOneOfManyThatAPolicyRefusesIsTried(t *testing.T) {
+	t.Parallel()
 	const n = 20
 	c := newCrowded(t, "refused", n)
 	requests, _ := c.observe(n, 15*time.Second)

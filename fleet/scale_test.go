@@ -102,8 +102,8 @@ func index(t tree) indexed {
 		}
 	}
 	dirs := map[string][]fs.DirEntry{}
-	for dir, files := range blobs {
-		id := sha256.New()
+	for _, dir := range slices.Sorted(maps.Keys(blobs)) {
+		id, files := sha256.New(), blobs[dir]
 		for _, name := range slices.Sorted(maps.Keys(files)) {
 			fmt.Fprintln(id, name, files[name])
 		}

@@ -73,6 +73,8 @@ func (e entry) Name() string { return e.name }
 func (e entry) IsDir() bool  { return e.dir }
 func (e entry) ID() string   { return e.id }
 
+func (e entry) HasID(id string) bool { return e.id == id }
+
 // with returns the next commit, which has the other files too; nil content removes one.
 func (t tree) with(changes map[string][]byte) tree {
 	files := maps.Clone(t.files)

@@ -36,6 +36,7 @@ type site interface {
 // The suite checks the fake cluster against the behaviour of a real API server and apply, and the API servers of tests of scale, which
 // keep their objects in memory.
 func TestFakeAndRealClusterBehaveAlike(t *testing.T) {
+	t.Parallel() // it waits more than it computes, as TestOneOfManyThatAPolicyRefusesIsTried does
 	t.Run("fake", func(t *testing.T) {
 		suite(t, func(*testing.T) site { return fakeSite{newFakeCluster("uid-fake")} })
 	})
@@ -280,6 +281,7 @@ func suite(t *testing.T, open func(*testing.T) site) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := &tour{T: t, site: open(t)}
 			h.start()
 			t.Cleanup(func() { h.stop() })

@@ -3,7 +3,10 @@ package reconciler_test
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"path"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -181,26 +184,51 @@ func settled(t testing.TB, at fleet.Snapshot, file, commit string) bool {
 	return commit == "" || strings.Contains(string(content), commit)
 }
 
-// BenchmarkChangeOfOne measures the time that computing takes from the merge of one request's change until it was healthy.
+// BenchmarkChangeOfOne measures the time that computing takes from the merge of one request's change until it was healthy. Collecting garbage is
+// a part of it that comes in pieces larger than all changes of the benchmark: each change is charged with as much of one collection as it
+// makes of the garbage that there is between two, which is as much as lives.
 func BenchmarkChangeOfOne(b *testing.B) {
 	for _, n := range []int{1000, 5000, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			f := &promptFleet{}
 			s := newSystem(b)
 			s.crowd(n, f)
-			const changes = 20
+			const changes = 50 // mirrors merge their packs once or twice in so many: each change has its share of that
 			var used time.Duration
+			live, collection := collected(b)
+			defer debug.SetGCPercent(debug.SetGCPercent(-1))
+			garbage := uint64(0)
 			for i := range changes {
 				healthy := s.merged(i*(n/changes), fmt.Sprintf("t%d", i))
-				began := cpu(b)
+				before, began := memory().TotalAlloc, cpu(b)
 				s.Trigger.Fire("test")
 				f.reaches(b, healthy)
 				used += cpu(b) - began
+				garbage += memory().TotalAlloc - before
 			}
-			b.ReportMetric(milliseconds(used/changes), fmt.Sprintf("change-cpu-%d:ms", n))
+			collecting := time.Duration(float64(collection) * float64(garbage) / float64(live))
+			b.ReportMetric(milliseconds((used+collecting)/changes), fmt.Sprintf("change-cpu-%d:ms", n))
+			b.ReportMetric(milliseconds(collecting/changes), fmt.Sprintf("change-collecting-%d:ms", n))
+			b.ReportMetric(float64(garbage/changes)/1024, fmt.Sprintf("change-garbage-%d:KiB", n))
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// collected returns how much lives, and how long collecting the garbage beside it takes: the least of three.
+func collected(t testing.TB) (live uint64, took time.Duration) {
+	took = math.MaxInt64
+	for range 3 {
+		began := cpu(t)
+		runtime.GC()
+		took = min(took, cpu(t)-began)
+	}
+	return memory().HeapAlloc, took
+}
+
+func memory() (m runtime.MemStats) {
+	runtime.ReadMemStats(&m)
+	return m
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

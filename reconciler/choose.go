@@ -145,7 +145,7 @@ func ViewOf(ctx context.Context, p *platform.Platform, environment string, base 
 		s.Observe = func(string, platform.RequestKey, string) promotion.Observation { return promotion.Observation{} }
 	}
 	return &promotion.View{
-		Platform: p, Environment: e, Head: p.Instances(environment),
+		Platform: p, Environment: e, Head: p.InstanceSet(environment),
 		Lookup: &lookup{ctx: ctx, platform: p, environment: environment, base: base, sources: s},
 		State:  s.State, Releases: base.Records(), Elsewhere: elsewhere,
 		Now: s.Now, Observe: s.Observe,

@@ -71,15 +71,15 @@ func (d *deferred) goOnUnlessAwaited() {
 	}
 }
 
-// warnOfDeferred tells people of the requests that are deferred.
-func warnOfDeferred(p *platform.Platform) []platform.Problem {
+// warnOfDeferred tells people of the requests that are deferred, where loads resolve so many new ones.
+func warnOfDeferred(p *platform.Platform, atOnce int) []platform.Problem {
 	n := p.Deferred()
 	if n == 0 {
 		return nil
 	}
 	return []platform.Problem{{
 		File: "requests", Rule: "deferred", Warning: true,
-		Message: fmt.Sprintf("%d new requests and decisions of this commit are still to be resolved, %d requests at a time, so that nobody else's change waits for them; nothing is to be done", n, requestsAtOnce),
+		Message: fmt.Sprintf("%d new requests and decisions of this commit are still to be resolved, %d requests at a time, so that nobody else's change waits for them; nothing is to be done", n, atOnce),
 	}}
 }
 

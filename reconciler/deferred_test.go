@@ -20,30 +20,43 @@ import (
 	"transom.dev/reconciler/status"
 )
 
+// fewAtOnce is how many new requests a load of these tests resolves. What the daemon does with its own bound is in TestCrowdsCostOnlyThemselves.
+const fewAtOnce = 20
+
+// addCrowd adds so many new requests.
+func addCrowd(files map[string][]byte, count int) {
+	for n := range count {
+		name := fmt.Sprintf("n%05d", n)
+		files["requests/a-crowd/"+name+".yaml"] = crowdRequest(name, "hello")
+	}
+}
+
+// crowdOf lists the commits of an environment's state, and returns how many of the crowd are in one of them.
+func (s *system) crowdOf(environment string) (commits []string, among func(commit string) int) {
+	repository := path.Join(s.dir, "state-"+environment+".git")
+	return strings.Fields(s.git(repository, "rev-list", "--reverse", "main")), func(commit string) int {
+		return len(strings.Fields(s.git(repository, "ls-tree", "--name-only", commit, "releases/a-crowd/")))
+	}
+}
+
 // TestNewRequestsOfALargeMergeComeInTurns merges more new requests than one load reads along with a neighbour's change: the change is in the
 // first state commit, which has none of the new requests, no commit brings more of them than one load, and the merge is followed once all are
 // there.
 func TestNewRequestsOfALargeMergeComeInTurns(t *testing.T) {
-	const count = 4_100
+	const count = 2*fewAtOnce + 1
 	s := newSystem(t)
+	reconciler.ResolveAtOnce(s.Reconciler, fewAtOnce)
 	files := consumers(2)
 	s.begins(files)
 	s.rests("dev")
 	before := s.commits("dev")
 
-	for n := range count {
-		name := fmt.Sprintf("n%05d", n)
-		files["requests/a-crowd/"+name+".yaml"] = crowdRequest(name, "hello")
-	}
+	addCrowd(files, count)
 	files["requests/payments/r0001.yaml"] = crowdRequest("r0001", "changed")
 	s.merges("a crowd", files)
 
-	repository := path.Join(s.dir, "state-dev.git")
-	among := func(commit string) int {
-		return len(strings.Fields(s.git(repository, "ls-tree", "--name-only", commit, "releases/a-crowd/")))
-	}
-	commits := strings.Fields(s.git(repository, "rev-list", "--reverse", "main"))
-	require.Contains(t, s.git(repository, "show", commits[before]+":clusters/dev/payments/r0001.yaml"), "changed")
+	commits, among := s.crowdOf("dev")
+	require.Contains(t, s.git(path.Join(s.dir, "state-dev.git"), "show", commits[before]+":clusters/dev/payments/r0001.yaml"), "changed")
 	require.Zero(t, among(commits[before]), "not all of them were counted by then")
 	for there := 0; before < len(commits); before++ {
 		now := among(commits[before])
@@ -56,15 +69,17 @@ func TestNewRequestsOfALargeMergeComeInTurns(t *testing.T) {
 
 // TestADaemonThatStartsResolvesAllRequests has the same crowd there when the daemon starts: a restart on the way comes to the same.
 func TestADaemonThatStartsResolvesAllRequests(t *testing.T) {
-	const count = 2_100
+	const count = 2*fewAtOnce + 1
 	s := newSystem(t)
+	reconciler.ResolveAtOnce(s.Reconciler, fewAtOnce)
 	files := consumers(2)
-	for n := range count {
-		name := fmt.Sprintf("n%05d", n)
-		files["requests/a-crowd/"+name+".yaml"] = crowdRequest(name, "hello")
-	}
+	addCrowd(files, count)
 	s.begins(files)
-	require.Len(t, strings.Fields(s.git(path.Join(s.dir, "state-dev.git"), "ls-tree", "--name-only", "main", "releases/a-crowd/")), count)
+	commits, among := s.crowdOf("dev")
+	require.Equal(t, count, among("main"))
+	for _, commit := range commits {
+		require.Contains(t, []int{0, count}, among(commit), "all of them come together")
+	}
 }
 
 // A leaving is a platform repository that cannot be fetched any more once a commit was.
@@ -90,14 +105,12 @@ func (l *leaving) Fetch(ctx context.Context) (*gitrepo.Snapshot, error) {
 // told of Git all the time.
 func TestDeferredRequestsDoNotWaitForGit(t *testing.T) {
 	s := newSystem(t)
+	reconciler.ResolveAtOnce(s.Reconciler, fewAtOnce)
 	git := &leaving{Source: s.Platform}
 	s.Platform = git
 	files := consumers(2)
 	s.begins(files)
-	for n := range 4_100 {
-		name := fmt.Sprintf("n%05d", n)
-		files["requests/a-crowd/"+name+".yaml"] = crowdRequest(name, "hello")
-	}
+	addCrowd(files, 2*fewAtOnce+1)
 	s.replace(files)
 	merged := s.commit("a crowd")
 	git.after.Store(merged)
@@ -166,6 +179,7 @@ func TestDeferredRequestsWaitForTheirCommit(t *testing.T) {
 	} {
 		t.Run(says, func(t *testing.T) {
 			s := newSystem(t)
+			reconciler.ResolveAtOnce(s.Reconciler, fewAtOnce)
 			s.freezes(key, says, prepare(s))
 		})
 	}
@@ -220,10 +234,7 @@ func (s *system) freezes(key *gitrepo.SigningKey, says string, freeze func()) {
 	s.stands("dev", first)
 
 	s.git(s.clone(), "pull", "-q", "origin", "main")
-	for n := range 4_100 {
-		name := fmt.Sprintf("n%05d", n)
-		files["requests/a-crowd/"+name+".yaml"] = crowdRequest(name, "hello")
-	}
+	addCrowd(files, 2*fewAtOnce+1)
 	s.replace(files)
 	s.commit("a crowd")
 	s.merge(key, "README.md", "two\n")

@@ -107,19 +107,13 @@ func (p *pass) awaited() func(cluster string, o apply.Owner) bool {
 		if r == nil || r.Absent || r.Clusters[cluster].Revision != "" {
 			return false
 		}
-		if asksFor(platforms.Instances(e.Name), k, cluster) {
+		if i := platforms.InstanceSet(e.Name).Of(k); i != nil && on(i, cluster) {
 			return true
 		}
 		c := platforms.Clusters[cluster]
 		selected := c != nil && selects(e, c) && c.State != platform.ClusterDraining
 		return selected && platforms.Broken(e.Name, k)
 	}
-}
-
-// asksFor says whether one of the instances, which are sorted by request, is a request's and placed on a cluster.
-func asksFor(instances []*platform.Instance, k platform.RequestKey, cluster string) bool {
-	at, found := slices.BinarySearchFunc(instances, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
-	return found && slices.ContainsFunc(instances[at].Clusters, func(c *platform.Cluster) bool { return c.Name == cluster })
 }
 
 // identities remembers which cluster answered with which UID.

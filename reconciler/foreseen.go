@@ -57,7 +57,7 @@ func (f *Foresight) foresee(soon, rest *simulation, name string) (*Foreseen, err
 	if pass := soon.passes[name]; pass != nil {
 		to.Plan = pass.plan()
 	}
-	g := &futureSteps{Foresight: f, name: name, to: to, head: f.Platform.Instances(name)}
+	g := &futureSteps{Foresight: f, name: name, to: to, head: f.Platform.InstanceSet(name)}
 	now, err := g.step(soon.bases[name], g.now)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ type futureSteps struct {
 	*Foresight
 	name     string
 	to       *Foreseen
-	head     []*platform.Instance
+	head     *platform.InstanceSet
 	problems []platform.Problem // of releases that it has and cannot have any more
 }
 
@@ -119,22 +119,24 @@ func (g *futureSteps) step(base *render.Base, choose func(platform.RequestKey) (
 	if e := g.Platform.Environments[g.name]; e == nil || e.Broken {
 		return g.Renderer.Render(g.Platform, g.name, base)
 	}
-	d := render.Direction{Instances: []*platform.Instance{}, Keep: map[platform.RequestKey]bool{}, Examples: true}
+	d := render.Direction{Keep: map[platform.RequestKey]bool{}, Examples: true}
+	var instances []*platform.Instance
 	all := map[platform.RequestKey]bool{}
 	for k := range base.Releases {
 		all[k] = true
 	}
-	for _, i := range g.head {
+	for i := range g.head.All() {
 		all[i.Request.Key] = true
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(all), platform.RequestKey.Compare) {
 		switch i, stays := choose(k); {
 		case i != nil:
-			d.Instances = append(d.Instances, i)
+			instances = append(instances, i)
 		case stays:
 			d.Keep[k] = true
 		}
 	}
+	d.Instances = platform.NewInstanceSet(instances)
 	return g.Renderer.Direct(g.Platform, g.name, base, d)
 }
 
@@ -220,10 +222,4 @@ func (g *futureSteps) resolve(k platform.RequestKey, c promotion.Content) (*plat
 }
 
 // headOf is the instance that the platform asks for, or nil.
-func (g *futureSteps) headOf(k platform.RequestKey) *platform.Instance {
-	at, found := slices.BinarySearchFunc(g.head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
-	if !found {
-		return nil
-	}
-	return g.head[at]
-}
+func (g *futureSteps) headOf(k platform.RequestKey) *platform.Instance { return g.head.Of(k) }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/trigger"
 	"transom.dev/render/platform"
 )
@@ -16,6 +17,8 @@ type inbox struct {
 
 	mu       sync.Mutex
 	platform *platform.Platform // that the next pass reconciles
+	offered  *platform.Platform // the same, without the Holds of later ones that cannot be followed
+	broken   error              // why the latest platform cannot be followed; nil: it is
 	wish     *wish              // nil: nobody wants a pass
 	pace     pace
 	came     time.Time // the first news that the last pass was for
@@ -93,32 +96,59 @@ func (i *inbox) offer(p *platform.Platform, cause string) {
 	if i.platform != p {
 		why = immediate
 	}
-	i.platform = p
+	i.platform, i.offered, i.broken = p, p, nil
 	i.mu.Unlock()
 	i.wake(cause, why)
 }
 
-// addDecisions adds the new Holds of p to the platform that passes reconcile: where p itself cannot be followed, it goes on with that one, and
-// what a person holds is not to go on.
-func (i *inbox) addDecisions(environment string, p *platform.Platform) {
+// stopFollowing takes that p cannot be followed, and why: passes go on with the platform that was offered last. The Holds that p has beside those are
+// added to it, as what a person holds is not to go on; the ones that a platform since then added go with their files.
+func (i *inbox) stopFollowing(environment string, p *platform.Platform, why error, board *status.Board) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.broken = why
+	board.EnvironmentFailed(environment, why)
+	if i.offered == nil {
+		return
+	}
 	known := map[[2]string]bool{}
-	for _, d := range i.platform.Decisions {
+	for _, d := range i.offered.Decisions {
 		known[[2]string{d.File, d.Digest}] = true
 	}
-	var fresh []*platform.Decision
+	decisions := slices.Clone(i.offered.Decisions)
 	for _, d := range p.Decisions {
 		if d.Environment == environment && d.MayHold() && !known[[2]string{d.File, d.Digest}] {
-			fresh = append(fresh, d)
+			decisions = append(decisions, d)
 		}
 	}
-	if len(fresh) > 0 {
-		held := *i.platform
-		held.Decisions = slices.Concat(held.Decisions, fresh)
+	if !slices.Equal(decisions, i.platform.Decisions) {
+		held := *i.offered
+		held.Decisions = decisions
 		i.platform = &held
 		i.wakeLocked("hold", immediate)
 	}
+}
+
+// unfollowed says why the latest platform cannot be followed; empty: it is.
+func (i *inbox) unfollowed() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.broken == nil {
+		return ""
+	}
+	return i.broken.Error()
+}
+
+// reached tells status that a pass succeeded. Where that was over the platform of before, the error of the latest one stays, or comes back after
+// that of a pass.
+func (i *inbox) reached(environment string, board *status.Board) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.broken != nil {
+		board.EnvironmentFailed(environment, i.broken)
+		return
+	}
+	board.EnvironmentReached(environment)
 }
 
 func (i *inbox) latestPlatform() *platform.Platform {

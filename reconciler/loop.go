@@ -79,7 +79,7 @@ func (r *Reconciler) runLoop(ctx context.Context, l *loop) {
 				again.Reset(l.schedule.sleep(r.Now()))
 			}
 			r.cache.readiness.reconciled(l.environment)
-			r.Board.EnvironmentReached(l.environment)
+			l.inbox.reached(l.environment, r.Board)
 			r.Logger.Debug("pass done", "environment", l.environment, "cause", causes, "took", r.Now().Sub(started))
 		}
 	}
@@ -134,9 +134,10 @@ func (r *Reconciler) startLoops(ctx context.Context, p *platform.Platform, cause
 	cause := strings.Join(causes, ", ")
 	for name, e := range p.Environments {
 		if e.Broken {
-			r.Board.EnvironmentFailed(name, errBroken(e))
 			if l := all.byName[name]; l != nil {
-				l.inbox.addDecisions(name, p)
+				l.inbox.stopFollowing(name, p, errBroken(e), r.Board)
+			} else {
+				r.Board.EnvironmentFailed(name, errBroken(e))
 			}
 			continue
 		}

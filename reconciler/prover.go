@@ -123,8 +123,8 @@ func (p *prover) rendersNamespace(ctx context.Context, c claim, manifest []byte,
 			return "", nil
 		}
 	}
-	all := then.Instances(p.environment)
-	for _, i := range all {
+	all := then.InstanceSet(p.environment)
+	for i := range all.All() {
 		if i.Request.Key.Team != c.request.Team || !on(i, c.cluster) {
 			continue
 		}
@@ -142,7 +142,7 @@ func (p *prover) rendersNamespace(ctx context.Context, c claim, manifest []byte,
 // gone says why a placement must still be there, or nothing. It must where the platform asks for the instance there, and the
 // release that the state records, if it can be resolved, is placed there too.
 func (p *prover) gone(ctx context.Context, c claim, at fs.FS, then *platform.Platform) (string, error) {
-	asks := find(then.Instances(p.environment), c.request)
+	asks := then.InstanceSet(p.environment).Of(c.request)
 	cluster := then.Clusters[c.cluster]
 	switch {
 	case cluster == nil || cluster.Broken:
@@ -168,12 +168,12 @@ func find(all []*platform.Instance, k platform.RequestKey) *platform.Instance {
 	return all[n]
 }
 
-// providing are an instance and all that it is bound to, of a list that is sorted by request.
-func providing(all []*platform.Instance, i *platform.Instance) []*platform.Instance {
+// providing are an instance and all that it is bound to, sorted by request.
+func providing(all *platform.InstanceSet, i *platform.Instance) []*platform.Instance {
 	some := []*platform.Instance{i}
 	for n := 0; n < len(some); n++ {
 		for _, provider := range some[n].Bindings {
-			if of := find(all, provider); of != nil && !slices.Contains(some, of) {
+			if of := all.Of(provider); of != nil && !slices.Contains(some, of) {
 				some = append(some, of)
 			}
 		}

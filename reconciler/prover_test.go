@@ -41,7 +41,7 @@ func TestAProofIsNotByAPlatformWithDeferredRequests(t *testing.T) {
 		return p
 	}
 	before := load()
-	k := before.Requests[0].Key
+	k := before.Requests()[0].Key
 	file := filepath.Join(dir, k.File())
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)

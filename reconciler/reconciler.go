@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -116,6 +117,7 @@ type cache struct {
 
 	deferred deferred
 	loading  loading
+	parsing  watchdog // of the load under way
 	followed followed
 }
 
@@ -124,7 +126,11 @@ type loading struct {
 	loader *platform.Loader
 	head   *gitrepo.Snapshot
 	asked  bool // Git answered since the head was loaded: nobody knows whether that is still followed
+	atOnce int  // how many new requests one load resolves; zero: requestsAtOnce
 }
+
+// resolves is how many new requests one load resolves.
+func (l *loading) resolves() int { return cmp.Or(l.atOnce, requestsAtOnce) }
 
 // with returns the Loader, made from its settings at the first call.
 func (l *loading) with(settings platform.Loader) *platform.Loader {
@@ -232,7 +238,7 @@ func (r *Reconciler) goOn() *platform.Platform {
 	if latest == nil || latest.Deferred() == 0 || r.cache.loading.asked {
 		return nil
 	}
-	p, err := r.parse(r.cache.loading.head, requestsAtOnce)
+	p, err := r.parse(r.cache.loading.head, r.cache.loading.resolves())
 	if err != nil {
 		r.Logger.Debug("no more requests resolved", "err", err)
 		return nil
@@ -256,7 +262,7 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 		r.tellLoaded(latest)
 		return latest, nil
 	}
-	p, err := r.parse(head, requestsAtOnce)
+	p, err := r.parse(head, r.cache.loading.resolves())
 	if err != nil {
 		return nil, err
 	}
@@ -269,7 +275,7 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 func (r *Reconciler) loaded(p *platform.Platform) {
 	r.cache.readiness.loaded(p)
 	r.tellLoaded(p)
-	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems), "deferred", p.Deferred())
+	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", p.CountRequests(), "problems", len(p.Problems), "deferred", p.Deferred())
 }
 
 // fetchHead brings the mirror of the platform up to date, and returns its newest commit that is vouched for.
@@ -286,12 +292,22 @@ func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 }
 
 // parse loads the files of the platform's head, and resolves so many new requests. Follow and Run call it, one after the other.
-func (r *Reconciler) parse(head *gitrepo.Snapshot, atOnce int) (*platform.Platform, error) {
+func (r *Reconciler) parse(head *gitrepo.Snapshot, atOnce int) (p *platform.Platform, err error) {
+	r.cache.parsing.begin(r.Now())
+	r.cache.parsing.enter("load", r.Now())
+	defer r.cache.parsing.end()
+	defer func() { // a fault of ours ends this load, not the daemon
+		if fault := recover(); fault != nil {
+			r.Logger.Error("fault", "commit", head.Commit, "err", fault, "stack", string(debug.Stack()))
+			p, err = nil, fmt.Errorf("load platform commit %s: it came upon a fault of Transom, which is worth a report: %v; what runs stays as it is", head.Commit, fault)
+		}
+	}()
+	r.cache.underWay.expect()
 	loader := r.cache.loading.with(platform.Loader{
 		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
 	})
 	loader.AtOnce = atOnce
-	p, err := loader.Load(head)
+	p, err = loader.Load(head)
 	if err != nil {
 		return nil, fmt.Errorf("load platform commit %s: %w", head.Commit, err)
 	}
@@ -306,7 +322,7 @@ func (r *Reconciler) tellLoaded(p *platform.Platform) {
 	if r.Further != nil {
 		further = r.Further(p)
 	}
-	further = append(further, warnOfDeferred(p)...)
+	further = append(further, warnOfDeferred(p, r.cache.loading.resolves())...)
 	if told := &r.cache.told; told.of != p || !slices.Equal(told.further, further) {
 		told.of, told.further = p, further
 		shown := *p
@@ -344,7 +360,11 @@ func (r *Reconciler) Ready() error {
 		}
 		return fmt.Errorf("the platform %s is not loaded yet", r.PlatformURL)
 	}
-	if stuck := r.cache.loops.stuck(r.Now()); len(stuck) > 0 {
+	stuck := r.cache.loops.stuck(r.Now())
+	if why := r.cache.parsing.stuck(r.Now()); why != "" {
+		stuck = append(stuck, "the platform is stuck: "+why)
+	}
+	if len(stuck) > 0 {
 		slices.Sort(stuck)
 		return errors.New(strings.Join(stuck, "; "))
 	}

@@ -146,6 +146,7 @@ func (p *pass) environmentStatus(ctx context.Context, facts environmentFacts) st
 		Name: e.Name, StateURL: e.State.URL, StateBranch: e.State.Branch,
 		Commit: p.loop.follow(p.platform), StateCommit: p.state.believed.Commit, PromotesFrom: e.PromotesFrom,
 		Problems: facts.problems, Next: facts.next, Deletions: facts.deletions, Plan: facts.plan, Frozen: facts.frozen,
+		Error: p.loop.inbox.unfollowed(),
 	}
 	for _, d := range p.platform.Decisions {
 		if d.Environment == e.Name && inForce(d, p.r.Now()) {

@@ -131,10 +131,10 @@ func TestANewVersionIsACommitPerStep(t *testing.T) {
 // time.
 func TestManyThatBecomeHealthyAreFewCommits(t *testing.T) {
 	f := &promptFleet{batch: 1, every: 20 * time.Millisecond}
-	const many = 200 // that take four seconds
+	const many = 100 // that take two seconds
 	s := newSystem(t)
 	s.crowd(many, f)
-	require.LessOrEqual(t, s.commits("dev"), 7, "of the requests, and of their health after 0, 1, 3 and 7 seconds")
+	require.LessOrEqual(t, s.commits("dev"), 7, "of the requests, and of their health after 0, 1 and 3 seconds, and after 7 where the machine is slow")
 }
 
 // runs waits until an environment has a request of payments at a version.

@@ -1,6 +1,7 @@
 package reconciler_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -77,4 +78,45 @@ func TestAFaultEndsAPassAndNotTheDaemon(t *testing.T) {
 	}, time.Minute, time.Millisecond)
 	require.Contains(t, told, "came upon a fault of Transom, which is worth a report: nobody thought of that")
 	s.deployed("dev", func(t fleet.Target) bool { return t.Commit != "" })
+}
+
+// TestAFaultEndsALoadAndNotTheDaemon: it is told, and the next load is a new one. A load that comes to no end is told, too.
+func TestAFaultEndsALoadAndNotTheDaemon(t *testing.T) {
+	s := newSystem(t)
+	var ahead, panics atomic.Int64
+	var hangs atomic.Bool
+	entered, leave := make(chan struct{}), make(chan struct{})
+	s.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	s.Repository = func(url string) string {
+		if panics.Add(-1) >= 0 {
+			panic("nobody thought of that")
+		}
+		if hangs.CompareAndSwap(true, false) {
+			close(entered)
+			<-leave
+		}
+		return url
+	}
+	panics.Store(1)
+	s.run()
+	s.Trigger.Fire("test")
+	told := func() bool {
+		return strings.Contains(s.Board.Status().Platform.Error, "it came upon a fault of Transom, which is worth a report: nobody thought of that")
+	}
+	require.Eventually(t, told, time.Minute, time.Millisecond)
+	s.Trigger.Fire("test")
+	s.deployed("dev", func(t fleet.Target) bool { return t.Commit != "" })
+	require.Eventually(t, func() bool { return s.Ready() == nil }, time.Minute, 10*time.Millisecond)
+
+	hangs.Store(true)
+	s.write("notes.txt", "a new commit\n")
+	s.commit("a new commit")
+	s.Trigger.Fire("test")
+	<-entered
+	ahead.Store(int64(50 * time.Second))
+	require.NoError(t, s.Ready())
+	ahead.Store(int64(70 * time.Second))
+	require.ErrorContains(t, s.Ready(), "the platform is stuck: phase load has come to no end for 1m1")
+	close(leave)
+	require.Eventually(t, func() bool { return s.Ready() == nil }, time.Minute, 10*time.Millisecond)
 }

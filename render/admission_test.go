@@ -341,7 +341,7 @@ func TestDirectedPassAfterPassEqualsAFreshPass(t *testing.T) {
 // chance makes a direction at random.
 func chance(t *testing.T, random *rand.Rand, p *platform.Platform, base *render.Base, history []fstest.MapFS) render.Direction {
 	d := render.Direction{Keep: map[platform.RequestKey]bool{}, Restore: map[platform.RequestKey]render.Restoration{}, Records: map[platform.RequestKey]*state.Release{}}
-	d.Instances = []*platform.Instance{}
+	var chosen []*platform.Instance
 	instances := map[platform.RequestKey]*platform.Instance{}
 	for _, i := range p.Instances("prod") {
 		instances[i.Request.Key] = i
@@ -359,7 +359,7 @@ func chance(t *testing.T, random *rand.Rand, p *platform.Platform, base *render.
 			d.Keep[k] = i == nil && random.IntN(2) == 0
 		}
 		if i != nil {
-			d.Instances = append(d.Instances, i)
+			chosen = append(chosen, i)
 		}
 		if release != nil && random.IntN(20) == 0 {
 			record := *release
@@ -375,6 +375,7 @@ func chance(t *testing.T, random *rand.Rand, p *platform.Platform, base *render.
 			}
 		}
 	}
+	d.Instances = platform.NewInstanceSet(chosen)
 	salt := random.IntN(4)
 	d.Admit = func(proposals []state.Proposal) (answers []*state.Release) {
 		for _, proposal := range proposals {

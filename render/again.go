@@ -23,7 +23,7 @@ type Again struct {
 func (r *Renderer) Again(p *platform.Platform, environment string, instances []*platform.Instance,
 	records map[platform.RequestKey]*state.Release, k platform.RequestKey, cluster string,
 ) (Again, error) {
-	s, err := newSnapshot(p, environment, &Base{Releases: records}, Direction{Instances: instances, Made: records})
+	s, err := newSnapshot(p, environment, &Base{Releases: records}, Direction{Instances: platform.NewInstanceSet(instances), Made: records})
 	if err != nil {
 		return Again{}, err
 	}

@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path"
 	"reflect"
-	"runtime"
 	"slices"
-	"strings"
 
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
+	"transom.dev/render/wording"
 )
 
 // A candidate is an instance on its way to a release: it succeeds on all its clusters or keeps all it has.
@@ -78,25 +76,7 @@ func (c *candidate) report(file, rule, format string, args ...any) {
 func (c *candidate) recovered() {
 	if fault := recover(); fault != nil {
 		c.report("", "fault", "rendering it came upon a fault of Transom, which is worth a report: %v, at %s; "+
-			"it keeps what it has", fault, faultyLine())
-	}
-}
-
-// faultyLine is the line of code that panicked, seen from a deferred function.
-func faultyLine() string {
-	callers := make([]uintptr, 32)
-	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])
-	panicked := false
-	for {
-		frame, more := frames.Next()
-		inRuntime := strings.HasPrefix(frame.Function, "runtime.")
-		if panicked && !inRuntime {
-			return fmt.Sprintf("%s (%s:%d)", frame.Function, path.Base(frame.File), frame.Line)
-		}
-		panicked = panicked || inRuntime
-		if !more {
-			return "an unknown place"
-		}
+			"it keeps what it has", fault, wording.FaultyLine())
 	}
 }
 

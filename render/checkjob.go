@@ -12,6 +12,7 @@ import (
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
+	"transom.dev/render/wording"
 )
 
 // A CheckJob is a Job that an environment's check runs beside a placement.
@@ -31,10 +32,10 @@ func (r *Renderer) CheckJob(p *platform.Platform, environment string, instances 
 ) (manifest []byte, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = fmt.Errorf("rendering it came upon a fault of Transom, which is worth a report: %v, at %s", fault, faultyLine())
+			err = fmt.Errorf("rendering it came upon a fault of Transom, which is worth a report: %v, at %s", fault, wording.FaultyLine())
 		}
 	}()
-	s, err := newSnapshot(p, environment, &Base{Releases: records}, Direction{Instances: instances})
+	s, err := newSnapshot(p, environment, &Base{Releases: records}, Direction{Instances: platform.NewInstanceSet(instances)})
 	if err != nil {
 		return nil, err
 	}

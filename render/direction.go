@@ -8,8 +8,8 @@ import (
 // A Direction describes the state that an environment is to have where that is not simply the one of the platform's head:
 // promotion chooses it before rendering, and admits the result after. The zero value takes everything from the head at once.
 type Direction struct {
-	// Instances are rendered instead of the head's own, sorted by request. nil: the head's.
-	Instances []*platform.Instance
+	// Instances are rendered instead of the head's own. nil: the head's.
+	Instances *platform.InstanceSet
 
 	// Keep are requests that have no instance and stay as they are. Every other release without an instance is
 	// removed, but for those of requests that the platform knows to be broken.

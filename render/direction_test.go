@@ -88,11 +88,11 @@ func TestDirectRendersContentsFromRecords(t *testing.T) {
 	head.Commit = "second"
 	i, problems := head.InstanceOf("prod", shop, proven.Request, proven.Version, proven.VersionDigest, proven.File)
 	require.Empty(t, problems)
-	state := prod.direct(t, head, "prod", render.Direction{Instances: []*platform.Instance{i}})
+	state := prod.direct(t, head, "prod", render.Direction{Instances: platform.NewInstanceSet([]*platform.Instance{i})})
 	require.Empty(t, state.Problems)
 	require.Contains(t, prod.manifest("prod-eu", shop), "text: first")
 	require.Equal(t, proven.Digest, prod.released(t, shop).Digest)
-	require.Empty(t, prod.direct(t, head, "prod", render.Direction{Instances: []*platform.Instance{i}}).Changes)
+	require.Empty(t, prod.direct(t, head, "prod", render.Direction{Instances: platform.NewInstanceSet([]*platform.Instance{i})}).Changes)
 
 	moved := prod.direct(t, head, "prod", render.Direction{})
 	require.Equal(t, "second", moved.Releases[shop].Commit)
@@ -103,7 +103,7 @@ func TestDirectRendersContentsFromRecords(t *testing.T) {
 func TestDirectKeepsWhatHasNoInstance(t *testing.T) {
 	repo, p := &repository{}, with(t, texted("a"))
 	repo.render(t, p, "dev")
-	none := []*platform.Instance{}
+	none := &platform.InstanceSet{}
 	kept := repo.direct(t, p, "dev", render.Direction{Instances: none, Keep: map[platform.RequestKey]bool{shop: true}})
 	require.Empty(t, kept.Changes)
 	require.True(t, repo.direct(t, p, "dev", render.Direction{Instances: none}).Releases[shop].Absent)
@@ -156,7 +156,7 @@ func TestDirectRestoresExactBytes(t *testing.T) {
 	require.Equal(t, good.Encode(), repo.released(t, shop).Encode())
 	require.Empty(t, repo.direct(t, bad, "prod", restore).Changes)
 
-	kept := render.Direction{Instances: []*platform.Instance{}, Keep: map[platform.RequestKey]bool{shop: true}}
+	kept := render.Direction{Instances: &platform.InstanceSet{}, Keep: map[platform.RequestKey]bool{shop: true}}
 	require.Empty(t, repo.direct(t, bad, "prod", kept).Changes)
 
 	manifests["prod-us"] = []byte("something else")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // A perVersion has a result for each version directory. A version that changed is another version, in the same directory. The
@@ -108,7 +109,7 @@ func (x examiner) end(e *examination, v *platform.Version) {
 	if fault := recover(); fault != nil {
 		e.problems = []platform.Problem{{
 			File: kustomizationOf(v), Rule: "fault",
-			Message: fmt.Sprintf("examining it came upon a fault of Transom, which is worth a report: %v, at %s", fault, faultyLine()),
+			Message: fmt.Sprintf("examining it came upon a fault of Transom, which is worth a report: %v, at %s", fault, wording.FaultyLine()),
 		}}
 	}
 	e.mu.Lock()

@@ -236,6 +236,8 @@ func (n *node) Type() fs.FileMode {
 	return 0
 }
 
+func (n *node) HasID(id string) bool { return n.ID() == id }
+
 func (n *node) ID() string {
 	if n.id == "" {
 		content := bytes.NewBuffer(n.data)

@@ -281,7 +281,7 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	e := m.evaluation(i)
 	if all := m.sharesOf(p, environment); !e.fits(bound, record, all) {
 		e = evaluate(i, bound, record, all)
-		m.asked.generation = max(cacheGeneration, len(p.Instances(environment))) // each pass asks about all that wait
+		m.asked.generation = max(cacheGeneration, p.InstanceSet(environment).Len()) // each pass asks about all that wait
 		m.asked.put(i, e)
 	}
 	if slices.ContainsFunc(e.problems, blocks) {

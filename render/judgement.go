@@ -24,11 +24,7 @@ const (
 type allowance struct{ all, one int64 }
 
 func allowanceOf(s *snapshot) allowance {
-	placements := 0
-	for _, i := range s.instances {
-		placements += len(i.Clusters)
-	}
-	all := judgeTogether/max(1, int64(len(s.policies))) + judgeEach*int64(placements)
+	all := judgeTogether/max(1, int64(len(s.policies))) + judgeEach*int64(s.instances.Placements())
 	return allowance{all, all / 2}
 }
 

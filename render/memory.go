@@ -20,7 +20,7 @@ type memory struct {
 	environment *platform.Environment
 	clusters    map[string]*platform.Cluster
 	policies    []*platform.Policy
-	instances   []*platform.Instance
+	instances   *platform.InstanceSet
 	base        *Base
 	taken       *mark // that the base had
 
@@ -130,27 +130,4 @@ func (m *memory) evaluation(i *platform.Instance) *evaluation {
 	}
 	e, _ := m.asked.lookup(i)
 	return e
-}
-
-// changed calls visit with the requests whose instances differ between two lists that are sorted by request.
-func changed(before, after []*platform.Instance, visit func(platform.RequestKey)) {
-	for len(before) > 0 && len(after) > 0 {
-		if before[0] == after[0] {
-			before, after = before[1:], after[1:]
-			continue
-		}
-		old, new := before[0].Request.Key, after[0].Request.Key
-		order := old.Compare(new)
-		if order <= 0 {
-			visit(old)
-			before = before[1:]
-		}
-		if order >= 0 {
-			visit(new)
-			after = after[1:]
-		}
-	}
-	for _, i := range slices.Concat(before, after) {
-		visit(i.Request.Key)
-	}
 }

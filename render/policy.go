@@ -92,7 +92,7 @@ func (p *pass) keepAllowances() error {
 		return nil
 	}
 	l := newBudget(p.snapshot)
-	for _, i := range p.instances {
+	for i := range p.instances.All() {
 		k := i.Request.Key
 		if c, visited := p.byKey[k]; visited {
 			if c != nil && c.judged != nil {

@@ -58,7 +58,7 @@ func (p *pass) keepQuotas() {
 	var accounts []account
 	for _, policy := range p.policies {
 		for _, q := range policy.Quotas {
-			if len(p.memory.costs.amounts[q]) > 2*len(p.instances) {
+			if len(p.memory.costs.amounts[q]) > 2*p.instances.Len() {
 				delete(p.memory.costs.amounts, q) // most are of instances that are gone
 			}
 			all := p.count(policy, q)
@@ -126,8 +126,8 @@ func (p *pass) count(policy *platform.Policy, q *platform.Quota) (all []counted)
 
 // requests lists all requests that the environment may have something of, sorted.
 func (p *pass) requests() []platform.RequestKey {
-	keys := make([]platform.RequestKey, 0, len(p.instances)+len(p.orphans))
-	for _, i := range p.instances {
+	keys := make([]platform.RequestKey, 0, p.instances.Len()+len(p.orphans))
+	for i := range p.instances.All() {
 		keys = append(keys, i.Request.Key)
 	}
 	keys = append(keys, p.orphans...)

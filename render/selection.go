@@ -27,7 +27,9 @@ func newSelection(s *snapshot, m *memory) *selection {
 		l.visit(k)
 	}
 	if s.continued {
-		changed(m.instances, s.instances, l.visit)
+		for k := range s.instances.Differing(m.instances) {
+			l.visit(k)
+		}
 		m.costly(s.shares, l.visit)
 		for _, k := range m.revisit {
 			l.visit(k)
@@ -38,7 +40,7 @@ func newSelection(s *snapshot, m *memory) *selection {
 			}
 		}
 	} else {
-		for _, i := range s.instances {
+		for i := range s.instances.All() {
 			l.visit(i.Request.Key)
 		}
 		for k := range s.base.Releases {

@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"maps"
-	"slices"
 
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -16,10 +15,10 @@ type snapshot struct {
 	environment *platform.Environment
 	base        *Base
 	direction   Direction
-	instances   []*platform.Instance // the direction's, else the head's; sorted by request
-	policies    []*platform.Policy   // of the environment, sorted by name
-	index       *index               // of the base
-	shares      shares               // of expressions
+	instances   *platform.InstanceSet // the direction's, else the head's
+	policies    []*platform.Policy    // of the environment, sorted by name
+	index       *index                // of the base
+	shares      shares                // of expressions
 
 	// continued says that nothing but requests and versions changed since the last pass: only requests that may come to
 	// another record are visited, and the clusters that are gone were let go before.
@@ -39,7 +38,7 @@ func newSnapshot(p *platform.Platform, environment string, base *Base, d Directi
 		policies: judging(p, environment), index: base.indexed(environment),
 	}
 	if s.instances == nil {
-		s.instances = p.Instances(environment)
+		s.instances = p.InstanceSet(environment)
 	}
 	return s, nil
 }
@@ -56,11 +55,7 @@ func (s *snapshot) unchanged(problems []platform.Problem) *State {
 
 // instance returns the instance of a request, or nil.
 func (s *snapshot) instance(k platform.RequestKey) *platform.Instance {
-	n, found := slices.BinarySearchFunc(s.instances, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
-	if !found {
-		return nil
-	}
-	return s.instances[n]
+	return s.instances.Of(k)
 }
 
 // restored returns the record that a request is given back, or nil.

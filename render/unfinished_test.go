@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
@@ -37,7 +38,7 @@ func bomb(t *testing.T) (files fstest.MapFS, load func() *platform.Platform) {
 	put("offerings/bomb/offering.yaml", head("Offering", "bomb")+"spec: {title: Bomb, description: Bomb., owner: platform}\n")
 	put(bombDir+"/version.yaml", head("Version", "bomb")+"spec: {}\n")
 	put(bombDir+"/kustomization.yaml", bombComponent+"resources: [a.yaml]\n")
-	put(bombDir+"/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+	put(bombDir+"/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n")
 	for name, offering := range map[string]string{"victim": "bomb", "neighbour": "note"} {
 		put("requests/payments/"+name+".yaml", head("Request", name)+"spec: {offering: "+offering+", version: \"1\", environments: {dev: {}}}\n")
 	}
@@ -66,16 +67,32 @@ func familiar(t *testing.T) (*Renderer, fstest.MapFS, func() *platform.Platform)
 // endless is a Runner for which the bomb has 2^40 components: Guard counts those, but there may be something that it does not
 // know.
 func endless(run kustomize.Runner) kustomize.Runner {
+	files := map[string]string{"": "components: [c0]\n", "c40/": "labels: [{pairs: {a: b}}]\n"}
+	for n := range 40 {
+		files[fmt.Sprintf("c%d/", n)] = fmt.Sprintf("components: [../c%d, ../c%d]\n", n+1, n+1)
+	}
+	return bombing(run, files)
+}
+
+// boundless is a Runner for which the bomb doubles an object forty times. It is ended sooner than an endless one.
+func boundless(run kustomize.Runner) kustomize.Runner {
+	return bombing(run, map[string]string{"": "replacements:\n" + strings.Repeat("- {source: {kind: ConfigMap, fieldPath: data}, "+
+		"targets: [{select: {kind: ConfigMap}, fieldPaths: [data.x, data.y], options: {create: true}}]}\n", 40)})
+}
+
+// bombing is a Runner for which the bomb has more in its components, by their folder.
+func bombing(run kustomize.Runner, more map[string]string) kustomize.Runner {
 	return func(j kustomize.Job) ([]*yaml.Node, error) {
 		if j.Subject != bombDir {
 			return run(j)
 		}
 		files := maps.Clone(j.Files)
-		files[bombDir+"/kustomization.yaml"] = []byte(bombComponent + "resources: [a.yaml]\ncomponents: [c0]\n")
-		for n := range 40 {
-			files[fmt.Sprintf("%s/c%d/kustomization.yaml", bombDir, n)] = []byte(bombComponent + fmt.Sprintf("components: [../c%d, ../c%d]\n", n+1, n+1))
+		for folder, text := range more {
+			if folder == "" {
+				text = "resources: [a.yaml]\n" + text
+			}
+			files[bombDir+"/"+folder+"kustomization.yaml"] = []byte(bombComponent + text)
 		}
-		files[bombDir+"/c40/kustomization.yaml"] = []byte(bombComponent + "labels: [{pairs: {a: b}}]\n")
 		return run(kustomize.Job{Subject: j.Subject, Files: files})
 	}
 }
@@ -88,14 +105,14 @@ var (
 // TestBuildWithoutEndIsAProblemOfItsVersion: it is ended, a Problem says so, and its neighbour is rendered.
 func TestBuildWithoutEndIsAProblemOfItsVersion(t *testing.T) {
 	_, load := bomb(t)
-	p, r := load(), &Renderer{run: endless(worker.Run)}
+	p, r := load(), &Renderer{run: boundless(worker.Run)}
 	for range 2 { // the second time it is not tried
 		state, err := r.Render(p, "dev", nil)
 		require.NoError(t, err)
 		require.Contains(t, state.Releases, neighbour)
 		require.NotContains(t, state.Releases, victim)
 		require.Len(t, state.Problems, 1)
-		require.Equal(t, bombDir+"/kustomization.yaml: the build of "+bombDir+" needed more than 8 s of processor time, and was ended; "+
+		require.Equal(t, bombDir+"/kustomization.yaml: the build of "+bombDir+" needed more than 512 MiB of memory, and was ended; "+
 			"what it was to replace stays. Make less of it: fewer components, patches or copies. It is tried again from time to time",
 			state.Problems[0].String())
 		require.Equal(t, victim, *state.Problems[0].Request)

@@ -138,7 +138,7 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 	}
 	result := &checked{
 		Problems: []platform.Problem{}, Warnings: []platform.Problem{}, States: running,
-		Requests: len(p.Requests), Offerings: len(p.Offerings), Environments: len(p.Environments), Clusters: len(p.Clusters),
+		Requests: p.CountRequests(), Offerings: len(p.Offerings), Environments: len(p.Environments), Clusters: len(p.Clusters),
 	}
 	problems, warnings := workspace.Mistakes(p, rendered)
 	lacking, err := installation.Lacking(p, os.DirFS(dir))
@@ -160,22 +160,20 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 			return nil, err
 		}
 	}
-	isNew := func(w platform.Problem) bool { // else nobody knows, and a merged file is no fault of who asks
-		there := running.Of(w.Environment)
-		return there != nil && there.Looked && (there.Base == nil || len(there.Base.Releases) == 0)
-	}
+	var denied []platform.Problem
 	if o.base != "" {
 		known, warned, err := o.known(dir, running)
 		if err != nil {
 			return nil, err
 		}
 		problems, result.Known = workspace.Apart(problems, known)
-		isNew = func(w platform.Problem) bool {
-			fresh, _ := workspace.Apart([]platform.Problem{w}, warned)
-			return len(fresh) > 0
-		}
+		denied, warnings = workspace.DeniedBeside(warnings, warned)
+	} else {
+		denied, warnings = workspace.Denied(warnings, func(w platform.Problem) bool { // else nobody knows, and a merged file is no fault of who asks
+			there := running.Of(w.Environment)
+			return there != nil && there.Looked && (there.Base == nil || len(there.Base.Releases) == 0)
+		})
 	}
-	denied, warnings := workspace.Denied(warnings, isNew)
 	problems = mergeProblems(problems, denied)
 	result.Warnings = append(result.Warnings, warnings...)
 	result.Problems = append(result.Problems, problems...)

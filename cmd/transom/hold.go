@@ -127,7 +127,7 @@ func heldThings(p *platform.Platform, field string) []string {
 		return slices.Sorted(maps.Keys(p.Clusters))
 	case "team":
 		var teams []string
-		for _, r := range p.Requests {
+		for _, r := range p.Requests() {
 			teams = append(teams, r.Key.Team)
 		}
 		slices.Sort(teams)

@@ -86,7 +86,7 @@ func refusePlatform(dir string) error {
 	if err != nil {
 		return err
 	}
-	if len(p.Environments)+len(p.Clusters)+len(p.Offerings)+len(p.Requests) > 0 {
+	if len(p.Environments)+len(p.Clusters)+len(p.Offerings)+p.CountRequests() > 0 {
 		return fmt.Errorf("%s is a platform already, and nothing was written; \"transom new\" adds offerings, versions and requests", dir)
 	}
 	return nil

@@ -73,7 +73,7 @@ func isClosed(in status.Instance, name gate.Name) bool {
 }
 
 func hasTeam(p *platform.Platform, name string) bool {
-	return slices.ContainsFunc(p.Requests, func(r *platform.Request) bool { return r.Key.Team == name })
+	return slices.ContainsFunc(p.Requests(), func(r *platform.Request) bool { return r.Key.Team == name })
 }
 
 // said is the notes as the end of an error.

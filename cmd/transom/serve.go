@@ -243,7 +243,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	entrance.serve(ctx, group, web.Options{
 		Board: board, Ready: self.ready(r.Ready, r.Followed), Leader: self.leader(), LeaderTLS: entrance.peer(), Vouch: entrance.vouch(), Warned: board.Warned, Docs: documents(),
 		Access: entrance.guard, Proxies: entrance.proxies, MostRequests: o.access.requests, Limited: figures.Limited, MetricsElsewhere: entrance.metrics != nil,
-		Includes: includes(source), Passes: r.Passes,
+		Includes: includes(source), Passes: r.Passes, Owners: &codeOwners{traces: traces},
 		Hooks: o.notice.hooks(heard, figures.Hook, logger), Look: following.look, Plans: plans,
 		Runtime: podReader{f}, Manifests: newManifestReader(traces, f), Explain: traces.explain, Past: traces.past, Edit: traces.edited, Changes: newComparisons().changes, Sample: schema.Sample, Journal: &audit.Journal{Branches: traces.branches}, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)

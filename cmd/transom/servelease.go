@@ -139,12 +139,15 @@ func (r *replica) leader() func() web.Leader {
 
 var errCannotLead = errors.New("this replica could not take over: it does not reach the Lease; its log says why")
 
-// told logs whether the Lease is reached.
+// told logs whether requests about the Lease are answered.
 func (r *replica) told(err error) {
-	if err != nil {
-		r.logger.Warn("the Lease is not reached: this process cannot lead until it is", "lease", r.String(), "err", err)
-	} else {
+	switch {
+	case err == nil:
 		r.logger.Warn("the Lease is reached again", "lease", r.String())
+	case r.MayWrite() == nil:
+		r.logger.Warn("the Lease was not renewed: this process ends unless it is in time", "lease", r.String(), "err", err)
+	default:
+		r.logger.Warn("the Lease is not reached: this process cannot lead until it is", "lease", r.String(), "err", err)
 	}
 }
 

@@ -3,6 +3,8 @@ package apply
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 
 	"github.com/fluxcd/pkg/ssa/normalize"
 	corev1 "k8s.io/api/core/v1"
@@ -64,9 +66,32 @@ func withoutWrites(u *unstructured.Unstructured) map[string]any {
 // Canonical is an object as an API server writes it, whose types have one way to write each value: "1000m" of CPU is "1" there, and an empty
 // list that a type leaves out is not there. An object of a kind that Kubernetes does not have itself stays as it is.
 func Canonical(object map[string]any) map[string]any {
+	if hasHugeQuantity(object) {
+		return object
+	}
 	u := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(object)}
 	if err := normalize.Unstructured(u); err != nil {
 		return object
 	}
 	return u.Object
+}
+
+// hugeQuantity matches quantities that have very many digits once they are read: of 1234567890123456789e2000000000 that takes hours.
+var hugeQuantity = regexp.MustCompile(`^[-+.0-9]+[eE][-+]?[0-9]{4,}$`)
+
+// hasHugeQuantity reports whether a value has such a text. API servers have none; whoever pretends to be one may.
+func hasHugeQuantity(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return hugeQuantity.MatchString(v)
+	case []any:
+		return slices.ContainsFunc(v, hasHugeQuantity)
+	case map[string]any:
+		for _, field := range v {
+			if hasHugeQuantity(field) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -50,3 +50,16 @@ spec: {hard: {requests.cpu: 1000m, requests.memory: 1024Mi, limits.cpu: "0.5"}, 
 	custom := map[string]any{"apiVersion": "example.dev/v1", "kind": "Thing", "spec": map[string]any{"cpu": "1000m", "list": []any{}}}
 	require.Equal(t, custom["spec"], apply.Canonical(custom)["spec"], "of other kinds nobody knows a form")
 }
+
+// TestCanonicalReadsNoQuantityOfVeryManyDigits: it would take hours. No API server writes one, but whoever pretends to be one may.
+func TestCanonicalReadsNoQuantityOfVeryManyDigits(t *testing.T) {
+	hostile := map[string]any{"apiVersion": "v1", "kind": "ResourceQuota", "spec": map[string]any{
+		"hard": map[string]any{"limits.cpu": "1234567890123456789e2000000000", "requests.cpu": "1000m"}, "scopes": []any{},
+	}}
+	require.Equal(t, hostile, apply.Canonical(hostile))
+
+	commit := map[string]any{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": map[string]any{"annotations": map[string]any{"commit": "15e1234ab"}}, "spec": map[string]any{
+		"hard": map[string]any{"requests.cpu": "1000m"},
+	}}
+	require.Equal(t, map[string]any{"requests.cpu": "1"}, apply.Canonical(commit)["spec"].(map[string]any)["hard"], "a text that begins as one is none")
+}

@@ -29,6 +29,9 @@ func MergedMeanwhile(sizes []int64) int {
 	return len(some)
 }
 
+// PassFullPause has a Remote take its disk for one that was full long ago.
+func PassFullPause(r *Remote) { r.mirror.full.since = r.mirror.full.since.Add(-fullPause) }
+
 // TreesInMemory is how many directories the repository of a snapshot has in memory.
 func (s *Snapshot) TreesInMemory() int {
 	s.objects.trees.mu.Lock()

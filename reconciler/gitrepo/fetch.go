@@ -130,7 +130,9 @@ func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *
 		return err
 	}
 	defer response.Close()
-	pack, err := inspect(ctx, packIn(response, req), m.dir, r.server.limits, r.server.dog.demand, r.server.dog.rest)
+	scanner, done := r.server.scanner()
+	defer done()
+	pack, err := inspect(ctx, scanner, packIn(response, req), m.dir, r.server.limits, r.server.dog.demand, r.server.dog.rest)
 	if err != nil {
 		return err
 	}
@@ -138,6 +140,7 @@ func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *
 	if err := m.add(pack); err != nil {
 		return err
 	}
+	r.mirror.hasRoom()
 	if !m.has(head) {
 		return fmt.Errorf("the pack does not have commit %s, which the branch is at", head)
 	}
@@ -166,8 +169,14 @@ func (r *Remote) readAnew(broken *mirror, kind plumbing.ObjectType, id plumbing.
 	}
 	defer release()
 	if m := r.mirror.open.Load(); m == nil || m == broken {
+		if err := r.mirror.mayRenew(); err != nil {
+			return nil, err
+		}
 		r.mirror.discard()
 		if _, err := r.download(ctx, nil); err != nil {
+			if noRoom(err) {
+				r.mirror.stay(err)
+			}
 			return nil, err
 		}
 	}

@@ -1,7 +1,6 @@
 package gitrepo
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha1"
@@ -10,13 +9,9 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"math"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
-
-// ownLimits are those of packs that were made here.
-var ownLimits = Limits{PackBytes: 1 << 50, PackObjects: math.MaxInt32, ObjectBytes: 1 << 50}
 
 // An inspector reads a pack that comes from somewhere.
 type inspector struct {
@@ -32,10 +27,11 @@ type inspector struct {
 // the limits, has as many objects, each as long, as its headers say, and its sums are right: nothing is allocated for what
 // a header says, as one of twelve bytes could ask for all the memory there is. started is called once the pack has begun, and
 // ended once all of it is here. The rest takes this machine's time alone, and ends with ctx.
-func inspect(ctx context.Context, pack io.Reader, dir string, limits Limits, started, ended func()) (*packIndex, error) {
+func inspect(ctx context.Context, scanner *packScanner, pack io.Reader, dir string, limits Limits, started, ended func()) (*packIndex, error) {
 	p := newPackIndex(dir)
 	in := newIntake(&bounded{Reader: pack, remaining: limits.PackBytes, excess: limits.tooMuchPack()}, &p.spool)
-	i := &inspector{limits: limits, in: in, scanner: &packScanner{in: bufio.NewReaderSize(in, 32<<10)}, pack: p, id: sha1.New()}
+	scanner.in.Reset(in)
+	i := &inspector{limits: limits, in: in, scanner: scanner, pack: p, id: sha1.New()}
 	err := i.inspect(started)
 	if err == nil {
 		ended()

@@ -28,11 +28,16 @@ const (
 // there are more bytes than are merged, a mirror that is renewed beside its use has a few more packs until then, and any
 // other one is made anew. Who has the turn calls it.
 func makeRoom(r *Remote, m *mirror) error {
+	if m.room > 0 {
+		m.room--
+		return nil
+	}
 	packs, err := m.packs()
 	if err != nil {
 		return m.damaged(err)
 	}
 	if len(packs) < mostPacks {
+		m.room = mostPacks - len(packs) - 1
 		return nil
 	}
 	some, size := toMerge(packs)

@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -313,6 +314,52 @@ func TestAFullDiskCostsNoMirror(t *testing.T) {
 	require.NoDirExists(t, r.Dir+".new")
 	require.NoError(t, os.Remove(full))
 	require.Equal(t, "2", readFile(t, fetch(t, r), "f"))
+}
+
+// TestAFullDiskCostsNoCloneForEachObject that is missing: the others can be read on, and it is fetched once there is room.
+func TestAFullDiskCostsNoCloneForEachObject(t *testing.T) {
+	b := newBare(t)
+	b.commit("first", map[string]string{"f": "1"})
+	var packs atomic.Int32
+	var full atomic.Pointer[string] // a file that the disk does not take
+	o := overHTTPS(b, func(git http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.Method == http.MethodPost {
+				packs.Add(1)
+				if at := full.Load(); at != nil {
+					require.NoError(t, errors.Join(os.MkdirAll(filepath.Dir(*at), 0o700), os.Symlink("/dev/full", *at)))
+				}
+			}
+			git.ServeHTTP(w, req)
+		})
+	})
+	r := o.remote()
+	fetch(t, r)
+	first, err := filepath.Glob(filepath.Join(r.Dir, "objects/pack/*.pack"))
+	require.NoError(t, err)
+	b.commit("second", map[string]string{"g": "2"})
+	s := fetch(t, r)
+	require.Equal(t, "1", readFile(t, s, "f"))
+	all, err := filepath.Glob(filepath.Join(r.Dir, "objects/pack/*.pack"))
+	require.NoError(t, err)
+	for _, pack := range all {
+		if !slices.Contains(first, pack) {
+			require.NoError(t, errors.Join(os.Chmod(pack, 0o600), os.Truncate(pack, 0)))
+		}
+	}
+	at := filepath.Join(r.Dir+".new", "refs", "heads", "main.new")
+	full.Store(&at)
+	packs.Store(0)
+	for range 3 {
+		_, err = s.ReadFile("g")
+		require.ErrorContains(t, err, "make room on that disk")
+		require.EqualValues(t, 1, packs.Load())
+		require.Equal(t, "1", readFile(t, s, "f"))
+	}
+	full.Store(nil)
+	gitrepo.PassFullPause(r)
+	require.Equal(t, "2", readFile(t, s, "g"))
+	require.EqualValues(t, 2, packs.Load())
 }
 
 // TestAPackIsThereOnceItsIndexIs: a disk that is full between the two leaves no pack that whoever opens the mirror next cannot read.

@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -12,7 +13,34 @@ import (
 type mirrorDir struct {
 	dir  string
 	open atomic.Pointer[mirror] // nil: none is, or the last one was damaged
+	full fullDisk               // that ended the last attempt to make one anew
 }
+
+// A fullDisk is that of an attempt to make a mirror anew. Each costs the server a whole clone.
+type fullDisk struct {
+	since time.Time
+	err   error // nil: there was room
+}
+
+// fullPause is how long nothing is made anew on a disk that was full.
+const fullPause = time.Minute
+
+// mayRenew fails with the error of the last attempt to make a mirror anew, if that was a moment ago.
+func (d *mirrorDir) mayRenew() error {
+	if d.full.err != nil && time.Since(d.full.since) < fullPause {
+		return d.full.err
+	}
+	return nil
+}
+
+// stay takes that there is no room for a new mirror: but for the object that was missing, the one on the disk can be read on.
+func (d *mirrorDir) stay(err error) {
+	d.full = fullDisk{time.Now(), err}
+	d.usable()
+}
+
+// hasRoom takes that the disk took something.
+func (d *mirrorDir) hasRoom() { d.full = fullDisk{} }
 
 // has says whether the open mirror has a commit.
 func (d *mirrorDir) has(commit plumbing.Hash) bool {

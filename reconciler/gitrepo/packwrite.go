@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"hash/adler32"
+	"hash/crc32"
 	"maps"
 	"math"
 	"slices"
@@ -18,28 +19,35 @@ import (
 // a megabyte for its memory: more than all else of a small commit.
 const fewBytes = 1 << 20
 
-// packOf returns all objects in the form in which they are sent. go-git's own encoder would do, but it has no encoder for a few bytes.
-func packOf(all map[plumbing.Hash]madeObject) ([]byte, error) {
+// mostAround is how many bytes a pack has around a small object that does not become shorter, and how many more at its ends.
+const mostAround = 32
+
+// packOf returns all objects in the form in which they are sent, with what is where in it. go-git's own encoder would do, but it has no encoder
+// for a few bytes.
+func packOf(all map[plumbing.Hash]madeObject) (*packIndex, error) {
 	bytesOfAll := 0
 	for _, o := range all {
 		bytesOfAll += len(o.content)
 	}
-	compress := compressFew
+	p := &packIndex{objects: make([]packedObject, 0, len(all))}
+	pack, compress := &p.memory, compressFew
 	if bytesOfAll > fewBytes {
 		compress = compressMany()
+	} else {
+		pack.Grow(bytesOfAll + mostAround*(len(all)+1))
 	}
-	var pack bytes.Buffer
 	pack.Write(binary.BigEndian.AppendUint32([]byte("PACK\x00\x00\x00\x02"), uint32(len(all))))
 	for _, id := range slices.SortedFunc(maps.Keys(all), func(a, b plumbing.Hash) int { return bytes.Compare(a[:], b[:]) }) {
-		o := all[id]
+		o, begin := all[id], pack.Len()
 		pack.Write(packedHeader(o.kind, len(o.content)))
-		if err := compress(&pack, o); err != nil {
+		if err := compress(pack, o); err != nil {
 			return nil, err
 		}
+		p.add(packedObject{offset: int64(begin), id: id, kind: o.kind, size: int64(len(o.content)), crc: crc32.ChecksumIEEE(pack.Bytes()[begin:])})
 	}
-	sum := sha1.Sum(pack.Bytes())
-	pack.Write(sum[:])
-	return pack.Bytes(), nil
+	p.end, p.checksum = int64(pack.Len()), sha1.Sum(pack.Bytes())
+	pack.Write(p.checksum[:])
+	return p, nil
 }
 
 // packedHeader is what comes before the content of an object in a pack: its kind, and its size of which seven bits follow in each further byte.
@@ -55,7 +63,7 @@ func packedHeader(kind plumbing.ObjectType, size int) []byte {
 // compressFew appends the content of an object as zlib has it.
 func compressFew(to *bytes.Buffer, o madeObject) error {
 	to.Write([]byte{0x78, 0x01})
-	if o.tree != nil {
+	if o.kind == plumbing.TreeObject {
 		storeUncompressed(to, o.content)
 	} else if err := flate.StatelessDeflate(to, o.content, true, nil); err != nil {
 		return err

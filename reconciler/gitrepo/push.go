@@ -31,7 +31,7 @@ func (e *RejectedError) Error() string {
 // An advance moves the branch.
 type advance struct {
 	from, to plumbing.Hash // from is zero where the branch does not exist
-	pack     []byte
+	pack     *packIndex
 }
 
 // push sends an advance and finds out whether it succeeded.
@@ -98,7 +98,7 @@ func (a advance) request(adv *packp.AdvRefs, branch plumbing.ReferenceName, outp
 		req.Progress = output
 	}
 	req.Commands = []*packp.Command{{Name: branch, Old: a.from, New: a.to}}
-	req.Packfile = io.NopCloser(bytes.NewReader(a.pack))
+	req.Packfile = io.NopCloser(bytes.NewReader(a.pack.memory.Bytes()))
 	return req
 }
 
@@ -168,7 +168,7 @@ func (r *Remote) mirrorAdvance(a advance) {
 	}
 	err := makeRoom(r, m)
 	if err == nil {
-		err = m.addOwn(a.pack)
+		err = m.add(a.pack)
 	}
 	if err == nil {
 		err = m.setHead(r.branch.ref, a.to)
@@ -185,7 +185,7 @@ func (r *Remote) mirrorFirst(a advance) {
 		return
 	}
 	defer m.close()
-	if m.addOwn(a.pack) == nil && m.setHead(r.branch.ref, a.to) == nil {
+	if m.add(a.pack) == nil && m.setHead(r.branch.ref, a.to) == nil {
 		_ = r.mirror.install(m)
 	}
 }

@@ -25,8 +25,8 @@ const (
 type resolver struct {
 	pack    *packIndex
 	limits  Limits
-	scanner packScanner
-	made    int64 // bytes
+	scanner *packScanner // nil: nothing had to be inflated yet
+	made    int64        // bytes
 
 	kind         plumbing.ObjectType // of the objects on the path
 	path         []pathObject        // from a whole object down to the one whose children are resolved
@@ -40,7 +40,7 @@ type pathObject struct {
 }
 
 func newResolver(p *packIndex, limits Limits) *resolver {
-	return &resolver{pack: p, limits: limits, scanner: packScanner{in: bufio.NewReaderSize(nil, 4<<10)}}
+	return &resolver{pack: p, limits: limits}
 }
 
 func (r *resolver) resolveAll(ctx context.Context) error {
@@ -175,6 +175,9 @@ func (r *resolver) inflate(number int32) ([]byte, error) {
 	o := r.pack.objects[number]
 	if err := r.account(int(o.size)); err != nil {
 		return nil, err
+	}
+	if r.scanner == nil {
+		r.scanner = &packScanner{in: bufio.NewReaderSize(nil, 4<<10)}
 	}
 	r.scanner.in.Reset(io.NewSectionReader(&r.pack.spool, o.offset, r.pack.endOf(number)-o.offset))
 	content := bytes.NewBuffer(make([]byte, 0, o.size))

@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -161,6 +162,20 @@ type server struct {
 
 	access *access   // of the conversation under way or the last one; belongs to who has the Remote's turn
 	dog    *watchdog // the same
+
+	scanners sync.Pool // *packScanner; each has more memory than a fetch of one commit takes otherwise
+}
+
+// scanner returns a scanner of packs, and a function that gives it back.
+func (s *server) scanner() (scanner *packScanner, done func()) {
+	scanner, ok := s.scanners.Get().(*packScanner)
+	if !ok {
+		scanner = &packScanner{in: bufio.NewReaderSize(nil, 32<<10)}
+	}
+	return scanner, func() {
+		scanner.in.Reset(nil)
+		s.scanners.Put(scanner)
+	}
 }
 
 // fetching opens a conversation with git-upload-pack, calls f with it and closes it.

@@ -90,9 +90,10 @@ func (s *Snapshot) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 	}
-	entries := make([]fs.DirEntry, len(t.entries))
-	for i, e := range t.entries {
-		entries[i] = dirEntry{s, e}
+	entries, own := make([]fs.DirEntry, len(t.entries)), make([]dirEntry, len(t.entries))
+	for i := range t.entries {
+		own[i] = dirEntry{s, &t.entries[i]}
+		entries[i] = &own[i]
 	}
 	return entries, nil
 }
@@ -184,17 +185,23 @@ func (s *Snapshot) content(op, name string, e entry) ([]byte, error) {
 // dirEntry finds out a file's size only when asked.
 type dirEntry struct {
 	s *Snapshot
-	e entry
+	e *entry
 }
 
-func (d dirEntry) Name() string               { return d.e.name }
-func (d dirEntry) IsDir() bool                { return d.e.isDir() }
-func (d dirEntry) Type() fs.FileMode          { return d.e.fsMode().Type() }
-func (d dirEntry) Info() (fs.FileInfo, error) { return info(d), nil }
-func (d dirEntry) String() string             { return fs.FormatDirEntry(d) }
+func (d *dirEntry) Name() string               { return d.e.name }
+func (d *dirEntry) IsDir() bool                { return d.e.isDir() }
+func (d *dirEntry) Type() fs.FileMode          { return d.e.fsMode().Type() }
+func (d *dirEntry) Info() (fs.FileInfo, error) { return info{d.s, *d.e}, nil }
+func (d *dirEntry) String() string             { return fs.FormatDirEntry(d) }
 
 // ID is the id that Blobs gives a file, and the same for a directory: equal ids are equal content, names and modes included.
-func (d dirEntry) ID() string { return d.e.blobID() }
+func (d *dirEntry) ID() string { return d.e.blobID() }
+
+// HasID reports whether ID is the same as that. It makes no text: each load and each state commit asks for the ids of all teams.
+func (d *dirEntry) HasID(id string) bool {
+	var text [maxBlobID]byte
+	return string(d.e.appendBlobID(text[:0])) == id
+}
 
 type info struct {
 	s *Snapshot

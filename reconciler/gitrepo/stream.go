@@ -60,7 +60,7 @@ func (s *stream) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*p
 		return nil, err
 	}
 	s.out.allow(s.limits.packAnswerBytes(), s.limits.tooMuchPack())
-	if err := s.say(&b); err != nil {
+	if err := s.say(&b, nil); err != nil {
 		return nil, s.failed(err)
 	}
 	response := packp.NewUploadPackResponse(req)
@@ -73,11 +73,13 @@ func (s *stream) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*p
 func (s *stream) ReceivePack(_ context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error) {
 	s.asked = true
 	var b bytes.Buffer
-	if err := req.Encode(&b); err != nil {
+	commands := *req
+	commands.Packfile = nil
+	if err := commands.Encode(&b); err != nil {
 		return nil, err
 	}
 	s.out.allow(s.limits.AnswerBytes, s.limits.tooMuch())
-	if err := s.say(&b); err != nil {
+	if err := s.say(&b, req.Packfile); err != nil {
 		return nil, s.failed(err)
 	}
 	out := io.Reader(s.out)
@@ -95,9 +97,13 @@ func (s *stream) ReceivePack(_ context.Context, req *packp.ReferenceUpdateReques
 	return report, nil
 }
 
-// say sends all there is to say.
-func (s *stream) say(b *bytes.Buffer) error {
-	if _, err := b.WriteTo(s.in); err != nil {
+// say sends all there is to say: a request, and the pack with it, if there is one.
+func (s *stream) say(b *bytes.Buffer, pack io.Reader) error {
+	_, err := b.WriteTo(s.in)
+	if err == nil && pack != nil {
+		_, err = io.Copy(s.in, pack)
+	}
+	if err != nil {
 		return err
 	}
 	return s.in.Close()
@@ -157,6 +163,22 @@ func (t *tail) Write(p []byte) (int, error) {
 		t.kept = append(t.kept[:0], t.kept[over:]...)
 	}
 	return len(p), nil
+}
+
+// ReadFrom implements io.ReaderFrom: without it, each git has its output copied through much more memory than it says anything in.
+func (t *tail) ReadFrom(from io.Reader) (read int64, err error) {
+	chunk := make([]byte, 512)
+	for {
+		n, err := from.Read(chunk)
+		_, _ = t.Write(chunk[:n])
+		read += int64(n)
+		if err == io.EOF {
+			return read, nil
+		}
+		if err != nil {
+			return read, err
+		}
+	}
 }
 
 func (t *tail) String() string {

@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/hex"
 	"errors"
@@ -55,7 +56,7 @@ func (t *tree) find(name string) (entry, bool) {
 
 // decodeTree reads Git's form of a tree: "<octal mode> <name>\0<20 bytes of id>", repeated.
 func decodeTree(b []byte) (*tree, error) {
-	t := &tree{}
+	t := &tree{entries: make([]entry, 0, bytes.Count(b, []byte{0}))}
 	for all := string(b); len(all) > 0; { // names share the memory of one text
 		head, rest, ok := strings.Cut(all, "\x00")
 		if !ok || len(rest) < len(plumbing.ZeroHash) {
@@ -149,14 +150,20 @@ func (o *objects) walk(root plumbing.Hash, name string) (entry, error) {
 	return at, nil
 }
 
+// maxBlobID is the length of the longest blobID.
+const maxBlobID = len("100644:") + 2*len(plumbing.ZeroHash)
+
 // blobID is e's id. That of an entry that is no plain file has the mode before it, so that it is never equal to a plain one.
 func (e entry) blobID() string {
-	var text [len("100644:") + 2*len(e.id)]byte // in one piece: each load asks for the ids of all teams
-	id := text[:0]
+	var text [maxBlobID]byte
+	return string(e.appendBlobID(text[:0]))
+}
+
+func (e *entry) appendBlobID(to []byte) []byte {
 	if e.mode != filemode.Regular {
-		id = append(strconv.AppendUint(id, uint64(e.mode), 8), ':')
+		to = append(strconv.AppendUint(to, uint64(e.mode), 8), ':')
 	}
-	return string(hex.AppendEncode(id, e.id[:]))
+	return hex.AppendEncode(to, e.id[:])
 }
 
 // list adds every entry below dir that is no directory to a map, by its path.

@@ -33,7 +33,7 @@ type whole struct {
 
 // union makes one pack of some.
 func (m *mirror) union(some []pack) (*packIndex, error) {
-	packs, objects := make([]whole, 0, len(some)), map[plumbing.Hash]bool{}
+	packs, objects, size := make([]whole, 0, len(some)), map[plumbing.Hash]bool{}, 0
 	for _, p := range some {
 		w, err := m.whole(p.id)
 		if err != nil {
@@ -42,11 +42,16 @@ func (m *mirror) union(some []pack) (*packIndex, error) {
 		for _, e := range w.entries {
 			objects[e.Hash] = true
 		}
+		size += len(w.file)
 		packs = append(packs, w)
 	}
 	u := &union{
 		packIndex: newPackIndex(m.dir), sum: sha1.New(), scanner: packScanner{in: bufio.NewReaderSize(nil, 64)},
 		offsets: make(map[plumbing.Hash]int64, len(objects)),
+	}
+	u.objects = make([]packedObject, 0, len(objects))
+	if size += len(plumbing.ZeroHash); size <= inMemory {
+		u.memory.Grow(size)
 	}
 	err := u.write(binary.BigEndian.AppendUint32([]byte("PACK\x00\x00\x00\x02"), uint32(len(objects))))
 	for _, w := range packs {
@@ -87,7 +92,11 @@ func (m *mirror) whole(id plumbing.Hash) (whole, error) {
 	if err != nil {
 		return whole{}, err
 	}
-	w := whole{file: file[:end]}
+	count, err := index.Count()
+	if err != nil {
+		return whole{}, err
+	}
+	w := whole{file: file[:end], entries: make([]*idxfile.Entry, 0, count)}
 	for {
 		e, err := entries.Next()
 		if errors.Is(err, io.EOF) {

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -34,7 +35,8 @@ type term struct {
 	renewed reading // when the last write of the Lease began that succeeded
 
 	reached reading // when the cluster last said something of the Lease
-	fault   error   // of the last request about it; nil: that was answered
+	refused reading // when the first of the requests failed by which faults has one of writing
+	faults  faults
 }
 
 func (t *term) leader() string {
@@ -91,31 +93,39 @@ func (t *term) saw(holder string) {
 	}
 }
 
-// heard takes how a request about the Lease went, and says whether that is news. That another process wrote it first is an answer like
-// any other.
-func (t *term) heard(err error) (news bool) {
-	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-		err = nil
-	}
+// The faults of the last requests that read the Lease and that wrote it; nil: that one was answered, or there was none. Who may read the
+// Lease need not have the right to write it, and does both at each attempt.
+type faults struct{ read, write error }
+
+func (f faults) any() error { return cmp.Or(f.read, f.write) }
+
+// heard takes how a request about the Lease went, and says whether that is news.
+func (t *term) heard(err error, change func(*faults)) (news bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err == nil {
-		t.reached = t.now()
+	now, before := t.now(), t.faults
+	if change(&t.faults); err == nil {
+		t.reached = now
 	}
-	news = (t.fault == nil) != (err == nil)
-	t.fault = err
-	return news
+	if before.write == nil {
+		t.refused = now
+	}
+	return (before.any() == nil) != (t.faults.any() == nil)
 }
 
-// unreached is the fault of the requests about the Lease, if none of them was answered for as long as limit; nil: one was.
+// unreached is the fault of the requests about the Lease, if none of them was answered for as long as limit, or none that writes it; nil: one
+// was.
 func (t *term) unreached() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	never := t.reached == reading{}
-	if t.fault == nil || !never && t.now().since(t.reached) < t.limit {
-		return nil
+	long := func(since reading) bool { return since == reading{} || t.now().since(since) >= t.limit }
+	switch {
+	case t.faults.write != nil && long(t.refused):
+		return t.faults.write
+	case t.faults.any() != nil && long(t.reached):
+		return t.faults.any()
 	}
-	return t.fault
+	return nil
 }
 
 // begin is called before the Lease is written. A term that has ended is not begun again.
@@ -142,8 +152,8 @@ type termLock struct {
 	told func(error) // of a fault, and of nil once there is none any more
 }
 
-func (l *termLock) heard(err error) {
-	if l.term.heard(err) && l.told != nil {
+func (l *termLock) heard(err error, change func(*faults)) {
+	if l.term.heard(err, change) && l.told != nil {
 		l.told(err)
 	}
 }
@@ -151,9 +161,15 @@ func (l *termLock) heard(err error) {
 // Get is part of resourcelock.Interface.
 func (l *termLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, err := l.Interface.Get(ctx)
-	if !apierrors.IsNotFound(err) { // whether it can be made is heard next
-		l.heard(err)
+	if apierrors.IsNotFound(err) { // whether it can be made is heard next
+		return record, raw, err
 	}
+	l.heard(err, func(f *faults) {
+		f.read = err
+		if err == nil && record.HolderIdentity != l.term.holder && record.HolderIdentity != "" {
+			f.write = nil // another process has it now, and this one asks for nothing
+		}
+	})
 	if err == nil {
 		l.term.saw(record.HolderIdentity)
 	}
@@ -178,7 +194,15 @@ func (l *termLock) write(ctx context.Context, record resourcelock.LeaderElection
 		return err
 	}
 	err = write(ctx, record)
-	l.heard(err)
+	heard := err
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		heard = nil // that another process wrote it first is an answer like any other
+	}
+	l.heard(heard, func(f *faults) {
+		if f.write = heard; heard == nil {
+			f.read = nil
+		}
+	})
 	if err != nil {
 		return err
 	}

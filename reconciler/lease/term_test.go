@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -27,7 +28,8 @@ type fakeLock struct {
 	resourcelock.Interface
 	holder string
 	during func()
-	err    error
+	err    error // of all requests
+	refuse error // of those that write
 }
 
 func (f *fakeLock) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
@@ -38,10 +40,11 @@ func (f *fakeLock) Update(_ context.Context, r resourcelock.LeaderElectionRecord
 	if f.during != nil {
 		f.during()
 	}
-	if f.err == nil {
+	err := cmp.Or(f.err, f.refuse)
+	if err == nil {
 		f.holder = r.HolderIdentity
 	}
-	return f.err
+	return err
 }
 
 // newTerm is the Lease of a process with the identity "me", good for nine seconds.
@@ -187,4 +190,31 @@ func TestAGuardedTransportReadsAndDoesNotWrite(t *testing.T) {
 	require.Equal(t, 1, int(sent))
 	require.NoError(t, renew(t, lock))
 	require.NoError(t, ask(http.MethodPatch))
+}
+
+// TestALeaseThatMayBeReadAndNotWrittenIsToldOnce, however often it is tried, and this process is no standby to rely on; until another leads.
+func TestALeaseThatMayBeReadAndNotWrittenIsToldOnce(t *testing.T) {
+	l, f, lock, c := newTerm()
+	var told []error
+	lock.told = func(err error) { told = append(told, err) }
+	f.refuse = apierrors.NewForbidden(leases, "l", errors.New("no right to update"))
+	try := func() {
+		_, _, err := lock.Get(t.Context())
+		require.NoError(t, err)
+		require.Error(t, renew(t, lock))
+	}
+	for range 3 {
+		try()
+	}
+	require.Equal(t, []error{f.refuse}, told)
+	require.NoError(t, l.Unreached(), "it has been so for less long than a Lease lasts")
+	c.pass(9*time.Second, 9*time.Second)
+	try()
+	require.ErrorIs(t, l.Unreached(), f.refuse, "reading the Lease is no way to lead")
+
+	f.holder = "http://10.0.0.2:7460#other"
+	_, _, err := lock.Get(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []error{f.refuse, nil}, told)
+	require.NoError(t, l.Unreached(), "another leads, and whether this one could is not known")
 }

@@ -173,7 +173,9 @@ func shout(t Target, text string) (err error) {
 	case interface{ GetHTTPClient() *http.Client }: // gotify and mattermost
 		e.RoundTripper, s.GetHTTPClient().Transport = s.GetHTTPClient().Transport, e
 	case *ntfy.Service:
-		e.RoundTripper = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.Config.DisableTLSVerification}}
+		e.RoundTripper = &http.Transport{
+			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.Config.DisableTLSVerification}, IdleConnTimeout: time.Minute,
+		}
 		s.SetHTTPClient(&http.Client{Transport: e})
 	}
 	if own, ok := e.RoundTripper.(*http.Transport); ok {

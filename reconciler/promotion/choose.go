@@ -13,7 +13,7 @@ import (
 // A Choice is the release that every instance of an environment has from now on, before anybody knows the bytes of it. It is made
 // in one go, when all instances are decided, and never changed.
 type Choice struct {
-	Instances []*platform.Instance         // that run here from now on, sorted by request
+	Instances *platform.InstanceSet        // that run here from now on
 	Keep      map[platform.RequestKey]bool // have no instance and stay as they are
 
 	// Records are the state's records, with the promotion facts that they remember from now on. The bytes that they name are
@@ -72,10 +72,9 @@ func (v *View) Choose() *Choice {
 		memory = &Memory{}
 	}
 	heads, orphans := memory.due(c.facts)
-	heads = slices.DeleteFunc(heads, func(at int) bool { return c.rests(v.Releases.Of(v.Head[at].Request.Key), v.Head[at]) })
-	for _, at := range heads {
-		k := v.Head[at].Request.Key
-		c.choose(c.subject(k, v.Head[at]))
+	heads = slices.DeleteFunc(heads, func(i *platform.Instance) bool { return c.rests(v.Releases.Of(i.Request.Key), i) })
+	for _, i := range heads {
+		c.choose(c.subject(i.Request.Key, i))
 	}
 	for _, k := range orphans {
 		c.choose(c.subject(k, nil))
@@ -258,11 +257,11 @@ func (c *chooser) enterGroups() (slots map[string]int, untried map[string]bool) 
 }
 
 // keepProviders keeps an instance that would go while something bound to it comes in the same pass.
-func (c *chooser) keepProviders(instances []*platform.Instance) {
+func (c *chooser) keepProviders(instances *platform.InstanceSet) {
 	if !slices.ContainsFunc(slices.Collect(maps.Values(c.rulings)), ruling.removes) {
 		return
 	}
-	for _, i := range instances {
+	for i := range instances.All() {
 		for _, provider := range i.Bindings {
 			if r := c.rulings[provider]; r.removes() {
 				c.callOff(provider, r.move, boundConsumer(i.Request.Key))

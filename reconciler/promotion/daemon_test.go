@@ -44,7 +44,7 @@ func (w *world) view(environment string) *promotion.View {
 	}
 	w.platform.Graph = platform.NewGraph(w.platform.Environments)
 	return &promotion.View{
-		Platform: w.platform, Environment: w.platform.Environments[environment], Head: w.asked(environment),
+		Platform: w.platform, Environment: w.platform.Environments[environment], Head: platform.NewInstanceSet(w.asked(environment)),
 		Lookup: lookup{w, environment}, State: s.id(), Releases: state.RecordsOf(s.releases), Elsewhere: elsewhere,
 		Observe: w.observe, Now: w.now(),
 		Failures: func(k platform.RequestKey) int { return s.tried[k] },
@@ -95,7 +95,7 @@ func (w *world) compareWithoutMemory(v *promotion.View, p *pass, proposals []sta
 	without.Memory = nil
 	whole := without.Choose()
 	admission := whole.Admit(proposals)
-	w.judge.same("instances", p.Instances, whole.Instances)
+	w.judge.same("instances", p.Instances.List(), whole.Instances.List())
 	w.judge.same("kept requests", p.Keep, whole.Keep)
 	w.judge.same("records", p.Records, whole.Records)
 	w.judge.same("restorations", p.Restore, whole.Restore)
@@ -117,10 +117,10 @@ func (o *oracle) same(what string, with, without any) {
 
 // render makes the proposals of the instances of a pass.
 func (w *world) render(s *stage, p *promotion.Choice) (list []state.Proposal) {
-	has := make(map[platform.RequestKey]bool, len(p.Instances))
+	has := make(map[platform.RequestKey]bool, p.Instances.Len())
 	w.claims.chosen = p.Records
 	defer func() { w.claims.chosen = nil }()
-	for _, i := range p.Instances {
+	for i := range p.Instances.All() {
 		k := i.Request.Key
 		has[k] = true
 		base := p.Records[k]

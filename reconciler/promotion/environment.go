@@ -46,7 +46,7 @@ func (a *admitter) question(c *change, clusters []string, approved bool) *questi
 		plan = a.plan.gate
 	}
 	return &question{
-		subject: &subject{facts: a.facts, key: c.key, base: c.Base, head: a.headOf(c.key)},
+		subject: &subject{facts: a.facts, key: c.key, base: c.Base, head: a.Head.Of(c.key)},
 		to:      to, keys: c.keys(clusters), readmits: a.plan.readmits(a.people.running(to)), plan: plan, urgent: c.isUrgent(clusters),
 	}
 }

@@ -15,21 +15,17 @@ import (
 type Memory struct {
 	environments    map[string]*platform.Environment
 	pins, overrides []*platform.Decision
-	head            []*platform.Instance
+	head            *platform.InstanceSet
 	here            state.Records
 	elsewhere       map[string]state.Records
 	restless        []platform.RequestKey
 	known           bool
 }
 
-// due returns the requests to look at: those that the head asks for, as indexes in it, and those that it does not ask for.
-func (m *Memory) due(f *facts) (heads []int, orphans []platform.RequestKey) {
+// due returns the requests to look at: the instances that the head asks for, and the requests that it does not ask for.
+func (m *Memory) due(f *facts) (heads []*platform.Instance, orphans []platform.RequestKey) {
 	if !m.continues(f) {
-		heads = make([]int, len(f.Head))
-		for at := range heads {
-			heads[at] = at
-		}
-		return heads, f.orphans()
+		return f.Head.List(), f.orphans()
 	}
 	keys := map[platform.RequestKey]bool{}
 	for _, k := range m.restless {
@@ -38,7 +34,9 @@ func (m *Memory) due(f *facts) (heads []int, orphans []platform.RequestKey) {
 	for k := range f.Told {
 		keys[k] = true
 	}
-	differing(m.head, f.Head, func(k platform.RequestKey) { keys[k] = true })
+	for k := range f.Head.Differing(m.head) {
+		keys[k] = true
+	}
 	for k := range f.Releases.Differing(m.here) {
 		keys[k] = true
 	}
@@ -48,13 +46,13 @@ func (m *Memory) due(f *facts) (heads []int, orphans []platform.RequestKey) {
 		}
 	}
 	for k := range keys {
-		if at, asked := f.indexOf(k); asked {
-			heads = append(heads, at)
+		if i := f.Head.Of(k); i != nil {
+			heads = append(heads, i)
 		} else if f.Releases.Of(k) != nil {
 			orphans = append(orphans, k)
 		}
 	}
-	slices.Sort(heads)
+	slices.SortFunc(heads, func(a, b *platform.Instance) int { return a.Request.Key.Compare(b.Request.Key) })
 	slices.SortFunc(orphans, platform.RequestKey.Compare)
 	return heads, orphans
 }
@@ -66,56 +64,25 @@ func (m *Memory) continues(f *facts) bool {
 }
 
 // remember keeps a pass, in which these requests did not rest.
-func (m *Memory) remember(f *facts, heads []int, orphans []platform.RequestKey) {
+func (m *Memory) remember(f *facts, heads []*platform.Instance, orphans []platform.RequestKey) {
 	*m = Memory{
 		environments: f.Platform.Environments, pins: f.people.pins, overrides: f.people.overrides,
 		head: f.Head, here: f.Releases, elsewhere: f.Elsewhere, restless: slices.Clone(orphans), known: true,
 	}
-	for _, at := range heads {
-		m.restless = append(m.restless, f.Head[at].Request.Key)
+	for _, i := range heads {
+		m.restless = append(m.restless, i.Request.Key)
 	}
 }
 
-// differing calls visit with the requests whose instances are not the very same in two lists, both sorted by request.
-func differing(before, after []*platform.Instance, visit func(platform.RequestKey)) {
-	for len(before) > 0 && len(after) > 0 {
-		if before[0] == after[0] {
-			before, after = before[1:], after[1:]
-			continue
-		}
-		order := compareInstances(before[0], after[0])
-		if order <= 0 {
-			visit(before[0].Request.Key)
-			before = before[1:]
-		}
-		if order >= 0 {
-			visit(after[0].Request.Key)
-			after = after[1:]
-		}
+// withResting are the instances of the head, and the chosen ones instead of those that did not rest. Where the very same were chosen it is the head
+// itself, so that the next steps find nothing else in it.
+func withResting(head *platform.InstanceSet, restless, chosen []*platform.Instance) *platform.InstanceSet {
+	changes := make(map[platform.RequestKey]*platform.Instance, len(restless))
+	for _, i := range restless {
+		changes[i.Request.Key] = nil
 	}
-	for _, i := range slices.Concat(before, after) {
-		visit(i.Request.Key)
-	}
-}
-
-func compareInstances(a, b *platform.Instance) int { return a.Request.Key.Compare(b.Request.Key) }
-
-// withResting are the instances of the head, but for those at some indexes, and the chosen ones instead: sorted by request. Where the very
-// same were chosen it is the head itself, so that the next steps find nothing else in it.
-func withResting(head []*platform.Instance, replaced []int, chosen []*platform.Instance) []*platform.Instance {
-	slices.SortFunc(chosen, compareInstances)
-	if len(head) > 0 && slices.EqualFunc(replaced, chosen, func(at int, i *platform.Instance) bool { return head[at] == i }) {
-		return head
-	}
-	resting, from := make([]*platform.Instance, 0, len(head)), 0
-	for _, at := range replaced {
-		resting, from = append(resting, head[from:at]...), at+1
-	}
-	resting = append(resting, head[from:]...)
-	all := make([]*platform.Instance, 0, len(resting)+len(chosen))
 	for _, i := range chosen {
-		before, _ := slices.BinarySearchFunc(resting, i, compareInstances)
-		all, resting = append(append(all, resting[:before]...), i), resting[before:]
+		changes[i.Request.Key] = i
 	}
-	return append(all, resting...)
+	return head.With(changes)
 }

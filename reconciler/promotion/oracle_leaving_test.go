@@ -55,11 +55,10 @@ func (o *oracle) leaves(s *stage, p *pass, was, is *state.Release, gone []string
 
 // wanted are the clusters that an instance is to be on, as the platform is now.
 func (o *oracle) wanted(p *pass, is *state.Release) []*platform.Cluster {
-	at := slices.IndexFunc(p.Instances, func(i *platform.Instance) bool { return i.Request.Key == is.Key })
-	if at < 0 {
+	i := p.Instances.Of(is.Key)
+	if i == nil {
 		return nil
 	}
-	i := p.Instances[at]
 	spec := i.Request.Spec
 	return o.resolve(i.Environment.Name, is.Key, &spec, i.Version).Clusters
 }

@@ -36,7 +36,8 @@ func newPeople(v *View) *people {
 		}
 		switch {
 		case d.Broken:
-			if d.MayHold() {
+			over := func(t time.Time) bool { return !d.Until.IsZero() && !t.Before(d.Until) }
+			if d.MayHold() && !v.Now.both(over) {
 				p.holds = append(p.holds, heldBy(d))
 			}
 		case d.Kind == decision.Approval:
@@ -57,9 +58,9 @@ func newPeople(v *View) *people {
 }
 
 // heldBy is the Hold of the environment that stands for a file with a Problem: whoever merged it may have wanted to stop something, and nobody
-// can tell what.
+// can tell what. It ends where the file says when, and that can be read.
 func heldBy(d *platform.Decision) *platform.Decision {
-	return &platform.Decision{Kind: decision.Hold, Name: d.Name, File: d.File, Environment: d.Environment, Reason: "it has a Problem, and may be a Hold or a Pin; mend or delete it"}
+	return &platform.Decision{Kind: decision.Hold, Name: d.Name, File: d.File, Environment: d.Environment, Until: d.Until, Reason: "it has a Problem, and may be a Hold or a Pin; mend or delete it"}
 }
 
 // A topic is all that one Hold, Pin or Override is about: one of these, or the whole environment.

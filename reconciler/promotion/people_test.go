@@ -72,6 +72,16 @@ func TestADecisionWithAProblemHolds(t *testing.T) {
 		w.passes()
 		require.Equal(t, w.has("staging", "a"), w.has("prod", "a"), kind)
 	}
+	w := settled(t, "a")
+	k, until := key("a"), w.wall().Add(20*time.Minute)
+	w.decide("prod", platform.Decision{Kind: decision.Hold, Request: &k, Broken: true, Until: w.wall()})
+	w.decide("prod", platform.Decision{Kind: decision.Pin, Request: &k, Broken: true, Until: until})
+	before := w.has("prod", "a")
+	w.bump("a")
+	w.settle(18 * time.Minute)
+	require.Equal(t, before, w.has("prod", "a"))
+	w.settle(4 * time.Minute)
+	require.Equal(t, w.has("staging", "a"), w.has("prod", "a"), "what is over holds nothing")
 	for _, kind := range []decision.Kind{decision.Approval, decision.Override} {
 		w := settled(t, "a")
 		k := key("a")

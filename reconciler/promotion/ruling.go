@@ -56,7 +56,7 @@ func (c *chooser) moves() map[platform.RequestKey]*move {
 }
 
 // choice makes the Choice of all rulings.
-func (c *chooser) choice(instances []*platform.Instance, of decided) *Choice {
+func (c *chooser) choice(instances *platform.InstanceSet, of decided) *Choice {
 	keep, restore, forget := map[platform.RequestKey]bool{}, map[platform.RequestKey]Restoration{}, []platform.RequestKey(nil)
 	for k, r := range c.rulings {
 		switch {

@@ -57,7 +57,7 @@ func TestAReleaseWaitsForTheValuesThatItReads(t *testing.T) {
 	}
 	gates := func() []promotion.Gate {
 		v := &promotion.View{
-			Platform: p, Environment: p.Environments["prod"], Head: p.Instances("prod"), Lookup: unasked{},
+			Platform: p, Environment: p.Environments["prod"], Head: p.InstanceSet("prod"), Lookup: unasked{},
 			Releases: state.RecordsOf(map[platform.RequestKey]*state.Release{key("db"): provider}), Now: promotion.Clock{Wall: began},
 			Observe: func(string, platform.RequestKey, string) promotion.Observation {
 				return promotion.Observation{Revision: "r", Health: state.Healthy}

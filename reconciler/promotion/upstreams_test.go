@@ -46,7 +46,7 @@ func TestUpstreamThatCannotBeReadPromotesNothing(t *testing.T) {
 	w.order = []string{"dev", "staging"}
 	w.bump("a")
 	w.settle(10 * time.Minute)
-	takes := func(v *promotion.View) string { return v.Choose().Instances[0].Release }
+	takes := func(v *promotion.View) string { return v.Choose().Instances.List()[0].Release }
 	require.Contains(t, takes(w.view("prod")), "p2", "staging has proven it")
 	unread := w.view("prod")
 	delete(unread.Elsewhere, "staging")

@@ -12,7 +12,7 @@ import (
 type View struct {
 	Platform    *platform.Platform    // the head
 	Environment *platform.Environment // of the head; not Broken
-	Head        []*platform.Instance  // that the head asks for here, sorted by request
+	Head        *platform.InstanceSet // that the head asks for here
 	Lookup      Lookup
 
 	State    string        // the commit that the environment's state is at
@@ -103,19 +103,6 @@ func (v *View) withdrawn(r *state.Release) bool {
 	return version != nil && version.Lifecycle == platform.Withdrawn
 }
 
-// headOf returns the instance that the head asks for, or nil.
-func (v *View) headOf(k platform.RequestKey) *platform.Instance {
-	if at, asked := v.indexOf(k); asked {
-		return v.Head[at]
-	}
-	return nil
-}
-
-// indexOf returns where the head has the instance of a request, if it asks for it.
-func (v *View) indexOf(k platform.RequestKey) (at int, asked bool) {
-	return slices.BinarySearchFunc(v.Head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
-}
-
 // failures is the number of an instance's last failed rendering.
 func (v *View) failures(k platform.RequestKey) int {
 	if v.Failures == nil {
@@ -149,32 +136,14 @@ func isWhole(base *state.Release, head *platform.Instance) bool {
 
 // orphans lists the records that the state has and the head does not ask for, sorted.
 func (v *View) orphans() []platform.RequestKey {
-	if v.Releases.Len() == v.headsWithRecord() {
-		return nil // as nearly always, which is found out without a map of all requests
-	}
-	asked := make(map[platform.RequestKey]bool, len(v.Head))
-	for _, head := range v.Head {
-		asked[head.Request.Key] = true
-	}
 	var orphans []platform.RequestKey
 	for k := range v.Releases.All() {
-		if !asked[k] {
+		if v.Head.Of(k) == nil {
 			orphans = append(orphans, k)
 		}
 	}
 	slices.SortFunc(orphans, platform.RequestKey.Compare)
 	return orphans
-}
-
-// headsWithRecord is how many of the requests that the head asks for the state has a record of.
-func (v *View) headsWithRecord() (n int) {
-	for at, head := range v.Head {
-		counted := at > 0 && v.Head[at-1].Request.Key == head.Request.Key // requests are sorted
-		if !counted && v.Releases.Of(head.Request.Key) != nil {
-			n++
-		}
-	}
-	return n
 }
 
 // mayReturn reports whether an instance that goes back to an earlier release may come back to a cluster that it left

@@ -50,7 +50,9 @@ func (b *Board) takePass(e Environment, instances []Instance) {
 		old = &Environment{}
 	}
 	e.keepNext(old.Next)
-	b.succeeded(old, e.Name)
+	if e.Error == "" { // else the pass was over the platform of before
+		b.succeeded(old, e.Name)
+	}
 	watched := old.StateCommit != ""
 	b.recordProblems(e.Name, old.Problems, e.Problems, !watched)
 	b.dropClusters(e.Name, old.Clusters)

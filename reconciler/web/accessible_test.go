@@ -59,22 +59,25 @@ func TestPagesKeepNobodyOut(t *testing.T) {
 		served(t, calm): atRest, served(t, web.Options{Board: promoting()}): accident,
 		served(t, web.Options{Board: board(), Access: newTeam(t, "").guard(t)}): {"/login"},
 	}
-	var found []string
 	for scheme, setting := range map[string]string{"dark": "preferredColorScheme=0", "light": "preferredColorScheme=1"} {
-		tab := newTab(t, chromedp.Flag("blink-settings", setting))
-		for server, pages := range servers {
-			for _, page := range pages {
-				_, err := chromedp.Run(tab, chromedp.Navigate(server+page))
-				require.NoError(t, err, page)
-				require.Equal(t, "true", evaluated(tab, t, `String(matchMedia("(prefers-color-scheme: `+scheme+`)").matches)`))
-				require.Equal(t, page, evaluated(tab, t, `location.pathname + location.search`))
-				if text := evaluated(tab, t, string(axe)+";\n"+severe); text != "" {
-					found = append(found, page+" in "+scheme+": "+text)
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			var found []string
+			tab := newTab(t, chromedp.Flag("blink-settings", setting))
+			for server, pages := range servers {
+				for _, page := range pages {
+					_, err := chromedp.Run(tab, chromedp.Navigate(server+page))
+					require.NoError(t, err, page)
+					require.Equal(t, "true", evaluated(tab, t, `String(matchMedia("(prefers-color-scheme: `+scheme+`)").matches)`))
+					require.Equal(t, page, evaluated(tab, t, `location.pathname + location.search`))
+					if text := evaluated(tab, t, string(axe)+";\n"+severe); text != "" {
+						found = append(found, page+": "+text)
+					}
 				}
 			}
-		}
+			require.Empty(t, found, strings.Join(found, "\n"))
+		})
 	}
-	require.Empty(t, found, strings.Join(found, "\n"))
 }
 
 // served is the address at which options are served.

@@ -159,11 +159,46 @@ func TestAnAnswerOfBeforeIsNotKeptForAfter(t *testing.T) {
 			}
 		}
 	}()
-	for i := range 500 {
+	for i := range 200 {
 		message := fmt.Sprint("change ", i, " at ", time.Now().UnixNano())
 		b.ClusterSeen(status.Cluster{Name: "dev-1", Message: message})
 		require.Contains(t, ask("/api/v1/clusters").Body.String(), message)
 	}
 	close(over)
 	<-ended
+}
+
+// A busyBoard takes a while to say its status, and counts how often it does.
+type busyBoard struct {
+	*status.Board
+	takes time.Duration
+	asked int
+}
+
+func (b *busyBoard) Status() status.Status {
+	b.asked++
+	time.Sleep(b.takes)
+	return b.Board.Status()
+}
+
+// TestAListIsMadeForAPartOfTheTime: while something changes all the time, whoever asks waits a moment, and gets what was known when they asked.
+func TestAListIsMadeForAPartOfTheTime(t *testing.T) {
+	for takes, most := range map[time.Duration]int{time.Millisecond: 100, 5 * time.Millisecond: 22, 50 * time.Millisecond: 15} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &busyBoard{Board: crowd(3), takes: takes}
+			b.Loaded("https://git.example.com/platform.git", &platform.Platform{Commit: "c1"})
+			ask := asker(t, web.Handler(web.Options{Board: b}))
+			ask("/api/v1/instances")
+			b.asked = 0
+			for began, i := time.Now(), 0; time.Since(began) < 2*time.Second; i++ {
+				change := fmt.Sprintf("no answer %d.", i)
+				b.ClusterSeen(status.Cluster{Name: "dev-1", Message: change})
+				asked := time.Now()
+				require.Contains(t, ask("/api/v1/instances").Body.String(), change)
+				require.LessOrEqual(t, time.Since(asked), 100*time.Millisecond+takes)
+			}
+			require.LessOrEqual(t, b.asked, most)
+			require.Greater(t, b.asked, most/2)
+		})
+	}
 }

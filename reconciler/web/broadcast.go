@@ -1,8 +1,11 @@
 package web
 
 import (
+	"maps"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,76 +16,55 @@ const (
 	longestBurst = 125 * time.Millisecond
 	// tellingShare is the part of the time that may go into telling streams, until a burst is the longest: one in so many.
 	tellingShare = 5
-	// gathering is how long the first change after a quiet time waits for others: a change seldom comes alone.
-	gathering = 20 * time.Millisecond
-	// turn is how many streams write at once, patience how long those behind them wait for that, and mostLate after how many turns that took
-	// longer they wait for none.
-	turn     = 8
-	patience = 5 * time.Millisecond
-	mostLate = 4
+	// gathering is how long the first change after a quiet time waits for others: a change seldom comes alone. Each stream makes it
+	// longer, as telling thousands twice costs much.
+	gathering        = 20 * time.Millisecond
+	gatheringEach    = 45 * time.Microsecond
+	longestGathering = 90 * time.Millisecond
+	// writersAtOnce is how many goroutines write to streams: where other processes work, too, one has too small a part of the time.
+	writersAtOnce = 2
+	// patience is how long a client may take that others wait for, and moreWriters how many times as many write once one took longer.
+	patience    = 5 * time.Millisecond
+	moreWriters = 16
+	// mostInARow is how many streams are written to before other work that waits for a processor has its turn.
+	mostInARow = 8
 )
 
 // A broadcast tells all streams together that something changed. One goroutine hears of the Board for all of them, for as long as there
-// are streams, so that a change costs each of thousands no more than its write. It gives the turn to a few streams after the other: woken at
-// once, thousands of goroutines would stand before those of a pass whenever one of these waits for a processor. A client that does not
-// read costs the others no more than a moment. It is safe for concurrent use.
+// are streams, and two write to all of them, so that a change costs each of thousands no more than its write: woken at once, their own
+// goroutines would stand before those of a pass whenever one of these waits for a processor. A client that does not read costs the others
+// no more than a moment. It is safe for concurrent use.
 type broadcast struct {
 	board  Board
 	passes courtesy
 
 	mu        sync.Mutex
-	listeners map[*listener]struct{}
-	end       func() // ends the goroutine, and waits for its end
+	listeners map[listener]struct{}
+	end       func() // ends the goroutines, and waits for their end
 }
 
-// A listener is a stream as the broadcast knows it.
-type listener struct {
-	news    chan struct{} // has a value once something changed that the stream was not told of
-	written chan struct{} // has a value once it wrote that, or has ended
-}
-
-// tell tells a stream to write. It returns false where that has not even begun to write what it was told before.
-func (l *listener) tell() bool {
-	select {
-	case <-l.written: // of a turn that was not waited for
-	default:
-	}
-	select {
-	case l.news <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-// done gives the turn to the next stream.
-func (l *listener) done() {
-	select {
-	case l.written <- struct{}{}:
-	default:
-	}
-}
+// A listener is a stream as the broadcast knows it. It writes that something changed, and returns once it did; where it still writes what it
+// was told before, it returns at once, and writes once more after that.
+type listener interface{ tell() }
 
 func newBroadcast(board Board, passes courtesy) *broadcast {
-	return &broadcast{board: board, passes: passes, listeners: map[*listener]struct{}{}}
+	return &broadcast{board: board, passes: passes, listeners: map[listener]struct{}{}}
 }
 
 // join adds a stream until leave is called. It hears of every change after the call.
-func (b *broadcast) join() (l *listener, leave func()) {
-	l = &listener{make(chan struct{}, 1), make(chan struct{}, 1)}
+func (b *broadcast) join(l listener) (leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.listeners[l] = struct{}{}; len(b.listeners) == 1 {
 		b.end = b.listen()
 	}
-	return l, func() {
+	return func() {
 		b.mu.Lock()
 		end := func() {}
 		if delete(b.listeners, l); len(b.listeners) == 0 {
 			end = b.end
 		}
 		b.mu.Unlock()
-		l.done()
 		end()
 	}
 }
@@ -93,6 +75,8 @@ func (b *broadcast) listen() (end func()) {
 	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
+		var writers sync.WaitGroup
+		defer writers.Wait()
 		var told time.Time
 		var took time.Duration
 		for {
@@ -111,7 +95,7 @@ func (b *broadcast) listen() (end func()) {
 			select {
 			case <-over:
 				return
-			case <-time.After(max(gathering, pause)):
+			case <-time.After(max(b.gathers(), pause)):
 			}
 			until := since.Add(longestBurst)
 			b.passes.wait(over, longestBurst, time.Until(until))
@@ -120,7 +104,7 @@ func (b *broadcast) listen() (end func()) {
 			default:
 			}
 			told = time.Now()
-			b.tell(over, until)
+			b.tell(over, until, &writers)
 			took = time.Since(told)
 		}
 	}()
@@ -131,40 +115,56 @@ func (b *broadcast) listen() (end func()) {
 	}
 }
 
-// tell gives each stream the turn. Between turns it gives way to passes until a time.
-func (b *broadcast) tell(over <-chan struct{}, until time.Time) {
+// gathers is how long a change waits for others.
+func (b *broadcast) gathers() time.Duration {
 	b.mu.Lock()
-	all := make([]*listener, 0, len(b.listeners))
-	for l := range b.listeners {
-		all = append(all, l)
-	}
-	b.mu.Unlock()
-	waits := time.NewTimer(patience)
-	defer waits.Stop()
-	late := 0
-	for some := range slices.Chunk(all, turn) {
-		b.passes.wait(over, longestBurst, time.Until(until))
-		var writing []*listener
-		for _, l := range some {
-			if l.tell() {
-				writing = append(writing, l)
-			}
-		}
-		if late < mostLate && !haveWritten(writing, waits) {
-			late++
-		}
-	}
+	defer b.mu.Unlock()
+	return max(gathering, min(time.Duration(len(b.listeners))*gatheringEach, longestGathering))
 }
 
-// haveWritten waits until all of some streams wrote what they were told, and returns false if that takes too long.
-func haveWritten(all []*listener, waits *time.Timer) bool {
-	waits.Reset(patience)
-	for _, l := range all {
+// tell tells all streams, two at a time. Between them it gives way to passes until a time. Where a client does not read, others write
+// to the rest of the streams.
+func (b *broadcast) tell(over <-chan struct{}, until time.Time, writers *sync.WaitGroup) {
+	b.mu.Lock()
+	all := slices.Collect(maps.Keys(b.listeners))
+	b.mu.Unlock()
+	var next atomic.Int64
+	toldAll := make(chan struct{}, 1)
+	write := func() {
+		for n := 1; ; n++ {
+			b.passes.wait(over, longestBurst, time.Until(until))
+			i := int(next.Add(1)) - 1
+			if i >= len(all) {
+				break
+			}
+			all[i].tell()
+			if n%mostInARow == 0 {
+				runtime.Gosched()
+			}
+		}
 		select {
-		case <-l.written:
-		case <-waits.C:
-			return false
+		case toldAll <- struct{}{}:
+		default:
 		}
 	}
-	return true
+	for range writersAtOnce {
+		writers.Go(write)
+	}
+	watch := time.NewTicker(patience)
+	defer watch.Stop()
+	for more, before := writersAtOnce, int64(0); ; {
+		select {
+		case <-toldAll:
+			return
+		case <-watch.C:
+		}
+		now := next.Load()
+		if now == before && !b.passes.waits(longestBurst) {
+			for range (moreWriters - 1) * more {
+				writers.Go(write)
+			}
+			more *= moreWriters
+		}
+		before = now
+	}
 }

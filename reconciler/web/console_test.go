@@ -119,16 +119,40 @@ func TestChangeOfALargeFleetComesToThePage(t *testing.T) {
 	eventually(`document.querySelector("main").textContent.includes("late-comer")`, "true")
 }
 
-// newTab is a tab of a Chromium that ends with the test.
-func newTab(t testing.TB, flags ...chromedp.ExecAllocatorOption) context.Context {
-	t.Helper()
+// endChromium ends the Chromium of all tests, if it was started.
+var endChromium = func() {}
+
+// chromium is a Chromium that all tests share, since starting one takes longer than most of them.
+var chromium = sync.OnceValues(func() (context.Context, error) {
+	tab, end := newChromium(context.Background())
+	endChromium = end
+	_, err := chromedp.Run(tab, chromedp.Navigate("about:blank"))
+	return tab, err
+})
+
+// newChromium is the first tab of a Chromium.
+func newChromium(ctx context.Context, flags ...chromedp.ExecAllocatorOption) (tab context.Context, end func()) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.IgnoreCertErrors, chromedp.WSURLReadTimeout(time.Minute))
-	allocator, closeAllocator := chromedp.NewExecAllocator(t.Context(), append(options, flags...)...)
+	allocator, closeAllocator := chromedp.NewExecAllocator(ctx, append(options, flags...)...)
 	tab, closeTab := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
+	return tab, func() {
 		closeTab()
 		closeAllocator()
-	})
+	}
+}
+
+// newTab is a tab that ends with the test, with cookies, storage and connections of its own; with flags, it is of a Chromium of its own.
+func newTab(t testing.TB, flags ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	if len(flags) > 0 {
+		tab, end := newChromium(t.Context(), flags...)
+		t.Cleanup(end)
+		return tab
+	}
+	shared, err := chromium()
+	require.NoError(t, err, "the console's tests need chromium")
+	tab, end := chromedp.NewContext(shared, chromedp.WithNewBrowserContext())
+	t.Cleanup(end)
 	return tab
 }
 
@@ -176,7 +200,7 @@ func TestConsoleShowsTheWayThroughEnvironments(t *testing.T) {
 	eventually(all(".environment .name"), "dev|staging|prod")
 	eventually(all("thead .cluster"), "one|bluecanary|greenrest|east")
 	eventually(all(`[data-cell^="store/shop"] .version`), "1.2.0|1.2.0|1.1.0|1.1.0")
-	eventually(all(`[data-cell^="store/shop"] .flag`), "rolling out|waits for its wave")
+	eventually(all(`[data-cell^="store/shop"] .flag`), "in a rollout|waits for its wave")
 	eventually(`document.querySelector('[data-cell="store/shop/prod/east"] + .next').textContent.replace(/in .*$/, "in …")`, "→1.2.0 soak, approval in …")
 	eventually(all(`[data-cell="store/cache/prod"]`), "→– Waiting")
 	eventually(all(".count.waiting b"), "2")

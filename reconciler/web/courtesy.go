@@ -29,3 +29,12 @@ func (c courtesy) wait(done <-chan struct{}, oldest, longest time.Duration) {
 	case <-done:
 	}
 }
+
+// waits says whether wait would wait.
+func (c courtesy) waits(oldest time.Duration) bool {
+	if c.passes == nil {
+		return false
+	}
+	age, over := c.passes()
+	return over != nil && age < oldest
+}

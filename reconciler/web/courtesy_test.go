@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,9 @@ func TestAnswersGiveWayToPasses(t *testing.T) {
 		path        string
 		takes, wait time.Duration
 	}{
+		{"POST /login", time.Minute, 0},
+		{"POST /logout", time.Minute, 0},
+		{"/login/callback", time.Minute, 0},
 		{"/", 30 * time.Millisecond, 30 * time.Millisecond},
 		{"/api/v1/status", 30 * time.Millisecond, 30 * time.Millisecond},
 		{"/fleet", time.Minute, 50 * time.Millisecond},
@@ -43,7 +47,9 @@ func TestAnswersGiveWayToPasses(t *testing.T) {
 			h := web.Handler(web.Options{Board: board(), Passes: passing(one.takes)})
 			began := time.Now()
 			ask := func() {
-				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1"+one.path, http.NoBody)
+				path, posted := strings.CutPrefix(one.path, "POST ")
+				method := map[bool]string{true: http.MethodPost, false: http.MethodGet}[posted]
+				r := httptest.NewRequestWithContext(t.Context(), method, "http://127.0.0.1"+path, http.NoBody)
 				h.ServeHTTP(httptest.NewRecorder(), r)
 			}
 			ask()

@@ -72,38 +72,45 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 		return err
 	}
 	defer leave()
-	told, leaveBroadcast := s.broadcast.join()
-	defer leaveBroadcast()
 	w.Header().Set("Content-Type", "text/event-stream")
-	flush := http.NewResponseController(w)
-	at := parseCursor(r.Header.Get("Last-Event-ID"))
+	to := newEventStream(w, parseCursor(r.Header.Get("Last-Event-ID")), func(at cursor) (string, cursor, bool) {
+		if quiet {
+			return changedMessage, at, false
+		}
+		return s.encoded.part(s.Board.History(), selected, at)
+	})
 	admitted := func() bool {
 		_, may := s.admitted(r, access.Viewer)
 		return may
 	}
+	defer s.broadcast.join(to)()
+	defer to.end()
+	to.tell()
 	again := time.NewTicker(admitEvery) // of the whole stream: something may change more often
 	defer again.Stop()
-	for {
-		part, more := changedMessage, false
-		if !quiet {
-			part, at, more = s.encoded.part(s.Board.History(), selected, at)
-		}
-		if !send(w, flush, part) {
+	for n := 1; ; {
+		select {
+		case <-ctx.Done():
 			return nil
-		}
-		if more {
+		case <-to.over:
+			return nil
+		case <-to.more: // a client that reads slowly never waits for news
 			if !goesOn(ctx, again.C, admitted) {
 				return nil
 			}
-			continue
-		}
-		if told.done(); !wait(ctx, w, flush, told.news, again.C, admitted) {
-			return nil
+			to.tell()
+		case <-again.C:
+			if !admitted() {
+				return nil
+			}
+			if n++; n%int(keepAlive/admitEvery) == 0 {
+				to.keepAlive()
+			}
 		}
 	}
 }
 
-// send writes a part of a stream, and says whether the client takes it: one that stopped reading is let go.
+// send writes a part of an answer that takes long, and says whether the client takes it: one that stopped reading is let go.
 func send(w http.ResponseWriter, flush *http.ResponseController, part string) bool {
 	_ = flush.SetWriteDeadline(time.Now().Add(sendTime)) // a server that has no deadlines needs none
 	_, err := io.WriteString(w, part)
@@ -130,22 +137,6 @@ func goesOn(ctx context.Context, again <-chan time.Time, admitted func() bool) b
 		return admitted() && ctx.Err() == nil
 	default:
 		return true
-	}
-}
-
-// wait returns true once there are news, and false once ctx is done, the client is gone or is not admitted any more.
-func wait(ctx context.Context, w http.ResponseWriter, flush *http.ResponseController, news <-chan struct{}, again <-chan time.Time, admitted func() bool) bool {
-	for n := 1; ; n++ {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-news:
-			return true
-		case <-again:
-			if !admitted() || n%int(keepAlive/admitEvery) == 0 && !send(w, flush, aliveMessage) {
-				return false
-			}
-		}
 	}
 }
 

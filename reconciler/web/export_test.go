@@ -45,3 +45,8 @@ func NewEncodedEvents() func(history []status.Event, team string) (text string, 
 		return text, more
 	}
 }
+
+// Approves says whether somebody may approve the file of a decision about a team, given the owners of all files; nil: there is no CODEOWNERS.
+func Approves(who access.Identity, owners Owners, file, team string) (may, named bool, of []string) {
+	return approver{who, owners}.approves(file, team)
+}

@@ -15,7 +15,10 @@ func pages(s *server) *console.Console {
 	o := &s.Options
 	c := console.Options{Board: o.Board, Person: func(r *http.Request) console.Person {
 		who := access.Of(r.Context())
-		return console.Person{Name: who.Name, Role: fmt.Sprint(who.Role), Teams: who.Teams, CanLogIn: o.Access.Known(), In: who.In}
+		as := approver{who, o.Owners}
+		return console.Person{
+			Name: who.Name, Role: fmt.Sprint(who.Role), Teams: who.Teams, CanLogIn: o.Access.Known(), In: who.In, Approves: as.approves, Apart: as.isNamed(),
+		}
 	}}
 	c.GiveWay = func() { s.passes.wait(nil, courtesyTime, courtesyTime) }
 	if o.Runtime != nil {

@@ -3,6 +3,7 @@ package web
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"transom.dev/reconciler/status"
 )
@@ -10,7 +11,8 @@ import (
 // A memory of lists is asked by each of them whether it is still good. With the first question after a change all lists are forgotten: one
 // that nobody asks for any more would keep the status that it is of, which is large. It is safe for concurrent use.
 type memory struct {
-	board Board
+	board  Board
+	passes courtesy
 
 	mu     sync.Mutex
 	news   <-chan struct{}
@@ -36,6 +38,13 @@ func (m *memory) changes() int {
 	return m.heard
 }
 
+const (
+	// listShare is the part of the time that may go into making a list anew while something changes all the time: one in so many.
+	listShare = 20
+	// longestListPause is how long those who ask for one wait for that at most.
+	longestListPause = 100 * time.Millisecond
+)
+
 // A remembered list is made of the Board's status once, for all who ask for it until something changes: of a large fleet it costs
 // milliseconds. Its items are sorted by ID, and nobody may change them. It is safe for concurrent use.
 type remembered[T any] struct {
@@ -44,6 +53,8 @@ type remembered[T any] struct {
 
 	mu   sync.Mutex // of the one who makes the list: the others wait for it
 	made atomic.Pointer[listOf[T]]
+	at   time.Time     // when the last one was made
+	took time.Duration // to make it
 }
 
 // A listOf is a list as it was after so many changes.
@@ -63,12 +74,15 @@ func remember[T any](m *memory, all func(status.Status) []T) *remembered[T] {
 func (l *remembered[T]) list() ([]T, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	changes := l.memory.changes()
-	made := l.made.Load()
-	if made == nil || made.changes != changes {
-		now := l.memory.board.Status()
-		made = &listOf[T]{changes, l.all(now), unread(now.Platform)}
-		l.made.Store(made)
+	if made := l.made.Load(); made != nil && made.changes == l.memory.changes() {
+		return made.items, made.why
 	}
+	time.Sleep(min(listShare*l.took, longestListPause) - time.Since(l.at))
+	l.memory.passes.wait(nil, courtesyTime, courtesyTime)
+	began, changes := time.Now(), l.memory.changes()
+	now := l.memory.board.Status()
+	made := &listOf[T]{changes, l.all(now), unread(now.Platform)}
+	l.made.Store(made)
+	l.at, l.took = time.Now(), time.Since(began)
 	return made.items, made.why
 }

@@ -30,6 +30,14 @@ type Board interface {
 	Subscribe() (changed <-chan struct{}, end func())
 }
 
+// Owners knows who has to approve a decision's file at the forge.
+type Owners interface {
+	// Of are those of a file; known says whether any file's are known.
+	Of(file string) (owners []string, known bool)
+	// Name says whether any file of a decision has an owner of that name.
+	Name(owner string) bool
+}
+
 // Options are the sources and the settings of the handler. Only Board is required.
 type Options struct {
 	Board Board
@@ -58,6 +66,9 @@ type Options struct {
 
 	// Edit is the text of a request's file, as the platform's head has it, with other values. Omitted, the console edits nothing.
 	Edit func(ctx context.Context, file string, set []console.Assignment) (string, error)
+
+	// Owners knows the CODEOWNERS of the platform repository. Omitted, there is none.
+	Owners Owners
 
 	// Sample is a value that the schema of a parameter takes; nil: none comes to mind. Omitted, forms show those that schemas have themselves.
 	Sample func(schema map[string]any) any
@@ -153,8 +164,8 @@ type server struct {
 }
 
 func newServer(o Options) *server {
-	m := &memory{board: o.Board}
 	passes := courtesy{o.Passes}
+	m := &memory{board: o.Board, passes: passes}
 	return &server{
 		Options: o, passes: passes, streams: newStreams(), broadcast: newBroadcast(o.Board, passes), memory: m, answers: newAnswers(m),
 		looks: &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}},

@@ -34,12 +34,16 @@ func (b *budget) take(value ref.Val) ref.Val {
 		}
 		return nil
 	case traits.Mapper, traits.Lister:
-		m := meter{bytes: 1 << 62, nodes: MaxItems}
-		if !m.value(value) {
-			return types.NewErr("comes to more than %d fields and items", MaxItems)
-		}
-		if b.work -= MaxItems - m.nodes; b.work < 0 {
+		most := min(MaxItems, b.work) // an expression may go on after an error, as in a loop that looks for one true item
+		m := meter{bytes: 1 << 62, nodes: most}
+		fits := most >= 0 && m.value(value)
+		b.work -= most - max(m.nodes, 0)
+		switch {
+		case !fits && most < MaxItems:
+			b.work = -1
 			return types.NewErr("goes through more than %d fields and items", maxWork)
+		case !fits:
+			return types.NewErr("comes to more than %d fields and items", MaxItems)
 		}
 	}
 	return nil

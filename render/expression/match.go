@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/google/cel-go/common/overloads"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/interpreter"
@@ -137,7 +138,7 @@ func (b boundedMatch) match(args []ref.Val) ref.Val {
 	return types.Bool(compiled.MatchString(string(text)))
 }
 
-// costs are those of an API server, but for patterns: it charges for the length of their text, in which a thousand repetitions
+// costs are those of an API server, but for works, and for patterns: it charges for the length of their text, in which a thousand repetitions
 // are six characters.
 type costs struct {
 	library.CostEstimator
@@ -146,6 +147,9 @@ type costs struct {
 
 // CallCost implements interpreter.ActualCostEstimator.
 func (c *costs) CallCost(name, overload string, args []ref.Val, result ref.Val) *uint64 {
+	if of, is := strings.CutPrefix(name, loopName); is {
+		return c.loop(of, args, result)
+	}
 	function, matches := strings.CutPrefix(name, boundedName)
 	if matches && !types.IsError(result) {
 		text, written := args[0].(types.String), args[1].(types.String)
@@ -154,5 +158,14 @@ func (c *costs) CallCost(name, overload string, args []ref.Val, result ref.Val) 
 			return &cost
 		}
 	}
-	return c.CostEstimator.CallCost(function, overload, args, result)
+	known, own := c.CostEstimator.CallCost(function, overload, args, result), stepsOf(function, args, result)
+	switch {
+	case known != nil:
+		own = max(own, *known)
+	case own == 0:
+		return nil
+	case overload == overloads.InList:
+		own = max(own, uint64(sizeOf(args[1]).(types.Int)))
+	}
+	return &own
 }

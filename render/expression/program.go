@@ -40,7 +40,7 @@ func (p *program) within(steps int64) (cel.Program, int64, error) {
 		return *made, most, nil
 	}
 	known := patterns{}
-	made, err := p.env.Program(p.checked, cel.CostTracking(&costs{known: known}), cel.CostLimit(uint64(most)),
+	made, err := p.env.Program(p.checked, cel.CostTracking(&costs{known: known}), trackers(), cel.CostLimit(uint64(most)),
 		cel.CustomDecoratorV2(bounded), cel.CustomDecoratorV2(known.bound), cel.CustomDecoratorV2(sortRanges(p.checked.NativeRep())))
 	if err == nil {
 		p.made[n].Store(&made)

@@ -1,7 +1,9 @@
 package expression
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -30,6 +32,8 @@ var sized = map[string]func(args []ref.Val) error{
 	"lists.range":     func(args []ref.Val) error { return tooMany("items", int64(integerOf(args, 0)), MaxItems) },
 	"flatten":         func(args []ref.Val) error { return tooMany("items", nodesOf(args[0]), MaxItems) },
 	"distinct":        func(args []ref.Val) error { return tooMany("pairs of items", pairs(args[0], args[0]), maxPairs) },
+	"quantity":        sizedQuantity,
+	"isQuantity":      sizedQuantity,
 	"sets.contains":   sizedSets,
 	"sets.equivalent": sizedSets,
 	"sets.intersects": sizedSets,
@@ -71,6 +75,7 @@ func sizedJoin(args []ref.Val) error {
 // sizedFormat counts each argument once: a directive takes one. A number may be longer than its precision by little.
 func sizedFormat(args []ref.Val) error {
 	format := textOf(args, 0)
+	m := meter{bytes: MaxValue, nodes: MaxItems}
 	for _, directive := range strings.Split(format, "%")[1:] {
 		digits := 0
 		for _, c := range strings.TrimPrefix(directive, ".") {
@@ -82,14 +87,28 @@ func sizedFormat(args []ref.Val) error {
 		if err := tooMany("decimal places", int64(digits), maxPrecision); err != nil {
 			return err
 		}
+		m.take(int64(digits), 0)
 	}
-	m := meter{bytes: MaxValue, nodes: MaxItems}
 	fits := m.take(int64(len(format)), 0)
 	if fits && len(args) > 1 {
 		fits = m.value(args[1])
 	}
 	if !fits {
 		return fmt.Errorf("comes to more than %d bytes of text", MaxValue)
+	}
+	return nil
+}
+
+// hugeExponent matches quantities as which an amount has very many digits once it is compared: 1e20000000 takes seconds.
+var hugeExponent = regexp.MustCompile(`[eE][-+]?[0-9]{4,}$`)
+
+func sizedQuantity(args []ref.Val) error {
+	text := textOf(args, 0)
+	if err := tooMany("characters of a quantity", int64(len(text)), 1000); err != nil {
+		return err
+	}
+	if hugeExponent.MatchString(text) {
+		return errors.New("comes to a quantity with an exponent of four digits; at most three")
 	}
 	return nil
 }
@@ -105,7 +124,7 @@ func pairs(a, b ref.Val) int64 {
 		return 0
 	}
 	size, _ := list.Size().(types.Int)
-	return min(int64(size), MaxItems) * nodesOf(b)
+	return min(int64(size), MaxItems) * weightOf(b)
 }
 
 func textOf(args []ref.Val, n int) string {
@@ -166,7 +185,7 @@ func (m *meter) value(value ref.Val) bool {
 // sizedFunctions declares the functions of an environment that have to be sized anew, so that they are.
 func sizedFunctions(env *cel.Env) ([]cel.EnvOption, error) {
 	var options []cel.EnvOption
-	for _, name := range sortedKeys(sized) {
+	for _, name := range append(sortedKeys(sized), "indexOf", "lastIndexOf") {
 		function := env.Functions()[name]
 		if function == nil {
 			return nil, fmt.Errorf("CEL has no function %s", name)
@@ -181,21 +200,28 @@ func sizedFunctions(env *cel.Env) ([]cel.EnvOption, error) {
 		}
 		var overloads []cel.FunctionOpt
 		for _, o := range function.OverloadDecls() {
-			overloads = append(overloads, sizedOverload(o, byID[o.ID()], sized[name]))
+			overloads = append(overloads, sizedOverload(o, byID[o.ID()], sized[name], searches[name]))
 		}
 		options = append(options, cel.Function(name, overloads...))
 	}
 	return options, nil
 }
 
-func sizedOverload(o *decls.OverloadDecl, made *functions.Overload, size func([]ref.Val) error) cel.FunctionOpt {
+func sizedOverload(o *decls.OverloadDecl, made *functions.Overload, size func([]ref.Val) error, find func(string, string, int, bool) ref.Val) cel.FunctionOpt {
 	declare := cel.Overload
 	if o.IsMemberFunction() {
 		declare = cel.MemberOverload
 	}
 	return declare(o.ID(), o.ArgTypes(), o.ResultType(), cel.FunctionBinding(func(args ...ref.Val) ref.Val {
-		if err := size(args); err != nil {
-			return types.WrapErr(err)
+		if size != nil {
+			if err := size(args); err != nil {
+				return types.WrapErr(err)
+			}
+		}
+		if find != nil {
+			if found := search(find, args); found != nil {
+				return found
+			}
 		}
 		switch {
 		case made.Unary != nil && len(args) == 1:

@@ -76,37 +76,8 @@ func sortRanges(a *ast.AST) interpreter.InterpretableDecoratorV2 {
 		if !ranges[i.ID()] {
 			return i, nil
 		}
-		if attribute, ok := i.(interpreter.InterpretableAttribute); ok {
-			return sortedAttribute{attribute}, nil
-		}
-		return sortedValue{i}, nil
+		return newLoopRange(i), nil
 	}
-}
-
-type sortedValue struct{ interpreter.InterpretableV2 }
-
-// Exec implements interpreter.InterpretableV2.
-func (s sortedValue) Exec(frame *interpreter.ExecutionFrame) ref.Val {
-	return sorted(s.InterpretableV2.Exec(frame))
-}
-
-// Eval implements interpreter.Interpretable.
-func (s sortedValue) Eval(vars interpreter.Activation) ref.Val {
-	return sorted(s.InterpretableV2.Eval(vars))
-}
-
-type sortedAttribute struct {
-	interpreter.InterpretableAttribute
-}
-
-// Exec implements interpreter.InterpretableV2.
-func (s sortedAttribute) Exec(frame *interpreter.ExecutionFrame) ref.Val {
-	return sorted(s.InterpretableAttribute.Exec(frame))
-}
-
-// Eval implements interpreter.Interpretable.
-func (s sortedAttribute) Eval(vars interpreter.Activation) ref.Val {
-	return sorted(s.InterpretableAttribute.Eval(vars))
 }
 
 func sorted(value ref.Val) ref.Val {

@@ -50,7 +50,7 @@ func (o *Offering) Constraint(v *Version) string {
 }
 
 // String says which offerings a binding takes, and whether a request must have it.
-func (b Binding) String() string {
+func (b binding) String() string {
 	text := "a request of " + strings.Join(b.Offerings, " or ")
 	if b.Required {
 		text += ", required"

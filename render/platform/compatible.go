@@ -107,7 +107,7 @@ func breaks(p *Platform, v *Version) string {
 // else each load would tell of another Problem.
 func breaking(p *Platform, v *Version) (names []string) {
 	o := p.Offerings[v.Offering]
-	for _, r := range p.Requests {
+	for _, r := range p.Requests() {
 		f := p.teams[r.Key.Team].resolved[r.Key].file
 		counting := r.Deferred && p.tree.teams[r.Key.Team].unread > 0
 		if f.request.Broken || f.request.Spec.Offering != v.Offering || counting {

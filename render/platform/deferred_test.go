@@ -29,7 +29,7 @@ func known(p *platform.Platform) (out []string) {
 	for _, problem := range p.Problems {
 		out = append(out, problem.String())
 	}
-	for _, r := range p.Requests {
+	for _, r := range p.Requests() {
 		out = append(out, fmt.Sprint(r.Key, r.Broken, r.Deferred))
 	}
 	return out
@@ -44,7 +44,7 @@ func TestNewRequestsBeyondABoundAreDeferred(t *testing.T) {
 	first, err := l.Load(files)
 	require.NoError(t, err)
 	require.Zero(t, first.Deferred(), "the first load has no other before it, and resolves all")
-	before := first.Requests[0].Key
+	before := first.Requests()[0].Key
 
 	files = maps.Clone(files)
 	for n := range 7 {
@@ -55,7 +55,7 @@ func TestNewRequestsBeyondABoundAreDeferred(t *testing.T) {
 	files["requests/"+before.Team+"/new5.yaml"] = newRequest(before.Name) // which its file was called before
 	delete(files, before.File())
 	var other platform.RequestKey
-	for _, r := range first.Requests[1:] {
+	for _, r := range first.Requests()[1:] {
 		other = r.Key
 	}
 	files[other.File()] = newRequest(other.Name)
@@ -92,7 +92,7 @@ func TestARequestComesWithWhatItIsBoundTo(t *testing.T) {
 	l := &platform.Loader{AtOnce: 1}
 	first, err := l.Load(files)
 	require.NoError(t, err)
-	team, head := first.Requests[0].Key.Team, "apiVersion: transom.dev/v1alpha1\nkind: "
+	team, head := first.Requests()[0].Key.Team, "apiVersion: transom.dev/v1alpha1\nkind: "
 	files = maps.Clone(files)
 	for name, text := range map[string]string{
 		"offerings/shop/offering.yaml":            head + "Offering\nmetadata: {name: shop}\nspec: {title: Shop}\n",
@@ -142,7 +142,7 @@ func TestFilesOfACrowdAreReadInTurns(t *testing.T) {
 	l := &platform.Loader{AtOnce: atOnce}
 	first, err := l.Load(fsys)
 	require.NoError(t, err)
-	edited := first.Requests[0].Key
+	edited := first.Requests()[0].Key
 	fsys.MapFS = maps.Clone(fsys.MapFS)
 	names := map[string]bool{"requests/team-1/mine.yaml": true, edited.File(): true}
 	for n := range count {
@@ -233,7 +233,7 @@ func TestNothingIsRemovedBeforeAllCame(t *testing.T) {
 	l := &platform.Loader{AtOnce: 3}
 	first, err := l.Load(files)
 	require.NoError(t, err)
-	old := first.Requests[len(first.Requests)-1].Key
+	old := first.Requests()[len(first.Requests())-1].Key
 	files = maps.Clone(files)
 	for n := range 9 {
 		name := fmt.Sprintf("new%d", n)
@@ -304,7 +304,7 @@ func TestTurnsEndAsOneLoad(t *testing.T) {
 
 // unreadOf counts the requests whose files were not read.
 func unreadOf(p *platform.Platform) (n int) {
-	for _, r := range p.Requests {
+	for _, r := range p.Requests() {
 		if r.Deferred && r.Spec.Offering == "" {
 			n++
 		}

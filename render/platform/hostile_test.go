@@ -250,18 +250,21 @@ func TestNewDecisionsOfALargeMergeComeInTurns(t *testing.T) {
 	add("decisions/dev/h.yaml", written("Hold", "h", "request: search/index"))
 	add("decisions/dev/p.yaml", written("\"P\\x69n\"", "p", "request: search/index, release: '"+release+"'"))
 	add("decisions/dev/o.yaml", written("Override", "o", "request: search/index, skip: [check]"))
+	add("decisions/dev/s.yaml", written("hold", "s", "request: search/index"))
 	add("decisions/prod/a.yaml", written("Approval", "a", "request: search/index, release: '"+release+"'"))
 
 	before := 0
 	for load := 1; ; load++ {
 		p, err := l.Load(files)
 		require.NoError(t, err)
-		require.Empty(t, p.Problems)
+		require.Len(t, p.Problems, 1)
+		require.Equal(t, "decisions/dev/s.yaml", p.Problems[0].File)
 		of := map[string]int{}
 		for _, d := range p.Decisions {
 			of[string(d.Kind)+" in "+d.Environment]++
 		}
 		require.Equal(t, 1, of["Hold in dev"])
+		require.Equal(t, 1, of["hold in dev"], "which holds all the more")
 		require.Equal(t, 1, of["Pin in dev"])
 		require.Equal(t, 1, of["Override in dev"])
 		require.Equal(t, 1, of["Approval in prod"])

@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"slices"
 	"strings"
 
 	"transom.dev/render/decision"
@@ -111,18 +110,18 @@ func (i *idleDecisions) checkPin(d *document, c *Decision) {
 
 // instances are those that a Pin is about.
 func (i *idleDecisions) instances(c *Decision, o *Offering) []*Instance {
-	in := i.platform.Instances(c.Environment)
+	in := i.platform.InstanceSet(c.Environment)
 	if c.Request != nil {
-		at, found := slices.BinarySearchFunc(in, *c.Request, func(i *Instance, k RequestKey) int { return i.Request.Key.Compare(k) })
-		if !found || in[at].Offering != o {
+		instance := in.Of(*c.Request)
+		if instance == nil || instance.Offering != o {
 			return nil
 		}
-		return in[at : at+1]
+		return []*Instance{instance}
 	}
 	key := pinned{c.Environment, o.Name}
 	all, made := i.pinned[key]
 	if !made {
-		for _, instance := range in {
+		for instance := range in.All() {
 			if instance.Offering == o {
 				all = append(all, instance)
 			}

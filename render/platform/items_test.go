@@ -1,10 +1,12 @@
 package platform_test
 
 import (
+	"slices"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
 
 	"transom.dev/render/platform"
 )
@@ -40,5 +42,39 @@ func TestAnApprovalOfManyIsOneOfEach(t *testing.T) {
 	for i, d := range all {
 		require.Equal(t, d.Digest, more[i].Digest)
 		require.NotEqual(t, d.Digest, elsewhere[i].Digest)
+	}
+}
+
+// TestADecisionThatIsNotReadMayHold its environment, and no other, by whatever mistake it is not read: R116.
+func TestADecisionThatIsNotReadMayHold(t *testing.T) {
+	for at, c := range map[string]struct {
+		content string
+		holds   []string // the files by which prod is held
+	}{
+		"decisions/prod/a.yaml":     {written("Hold", "a", "reasons: loud"), []string{"decisions/prod/a.yaml"}},
+		"decisions/prod/b.yaml":     {"half of a file: [\n", []string{"decisions/prod/b.yaml"}},
+		"decisions/prod/c.yaml":     {written("hold", "c", ""), []string{"decisions/prod/c.yaml"}},
+		"decisions/prod/d.yml":      {written("Hold", "d", ""), []string{"decisions/prod/d.yml"}},
+		"decisions/prod/e.yml":      {written("Pin", "e", "offering: web, version: 1.0.0"), []string{"decisions/prod/e.yml"}},
+		"decisions/prod/f.yml":      {written("Approval", "f", "offering: web, version: 1.0.0"), nil},
+		"decisions/prod/g.yaml":     {written("Override", "g", "skips: [hold]"), nil},
+		"decisions/prod/README.yml": {written("Hold", "a", ""), nil},
+		"decisions/prod/old/h.yaml": {written("Hold", "h", ""), nil},
+		"decisions/prd/i.yaml":      {written("Hold", "i", "reasons: loud"), nil},
+	} {
+		files := repository(t, &txtar.Archive{})
+		files[at] = &fstest.MapFile{Data: []byte(c.content)}
+		p, err := platform.Load(files)
+		require.NoError(t, err)
+		var holds []string
+		for _, d := range p.Decisions {
+			if d.Environment == "prod" && d.MayHold() {
+				require.True(t, d.Broken)
+				holds = append(holds, d.File)
+			}
+		}
+		require.Equal(t, c.holds, holds, at)
+		problem := func(problem platform.Problem) bool { return !problem.Warning && problem.File == at }
+		require.True(t, len(holds) == 0 || slices.ContainsFunc(p.Problems, problem), at)
 	}
 }

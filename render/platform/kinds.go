@@ -47,15 +47,15 @@ const (
 	DeletionRetain  Deletion = "retain"
 )
 
-// Lifecycle is the stage of a version's life.
-type Lifecycle string
+// A lifecycle is the stage of a version's life.
+type lifecycle string
 
 // The stages of a version's life.
 const (
-	Active       Lifecycle = "active"
-	Experimental Lifecycle = "experimental"
-	Deprecated   Lifecycle = "deprecated"
-	Withdrawn    Lifecycle = "withdrawn"
+	Active       lifecycle = "active"
+	Experimental lifecycle = "experimental"
+	Deprecated   lifecycle = "deprecated"
+	Withdrawn    lifecycle = "withdrawn"
 )
 
 // Version is a published version of an offering: a directory of plain Kustomize with the contract in version.yaml.
@@ -66,7 +66,7 @@ type Version struct {
 	Files       fs.FS  // rooted at Dir
 	Digest      string // sha256:<hex> over every file but tests/
 	Rendering   string // the same over all that rendering reads: without health, ignore, outputs and reversible of version.yaml
-	Lifecycle   Lifecycle
+	Lifecycle   lifecycle
 	Reason      string
 	RemoveAfter string // a date, YYYY-MM-DD
 
@@ -75,7 +75,7 @@ type Version struct {
 	Computed   []expression.Expression // sorted by name
 	Components []Component
 	Chart      *Chart // nil: it has none
-	Bindings   map[string]Binding
+	Bindings   map[string]binding
 	Placement  labels.Selector // over the labels of clusters; nil: every cluster of the environment
 	Scope      Scope
 	Names      naming
@@ -104,8 +104,8 @@ type Component struct {
 	When *expression.Expression // nil: always
 }
 
-// Binding declares a value that a version can be given: the outputs of another request of the same team.
-type Binding struct {
+// A binding declares a value that a version can be given: the outputs of another request of the same team.
+type binding struct {
 	Offerings []string `decode:"required"`
 	Required  bool
 }

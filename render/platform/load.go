@@ -91,8 +91,15 @@ func single[T any](p *Platform, f *file, as func(*document) T) T {
 // decode is single without the Problems. It is safe for concurrent use for different files.
 func decode[T any](f *file, as func(*document) T) *loaded[T] {
 	if f.decoded == nil {
-		d := open(f)
-		f.decoded = &loaded[T]{value: as(d), problems: d.problems}
+		var made *loaded[T]
+		wrong := guarded(f.path, func() {
+			d := open(f)
+			made = &loaded[T]{value: as(d), problems: d.problems}
+		})
+		if wrong != nil {
+			made = &loaded[T]{value: as(&document{path: f.path, opaque: true}), problems: []Problem{*wrong}}
+		}
+		f.decoded = made
 	}
 	return f.decoded.(*loaded[T])
 }
@@ -197,6 +204,7 @@ func (l *Loader) loadDecisions(p *Platform) {
 			p.Problems = append(p.Problems, unknownChecks(f, decision, p.Environments[environment])...)
 		}
 	}
+	p.Decisions = append(p.Decisions, p.tree.holds...)
 	for _, name := range sortedKeys(p.Environments) {
 		if dir := "decisions/" + name; p.tree.incomplete(dir) { // what is in it may be a Hold
 			p.Decisions = append(p.Decisions, &Decision{File: dir, Environment: name, Broken: true})

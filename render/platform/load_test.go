@@ -88,7 +88,7 @@ func lines(problems []platform.Problem) string {
 // outcome tells the state of each request in each environment. Requests that are gone but may exist count too.
 func outcome(p *platform.Platform) string {
 	keys := []platform.RequestKey{{Team: "payments", Name: "orders-db"}}
-	for _, r := range p.Requests {
+	for _, r := range p.Requests() {
 		keys = append(keys, r.Key)
 	}
 	slices.SortFunc(keys, platform.RequestKey.Compare)

@@ -47,6 +47,8 @@ type entry struct {
 	at    string
 }
 
+func (e entry) HasID(id string) bool { return e.ID() == id }
+
 func (e entry) ID() string {
 	hash := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(e.files)) {

@@ -25,8 +25,14 @@ func forAll(count int, do func(i int)) {
 	}
 	var next atomic.Int64
 	var running sync.WaitGroup
+	var faults atomic.Pointer[any] // the first panic: in a goroutine of its own it would end the process
 	for range workers {
 		running.Go(func() {
+			defer func() {
+				if fault := recover(); fault != nil {
+					faults.CompareAndSwap(nil, &fault)
+				}
+			}()
 			for {
 				from := int(next.Add(share)) - share
 				if from >= count {
@@ -39,4 +45,7 @@ func forAll(count int, do func(i int)) {
 		})
 	}
 	running.Wait()
+	if fault := faults.Load(); fault != nil {
+		panic(*fault)
+	}
 }

@@ -15,7 +15,6 @@ type Platform struct {
 	Commit string
 
 	Offerings    map[string]*Offering
-	Requests     []*Request // sorted by key
 	Environments map[string]*Environment
 	Graph        *Graph // of the environments
 	Clusters     map[string]*Cluster
@@ -36,17 +35,36 @@ type parts struct {
 	tree      *tree
 	stages    *stages
 	teams     map[string]*team
-	instances map[string][]*Instance // by environment
-	deferred  int                    // requests
+	instances map[string]*InstanceSet // by environment
+	deferred  int                     // requests
 	contents  *contents
+}
+
+// Requests returns all requests, sorted by key. The list is made anew at each call, as loads share what teams have.
+func (p *Platform) Requests() []*Request {
+	all := make([]*Request, 0, p.CountRequests())
+	for _, name := range sortedKeys(p.teams) {
+		all = append(all, p.teams[name].requests...)
+	}
+	return all
+}
+
+// CountRequests returns how many requests there are.
+func (p *Platform) CountRequests() (n int) {
+	for _, t := range p.teams {
+		n += len(t.requests)
+	}
+	return n
 }
 
 // Request returns a request, or nil where there is none.
 func (p *Platform) Request(k RequestKey) *Request { return p.teams[k.Team].request(k.Name) }
 
-// Instances returns the instances of an environment that can be rendered, sorted by request. A broken environment
-// has none.
-func (p *Platform) Instances(environment string) []*Instance { return p.instances[environment] }
+// InstanceSet returns the instances of an environment that can be rendered. A broken environment has none.
+func (p *Platform) InstanceSet(environment string) *InstanceSet { return p.instances[environment] }
+
+// Instances is InstanceSet as a list, which is made anew at each call.
+func (p *Platform) Instances(environment string) []*Instance { return p.instances[environment].List() }
 
 // Broken says that a request is in an environment, or may be, but cannot be resolved there: the release that it has stays as
 // it is. Of a request that is neither among Instances nor Broken nothing remains in that environment.

@@ -37,8 +37,8 @@ func (w *walker) divide(files int, root []fs.DirEntry) error {
 	var all []*ration
 	for _, e := range teams {
 		last := w.last.tree.teams[e.Name()]
-		known := last != nil && last.id == idOf(e) && last.unread == 0
-		if tooLarge := last != nil && last.extent.overFolder(); !e.IsDir() || idOf(e) == "" || known || tooLarge {
+		known := last != nil && hasID(e, last.id) && last.unread == 0
+		if tooLarge := last != nil && last.extent.overFolder(); known || tooLarge || !e.IsDir() || idOf(e) == "" {
 			continue
 		}
 		r := &ration{team: e.Name(), last: w.last.teams[e.Name()]}
@@ -70,7 +70,7 @@ func (r *ration) count(fsys fs.FS, last *teamFiles) error {
 		if last != nil {
 			old = last.files[at]
 		}
-		known := old != nil && old.id == idOf(e) && !old.unread
+		known := old != nil && hasID(e, old.id) && !old.unread
 		if e.Type().IsRegular() && !known && r.takes(at, idOf(e)) {
 			r.new++
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/wording"
 )
 
@@ -31,6 +32,7 @@ type findings struct {
 	problems []Problem
 
 	strays map[string]string // clusters whose file is elsewhere, by name: their placements stay
+	holds  []*Decision       // that may be Holds, and are not read
 
 	hidden map[string]bool // the paths of opaque, once all is read
 	sorted []string        // the same, sorted
@@ -126,6 +128,9 @@ func (w *walker) reportMisplaced(f *file, parts []string) {
 	}
 	switch {
 	case ours:
+		if renamed && parts[0] == "decisions" && len(parts) == 3 {
+			w.tree.holds = append(w.tree.holds, &Decision{Kind: decision.Kind(s.kind), File: f.path, Environment: parts[1], Broken: true})
+		}
 		w.reportStray(f, s)
 	case renamed:
 		w.warn(f.path, "misplaced", fmt.Sprintf("means nothing here; rename it to %s.yaml", path.Base(stem)))
@@ -157,6 +162,9 @@ func (w *walker) reportStray(f *file, s stray) {
 		stays = "; until then what runs on it stays as it is"
 		w.tree.keepCluster(s.name, f.path)
 	}
+	if n := len(w.tree.holds); n > 0 && w.tree.holds[n-1].File == f.path && w.tree.holds[n-1].MayHold() {
+		stays = "; until then all of " + w.tree.holds[n-1].Environment + " waits"
+	}
 	p.Message = fmt.Sprintf("is %s, which means nothing here; move it to %s%s", article(s.kind), right, stays)
 	w.tree.problems = append(w.tree.problems, p)
 }
@@ -181,7 +189,7 @@ func (w *walker) visitForeign(e fs.DirEntry) error {
 	name := e.Name()
 	switch {
 	case e.Type().IsRegular():
-		return w.checkForeignFile(name, idOf(e), []string{name})
+		return w.checkForeignFile(name, e, []string{name})
 	case !e.IsDir():
 		return nil
 	}
@@ -218,7 +226,7 @@ func (w *walker) visitForeignFolder(dir string, parts []string) error {
 		case e.IsDir():
 			err = w.visitForeignFolder(name, meant)
 		case e.Type().IsRegular():
-			err = w.checkForeignFile(name, idOf(e), meant)
+			err = w.checkForeignFile(name, e, meant)
 		}
 		if err != nil {
 			return err
@@ -228,11 +236,11 @@ func (w *walker) visitForeignFolder(dir string, parts []string) error {
 }
 
 // checkForeignFile reports a file of ours outside our folders, unless its proper path is taken: then it is a copy, and an example.
-func (w *walker) checkForeignFile(name, id string, parts []string) error {
+func (w *walker) checkForeignFile(name string, e fs.DirEntry, parts []string) error {
 	if !isYAML(name) {
 		return nil
 	}
-	f, err := w.readFile(name, id)
+	f, err := w.readFile(name, e)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ type team struct {
 	files     *teamFiles
 	requests  []*Request // sorted by name
 	resolved  map[RequestKey]*resolved
-	instances map[string][]*Instance // by environment, sorted by request
+	instances map[string]*teamInstances // by environment
 	broken    map[string]map[RequestKey]bool
 	placed    map[string]map[string]int // placements of the instances, by environment and offering
 	deferred  int
@@ -25,13 +25,7 @@ type team struct {
 // loadRequests resolves the requests of the teams that changed, or of all where something changed that they may all
 // depend on.
 func (l *Loader) loadRequests(p *Platform) (err error) {
-	p.teams, p.instances = make(map[string]*team, len(p.tree.teams)), map[string][]*Instance{}
-	if l.last != nil { // there will be about as many
-		p.Requests = make([]*Request, 0, len(l.last.Requests)+1)
-		for environment, before := range l.last.instances {
-			p.instances[environment] = make([]*Instance, 0, len(before)+1)
-		}
-	}
+	p.teams, p.instances = make(map[string]*team, len(p.tree.teams)), map[string]*InstanceSet{}
 	l.stages = l.stages.among(l.crowdOf(p))
 	p.stages = l.stages
 	kept := l.last != nil && l.last.stages == l.stages && maps.Equal(l.last.Offerings, p.Offerings)
@@ -48,10 +42,12 @@ func (l *Loader) loadRequests(p *Platform) (err error) {
 		}
 		p.teams[name] = made
 		p.deferred += made.deferred
-		p.Requests = append(p.Requests, made.requests...)
 		p.Problems = append(p.Problems, made.problems...)
 		for environment, instances := range made.instances {
-			p.instances[environment] = append(p.instances[environment], instances...)
+			if p.instances[environment] == nil {
+				p.instances[environment] = &InstanceSet{teams: make([]*teamInstances, 0, len(p.tree.teams))}
+			}
+			p.instances[environment].teams = append(p.instances[environment].teams, instances)
 		}
 	}
 	return nil
@@ -81,7 +77,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 			return
 		}
 		if r := all[i]; r == nil || r.file != f || !r.fits(l.stages) || r.offering != p.Offerings[f.request.Spec.Offering] || r.offering == nil {
-			all[i] = resolve(p, f, l.stages, r)
+			all[i] = resolveGuarded(p, f, l.stages, r)
 		}
 	})
 	for i, r := range all {
@@ -111,9 +107,17 @@ func (l *Loader) decoded(f *file, key RequestKey) *requestFile {
 	if f.decoded == nil && f.unread {
 		f.decoded = unreadRequest(f, key)
 	} else if f.decoded == nil {
-		d := openFor(f, &key)
-		l.latest.keep(f.data, d.object)
-		f.decoded = decodeRequest(d, key, source{f.data, l.latest})
+		wrong := guarded(f.path, func() {
+			d := openFor(f, &key)
+			l.latest.keep(f.data, d.object)
+			f.decoded = decodeRequest(d, key, source{f.data, l.latest})
+		})
+		if wrong != nil {
+			wrong.Request = &key
+			unknown := unreadRequest(f, key)
+			unknown.problems = []Problem{*wrong}
+			f.decoded = unknown
+		}
 	}
 	return f.decoded.(*requestFile)
 }
@@ -159,7 +163,7 @@ func (l *Loader) countByOffering(team string, files *teamFiles) map[string]int {
 // bindRequests binds the requests to each other, and lists by environment the instances that result and the requests that are
 // broken.
 func (t *team) bindRequests(p *Platform) {
-	t.instances, t.broken, t.placed = map[string][]*Instance{}, map[string]map[RequestKey]bool{}, map[string]map[string]int{}
+	t.instances, t.broken, t.placed = map[string]*teamInstances{}, map[string]map[RequestKey]bool{}, map[string]map[string]int{}
 	b := &binder{platform: p, team: t}
 	b.findCycles()
 	for _, request := range t.requests {
@@ -180,10 +184,10 @@ func (t *team) bindRequests(p *Platform) {
 
 // add takes in an instance of an environment.
 func (t *team) add(environment string, i *Instance) {
-	t.instances[environment] = append(t.instances[environment], i)
-	if t.placed[environment] == nil {
-		t.placed[environment] = map[string]int{}
+	if t.instances[environment] == nil {
+		t.instances[environment], t.placed[environment] = &teamInstances{team: i.Request.Key.Team}, map[string]int{}
 	}
+	t.instances[environment].add(i)
 	t.placed[environment][i.Offering.Name] += len(i.Clusters)
 }
 

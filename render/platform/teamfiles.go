@@ -25,16 +25,16 @@ type teamFiles struct {
 
 // visitTeam visits the folder of a team, unless it is the one of the last load and all of it was read.
 func (w *walker) visitTeam(dir string, e fs.DirEntry) error {
-	id, name, last := idOf(e), path.Base(dir), (*teamFiles)(nil)
+	name, last := path.Base(dir), (*teamFiles)(nil)
 	if w.last != nil {
 		last = w.last.tree.teams[name]
 	}
 	now := last
-	if last == nil || id == "" || last.id != id || last.unread > 0 {
+	if last == nil || !hasID(e, last.id) || last.unread > 0 {
 		if last == nil {
 			last = &teamFiles{}
 		}
-		var err error
+		id, err := idOf(e), error(nil)
 		if now, err = w.readTeam(dir, last); err != nil {
 			return err
 		}

@@ -62,6 +62,7 @@ func (t *tree) hint(at string, end func() string) string {
 // one for every file and directory.
 type identified interface {
 	ID() string
+	HasID(id string) bool
 }
 
 func idOf(e fs.DirEntry) string {
@@ -69,6 +70,12 @@ func idOf(e fs.DirEntry) string {
 		return known.ID()
 	}
 	return ""
+}
+
+// hasID reports whether the content of a directory entry has an id, which is not empty.
+func hasID(e fs.DirEntry, id string) bool {
+	known, ok := e.(identified)
+	return ok && id != "" && known.HasID(id)
 }
 
 // walker reads a snapshot into a tree, taking over from the last load the files that did not change.
@@ -93,7 +100,9 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 		environments: map[string]*file{}, overlays: map[string]map[string][]*file{}, clusters: map[string]*file{},
 		policies: map[string]*file{}, decisions: map[string]*file{}, notifications: map[string]*file{},
 	}}
-	w.last = l.last
+	if w.last = l.last; w.last != nil {
+		w.tree.teams = make(map[string]*teamFiles, len(w.last.tree.teams)+1)
+	}
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the platform repository: %w", err)
@@ -173,7 +182,7 @@ func (w *walker) visitEntry(name string, e fs.DirEntry) error {
 	case mode.IsDir():
 		return w.visitFolder(name)
 	case mode.IsRegular():
-		return w.visitFile(name, idOf(e))
+		return w.visitFile(name, e)
 	case mode&fs.ModeSymlink != 0:
 		w.hide(name, "symlink", "is a symbolic link; commit what it points to")
 	case mode&fs.ModeIrregular != 0:
@@ -191,8 +200,8 @@ func (w *walker) hide(name, rule, message string) {
 	w.sortFile(&file{path: name, opaque: true})
 }
 
-func (w *walker) visitFile(name, id string) error {
-	f, err := w.readFile(name, id)
+func (w *walker) visitFile(name string, e fs.DirEntry) error {
+	f, err := w.readFile(name, e)
 	if err != nil {
 		return err
 	}
@@ -202,12 +211,13 @@ func (w *walker) visitFile(name, id string) error {
 }
 
 // readFile returns the file of the last load if it still holds the same.
-func (w *walker) readFile(name, id string) (*file, error) {
+func (w *walker) readFile(name string, e fs.DirEntry) (*file, error) {
 	old := w.known[name]
-	same := old != nil && id != "" && old.id == id
+	same := old != nil && hasID(e, old.id)
 	if same && !old.unread {
 		return old, w.count(0, int64(len(old.data)))
 	}
+	id := idOf(e)
 	if w.ration.takes(name, id) && w.ration.used() {
 		if !same {
 			old = &file{path: name, id: id, unread: true}

@@ -46,8 +46,9 @@ func readable(t *tree, all bool) (paths []string, others int) {
 	return slices.DeleteFunc(paths, func(at string) bool { return later[at] }), len(later)
 }
 
-// mayStand reports whether a file may be a decision that stands until somebody takes it back, however its text is written.
+// mayStand reports whether a file may be a decision that stands until somebody takes it back, however its text is written: also one that
+// names no kind that there is, as that holds its environment.
 func mayStand(f *file) bool {
 	named := func(kind decision.Kind) bool { return bytes.Contains(f.data, []byte(kind)) }
-	return f.opaque || slices.ContainsFunc(decision.Standing(), named) || bytes.IndexByte(f.data, '\\') >= 0
+	return f.opaque || !named(decision.Approval) || slices.ContainsFunc(decision.Standing(), named) || bytes.IndexByte(f.data, '\\') >= 0
 }

@@ -26,7 +26,7 @@ type versionSpec struct {
 		When string
 	}
 	Chart     *chartSpec `json:"chart,omitempty"`
-	Bindings  map[string]Binding
+	Bindings  map[string]binding
 	Placement *struct {
 		Clusters *metav1.LabelSelector `decode:"required"`
 	}
@@ -79,7 +79,7 @@ func (v *Version) boundTo(d *document, s versionSpec, known offered) *Version {
 func (v *Version) at(l lifecycleSpec, removal Problem) *Version {
 	live := *v
 	live.removal = removal
-	live.Lifecycle, live.Reason, live.RemoveAfter = Lifecycle(cmp.Or(l.Lifecycle, string(Active))), l.Reason, l.RemoveAfter
+	live.Lifecycle, live.Reason, live.RemoveAfter = lifecycle(cmp.Or(l.Lifecycle, string(Active))), l.Reason, l.RemoveAfter
 	return &live
 }
 

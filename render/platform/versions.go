@@ -152,7 +152,7 @@ func (o offered) String() string {
 }
 
 // bindingsType has the fields that can be read of bindings: the outputs of any version of the offerings that are allowed.
-func bindingsType(s *expression.Scope, declared map[string]Binding, known offered) *expression.Type {
+func bindingsType(s *expression.Scope, declared map[string]binding, known offered) *expression.Type {
 	fields := map[string]*expression.Type{}
 	for name, binding := range declared {
 		fields[name] = bindingType(s, name, binding, known)
@@ -160,7 +160,7 @@ func bindingsType(s *expression.Scope, declared map[string]Binding, known offere
 	return s.Object("bindings", fields)
 }
 
-func bindingType(s *expression.Scope, name string, b Binding, known offered) *expression.Type {
+func bindingType(s *expression.Scope, name string, b binding, known offered) *expression.Type {
 	outputs := map[string]*expression.Type{}
 	for _, offering := range b.Offerings {
 		if known[offering] == nil {

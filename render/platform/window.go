@@ -25,21 +25,25 @@ func NewWindow(expression string, duration time.Duration, timeZone string, deny 
 }
 
 // Contains reports whether the window is on at a time: from a start on, before its duration is over.
-func (w Window) Contains(t time.Time) bool {
-	start := w.starts.Next(t.In(w.zone).Add(-w.Duration))
-	return !start.IsZero() && !start.After(t)
-}
+func (w Window) Contains(t time.Time) bool { return w.at(t).on }
 
 // Edge returns the next time at which the window may go on or off; zero: there is none within years.
-func (w Window) Edge(t time.Time) time.Time {
-	edge := w.starts.Next(t.In(w.zone))
-	start := w.starts.Next(t.In(w.zone).Add(-w.Duration))
-	if !start.IsZero() && !start.After(t) {
-		if end := start.Add(w.Duration); edge.IsZero() || end.Before(edge) {
-			edge = end
-		}
+func (w Window) Edge(t time.Time) time.Time { return w.at(t).until }
+
+// A spell is a time for which a window is on, or off.
+type spell struct {
+	on    bool
+	until time.Time // zero: for years
+}
+
+// at is the spell that a time is in.
+func (w Window) at(t time.Time) spell {
+	next, start := w.starts.Next(t.In(w.zone)), w.starts.Next(t.In(w.zone).Add(-w.Duration))
+	s := spell{!start.IsZero() && !start.After(t), next}
+	if end := start.Add(w.Duration); s.on && (next.IsZero() || end.Before(next)) {
+		s.until = end
 	}
-	return edge
+	return s
 }
 
 // ruleIdleWindow is that of the Warning of a window that is never on. Environments that have one keep it, and new ones are refused by
@@ -68,13 +72,17 @@ const farthest = 400
 // IsOpen says whether the windows of an environment let it change at a time. Where there are windows that allow, one of them has to be
 // on; one that denies must not.
 func (e *Environment) IsOpen(t time.Time) bool {
+	return e.opens(func(i int) bool { return e.Windows[i].Contains(t) })
+}
+
+// opens says whether the environment may change while those windows are on.
+func (e *Environment) opens(on func(window int) bool) bool {
 	allows, inside := false, false
-	for _, w := range e.Windows {
-		on := w.Contains(t)
-		if w.Deny && on {
+	for i, w := range e.Windows {
+		if w.Deny && on(i) {
 			return false
 		}
-		allows, inside = allows || !w.Deny, inside || !w.Deny && on
+		allows, inside = allows || !w.Deny, inside || !w.Deny && on(i)
 	}
 	return inside || !allows
 }
@@ -82,15 +90,28 @@ func (e *Environment) IsOpen(t time.Time) bool {
 // Turn returns the first time after t at which the windows of an environment open it, or close it if it is open at t; zero: none is in
 // sight.
 func (e *Environment) Turn(t time.Time) time.Time {
-	open := e.IsOpen(t)
+	spells := make([]spell, len(e.Windows)) // each is found once: to find the start of a window that is rarely on takes long
+	for i, w := range e.Windows {
+		spells[i] = w.at(t)
+	}
+	on := func(window int) bool { return spells[window].on }
+	open := e.opens(on)
 	for range farthest {
 		var next time.Time
-		for _, w := range e.Windows {
-			if edge := w.Edge(t); next.IsZero() || !edge.IsZero() && edge.Before(next) {
-				next = edge
+		for _, s := range spells {
+			if next.IsZero() || !s.until.IsZero() && s.until.Before(next) {
+				next = s.until
 			}
 		}
-		if next.IsZero() || e.IsOpen(next) != open {
+		if next.IsZero() {
+			return next
+		}
+		for i, s := range spells {
+			if !s.until.IsZero() && !s.until.After(next) {
+				spells[i] = e.Windows[i].at(next)
+			}
+		}
+		if e.opens(on) != open {
 			return next
 		}
 		t = next

@@ -71,7 +71,8 @@ func (v *Preview) Problems() []platform.Problem {
 
 // unpromoted directs an environment to stay with the releases that it has.
 func unpromoted(p *platform.Platform, environment string, base *render.Base) (d render.Direction, problems []platform.Problem) {
-	d = render.Direction{Instances: []*platform.Instance{}, Keep: map[platform.RequestKey]bool{}}
+	var instances []*platform.Instance
+	d.Keep = map[platform.RequestKey]bool{}
 	for _, k := range slices.SortedFunc(maps.Keys(base.Releases), platform.RequestKey.Compare) {
 		release := base.Releases[k]
 		if release.Absent {
@@ -82,7 +83,7 @@ func unpromoted(p *platform.Platform, environment string, base *render.Base) (d 
 		case i == nil, i.Release != release.Digest: // where the environment chooses another version by itself, that is promoted
 			d.Keep[k] = true
 		default:
-			d.Instances = append(d.Instances, i)
+			instances = append(instances, i)
 		}
 		if leaves := p.Request(k) == nil && !p.Broken(environment, k); leaves {
 			continue // it needs nothing, not even the offering that perhaps goes with it
@@ -92,5 +93,6 @@ func unpromoted(p *platform.Platform, environment string, base *render.Base) (d 
 			problems = append(problems, problem)
 		}
 	}
+	d.Instances = platform.NewInstanceSet(instances)
 	return d, problems
 }

@@ -25,9 +25,15 @@ func (s *Schema) check(value map[string]any, most int64) (found []Mistake, steps
 	errs := validation.ValidateCustomResource(nil, value, s.validator)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.structural, value)...)
 	if len(errs) == 0 && len(wrong) == 0 && s.rules != nil {
+		if long := tooLong(s, value); long != nil {
+			return append(wrong, *long), 0
+		}
 		// Rules are compiled for the types of the schema and only mean something for a value that has them.
 		if errs, steps = s.validate(value, nil, most); steps > most && most < AllWork.Steps {
 			return nil, steps
+		}
+		if all := spreadOf(value); steps > all.steps(s.compares) {
+			return append(wrong, all.tooMuch(s.compares)), steps
 		}
 	}
 	for _, err := range errs {
@@ -39,15 +45,17 @@ func (s *Schema) check(value map[string]any, most int64) (found []Mistake, steps
 // validate holds a value, and the one before it, against the rules, and returns the steps of CEL that this took: one more than it may where
 // it was ended.
 func (s *Schema) validate(value, before map[string]any, most int64) (field.ErrorList, int64) {
+	all, old := spreadOf(value), spreadOf(before)
+	most = min(most, spread{max(all.largest, old.largest), max(all.nodes, old.nodes)}.steps(s.compares))
 	rules := s.rules
 	if most < celconfig.PerCallLimit {
 		rules = s.brief.within(most)
 	}
-	var old any
+	var was any
 	if before != nil {
-		old = before
+		was = before
 	}
-	errs, remaining := rules.Validate(context.Background(), nil, s.structural, value, old, most)
+	errs, remaining := rules.Validate(context.Background(), nil, s.structural, value, was, most)
 	return errs, most - max(remaining, -1)
 }
 

@@ -29,7 +29,9 @@ type Schema struct {
 	validator  validation.SchemaValidator
 	rules      *schemacel.Validator // nil: none
 
-	brief *briefRules
+	brief    *briefRules
+	searches bool // a rule looks for texts in texts
+	compares bool // a rule compares lists, maps or objects as a whole
 }
 
 // briefRules are the same rules with fewer steps of CEL that each may take, by that number. They are made once somebody asks.
@@ -96,7 +98,10 @@ func newSchema(props *apiextensions.JSONSchemaProps) (*Schema, error) {
 		return nil, err
 	}
 	rules := schemacel.NewValidator(compiled, false, celconfig.PerCallLimit)
-	return &Schema{structural: compiled, validator: validator, rules: rules, brief: &briefRules{structural: compiled}}, nil
+	return &Schema{
+		structural: compiled, validator: validator, rules: rules, brief: &briefRules{structural: compiled}, searches: searchesTexts(compiled),
+		compares: comparesWhole(compiled),
+	}, nil
 }
 
 // schemaRoot is where the schema stands in the definition that checkSchema makes around it.

@@ -108,7 +108,7 @@ func (s *Schema) Transition(before, value map[string]any, most Work) (wrong []Mi
 	}
 	old := s.filled(before)
 	decimals(old, s.structural)
-	if len(validation.ValidateCustomResource(nil, old, s.validator)) > 0 {
+	if len(validation.ValidateCustomResource(nil, old, s.validator)) > 0 || tooLong(s, old) != nil {
 		return nil
 	}
 	errs, steps := s.validate(value, old, most.Steps)

@@ -14,12 +14,17 @@ const MaxMessage = 2048
 // marks that reverse the direction of writing become U+FFFD, but for line breaks and tabs, and text that is longer than
 // MaxMessage is cut, with the number of bytes that are omitted.
 func Clean(text string) string {
-	if len(text) > MaxMessage {
-		end := MaxMessage - 64
-		for end > 0 && !utf8.RuneStart(text[end]) {
-			end--
+	end, length := len(text), 0 // of the part that fits, and of that part once it is cleaned: a control character has one byte, and U+FFFD three
+	for at, r := range text {
+		if length <= MaxMessage-64 {
+			end = at
 		}
-		text = fmt.Sprintf("%s … (%d more bytes)", text[:end], len(text)-end)
+		if unshowable(r) {
+			r = utf8.RuneError
+		}
+		if length += utf8.RuneLen(r); length > MaxMessage {
+			return fmt.Sprintf("%s … (%d more bytes)", replace(text[:end], unshowable), len(text)-end)
+		}
 	}
 	return replace(text, unshowable)
 }

@@ -25,7 +25,7 @@ func TestCleanTextCannotSteerATerminal(t *testing.T) {
 }
 
 func TestLongTextIsCutAndCounted(t *testing.T) {
-	for _, unit := range []string{"a", "ö", "✓"} {
+	for _, unit := range []string{"a", "ö", "✓", "\x01", "\xff"} {
 		cut := wording.Clean(strings.Repeat(unit, 60_000))
 		require.LessOrEqual(t, len(cut), wording.MaxMessage)
 		require.True(t, utf8.ValidString(cut))
@@ -33,6 +33,7 @@ func TestLongTextIsCutAndCounted(t *testing.T) {
 	}
 	fits := strings.Repeat("a", wording.MaxMessage)
 	require.Equal(t, fits, wording.Clean(fits))
+	require.LessOrEqual(t, len(wording.Clean(strings.Repeat("\x1b", wording.MaxMessage))), wording.MaxMessage, "U+FFFD is longer")
 }
 
 // TestProblemsCannotSteerATerminal: text of files is repeated in Problems, with its file names.

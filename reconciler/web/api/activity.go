@@ -11,8 +11,9 @@ type Activity struct {
 	Commit      string    `json:"commit"`
 	Environment string    `json:"environment,omitempty"` // whose state the commit is in; empty: it is in the platform repository
 	When        time.Time `json:"when"`
-	Author      string    `json:"author"`             // of the change; in a state, of the platform commit that the daemon followed
-	MergedBy    string    `json:"mergedBy,omitempty"` // who merged the change, where that is somebody else
+	Author      string    `json:"author"`              // of the change; in a state, of the platform commit that the daemon followed
+	MergedBy    string    `json:"mergedBy,omitempty"`  // who merged the change, where that is somebody else
+	Committer   string    `json:"committer,omitempty"` // who made the commit, where that is neither of them: of a state, Transom
 	Subject     string    `json:"subject"`
 	Touched     []Touched `json:"touched"`
 	More        bool      `json:"more,omitempty"` // it touched more things than are listed

@@ -95,7 +95,7 @@ func Offerings(s status.Status) []Offering {
 		return nil
 	}
 	requests, runs := map[string]int{}, map[string]int{}
-	for _, r := range p.Requests {
+	for _, r := range p.Requests() {
 		requests[r.Spec.Offering]++
 	}
 	for i := range s.Instances {
@@ -177,7 +177,7 @@ type Running struct {
 func Requests(s status.Status) []Request {
 	byKey := map[platform.RequestKey]*Request{}
 	if p := s.Platform.Offers(); p != nil {
-		for _, r := range p.Requests {
+		for _, r := range p.Requests() {
 			byKey[r.Key] = &Request{
 				Request: r.Key, File: r.File, Offering: r.Spec.Offering, Version: r.Spec.Version, Parameters: r.Spec.Parameters,
 				Bindings: r.Spec.Bindings, Problem: r.Broken && !r.Deferred, Deferred: r.Deferred, Instances: []Running{},

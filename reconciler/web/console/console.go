@@ -61,6 +61,11 @@ type Person struct {
 	Teams    []string
 	CanLogIn bool
 	In       func(team string) bool // whether they may do a developer's work for a team; nil: for none
+
+	// Approves says whether they may approve the file of a decision that is about a team, whether they are told of it whichever team that
+	// is, and who else may. Omitted, everybody may.
+	Approves func(file, team string) (may, named bool, owners []string)
+	Apart    bool // they may approve more than others of their role and teams
 }
 
 // Options are the sources of the pages. Only Board and Person are required.

@@ -127,6 +127,9 @@ type formPage struct {
 	Draft *PlanOfDraft // nil: nobody asked for a plan
 }
 
+// Outputs are the values that the request gives once it runs.
+func (f *formPage) Outputs() []named { return outputsOf(f.Version) }
+
 // isUnfinished says whether the plan is being made.
 func (f *formPage) isUnfinished() bool { return f.Draft != nil && f.Draft.Plan.Making }
 

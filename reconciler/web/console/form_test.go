@@ -36,7 +36,7 @@ func TestAFormOfEveryOfferingMakesAFileThatLoads(t *testing.T) {
 	b.Loaded("https://github.com/acme/platform.git", p)
 	get := serve(console.Options{Board: b})
 	tried := map[string]bool{}
-	for _, request := range p.Requests {
+	for _, request := range p.Requests() {
 		for environment := range request.Spec.Environments {
 			in := instance(p, environment, request.Key)
 			require.NotNil(t, in, "%s in %s", request.Key, environment)

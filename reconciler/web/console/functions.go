@@ -110,7 +110,10 @@ func flagOf(in *status.Instance, p *status.Placement) *flag {
 		}
 		return &flag{"rolled back", why, "failed"}
 	}
-	return &flag{"rolling out", string(r.Cause) + ", not healthy in all waves yet", ""}
+	if p.Health == state.Progressing {
+		return nil // the word for that stands beside it
+	}
+	return &flag{"in a rollout", string(r.Cause) + ", not healthy in all waves yet", ""}
 }
 
 func gateNames(gates []status.Gate) string {

@@ -17,7 +17,9 @@ const mostListed = 25
 // A homePage is where a person begins: the changes that wait for somebody, the failures, and how the teams and the environments stand.
 type homePage struct {
 	Mine     []string // the person's teams, of which the lists tell only; empty: all
+	Known    bool     // the person has a name, so that Waiting has the tasks that are theirs
 	Waiting  []task
+	Others   []task // that others have to approve
 	Failed   []task
 	More     int // tasks that do not fit
 	Debts    []debt
@@ -27,6 +29,8 @@ type homePage struct {
 	Reading  bool
 	Stands   bool // the platform's head is not followed: a person has to see to that first
 	Offers   bool // there is a catalogue
+
+	approves func(file, team string) (may, named bool, owners []string)
 }
 
 // A task is something that a person has to see to.
@@ -40,6 +44,7 @@ type task struct {
 	Command string
 	Next    *status.Instance // whose next release an Approval lets in; nil: it is about something else
 	Since   time.Time
+	Owners  []string // who may approve it, where the person may not
 }
 
 // A debt is a decision that somebody has to take back one day.
@@ -66,21 +71,24 @@ type stageSum struct {
 
 func (c *Console) home(r *http.Request, m *model) (*view, error) {
 	who := c.Person(r)
-	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != "", Offers: m.Platform.Offers() != nil}
+	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != "", Offers: m.Platform.Offers() != nil, Known: who.Name != "", approves: who.Approves}
 	if t := r.URL.Query().Get("team"); t != "" {
 		page.Mine = []string{t}
 	}
+	chosen := r.URL.Query().Get("team")
 	for _, row := range m.rows {
-		if len(page.Mine) > 0 && !slices.Contains(page.Mine, row.Key.Team) {
-			continue
+		mine := len(page.Mine) == 0 || slices.Contains(page.Mine, row.Key.Team)
+		if mine {
+			page.Requests++
 		}
-		page.Requests++
-		page.add(row)
+		if mine || chosen == "" {
+			page.add(row, mine)
+		}
 	}
 	page.environments(m)
 	page.Teams = m.teamSums(page.Mine)
 	page.Stages = m.stageSums()
-	page.More = cut(&page.Waiting) + cut(&page.Failed)
+	page.More = cut(&page.Waiting) + cut(&page.Others) + cut(&page.Failed)
 	return &view{template: "home", title: "Home", section: "home", main: page}, nil
 }
 
@@ -92,19 +100,43 @@ func cut(list *[]task) int {
 	return more
 }
 
-// add lists the tasks of a request.
-func (p *homePage) add(r *row) {
+// wait lists a task that a decision ends, whose file begins with a name: among those of the person if they may approve it or, where it is about a
+// team of theirs, among those of others. mine says that it is about no other team.
+func (p *homePage) wait(one task, environment, team, name string, mine bool) {
+	may, named := true, true
+	var owners []string
+	if p.approves != nil {
+		may, named, owners = p.approves("decisions/"+environment+"/"+name+".yaml", team)
+	}
+	switch {
+	case may && (mine || named):
+		p.Waiting = append(p.Waiting, one)
+	case mine:
+		one.Owners = owners
+		p.Others = append(p.Others, one)
+	}
+}
+
+// add lists the tasks of a request. Of one that is not mine, those are listed that the person may approve.
+func (p *homePage) add(r *row, mine bool) {
 	for _, in := range r.Instances {
+		if !mine && len(in.Waiting) == 0 {
+			continue
+		}
 		one := task{About: r.Key.String(), Where: in.Environment, Link: requestLink(r.Key, in.Environment)}
 		if waits := slices.IndexFunc(in.Waiting, opensByPerson); waits >= 0 {
 			one.fill(in.Instance, in.Waiting[waits])
 			switch {
+			case one.Verdict == rejected && !mine:
 			case one.Verdict == rejected:
 				one.Text += " — merge a fix or another version, or let it in again:"
 				p.fail(one)
 			case !slices.ContainsFunc(in.Waiting, isUnhealthy):
-				p.Waiting = append(p.Waiting, one)
+				p.wait(one, in.Environment, r.Key.Team, r.Key.Team+"-"+r.Key.Name, mine)
 			}
+			continue
+		}
+		if !mine {
 			continue
 		}
 		if failed := firstFailure(in.Instance); failed != nil {
@@ -117,7 +149,7 @@ func (p *homePage) add(r *row) {
 				adopts.Verdict, adopts.Where = waiting, in.Environment+", "+at.Cluster
 				adopts.Text = "its adoption waits, and nothing is written until it is approved"
 				adopts.Command = "transom promote --adoption " + at.Adoption.Digest + " --environment " + in.Environment
-				p.Waiting = append(p.Waiting, adopts)
+				p.wait(adopts, in.Environment, r.Key.Team, "adoption-"+short(at.Adoption.Digest), true)
 			}
 		}
 	}
@@ -182,10 +214,10 @@ func (p *homePage) environments(m *model) {
 		e := &m.Environments[i]
 		link := "/environments/" + e.Name
 		if e.Plan != "" {
-			p.Waiting = append(p.Waiting, task{About: e.Name, Link: link, Verdict: waiting, Text: "a change of the environment waits", Command: "transom promote --plan " + e.Plan + " --environment " + e.Name})
+			p.wait(task{About: e.Name, Link: link, Verdict: waiting, Text: "a change of the environment waits", Command: "transom promote --plan " + e.Plan + " --environment " + e.Name}, e.Name, "", "plan-"+short(e.Plan), true)
 		}
 		if e.Deletions != "" {
-			p.Waiting = append(p.Waiting, task{About: e.Name, Link: link, Verdict: waiting, Text: "more deletions than its deletionLimit wait; an Approval of deletions " + e.Deletions + " lets them through"})
+			p.wait(task{About: e.Name, Link: link, Verdict: waiting, Text: "more deletions than its deletionLimit wait; an Approval of deletions " + e.Deletions + " lets them through"}, e.Name, "", "deletions-"+short(e.Deletions), true)
 		}
 		for _, d := range e.Decisions {
 			if d.Team == "" || len(p.Mine) == 0 || slices.Contains(p.Mine, d.Team) {

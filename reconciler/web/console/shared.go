@@ -48,6 +48,9 @@ func (c sharing) serving(show func(r *http.Request, m *model) (*view, error)) ht
 		m, behind := c.cache.model(r.Context())
 		who, now := c.Person(r), c.Now()
 		seen := fmt.Sprintf("%s %q %q", r.URL.RequestURI(), who.Role, who.Teams)
+		if seen = fmt.Sprintf("%s %t", seen, who.Name != ""); who.Apart {
+			seen += " " + who.Name
+		}
 		alone := r.WithContext(context.WithoutCancel(r.Context())) // others may wait for it who stay
 		made, err := m.contents.find(r.Context(), seen, now, func() (*content, error) { return c.content(alone, m, show) })
 		if err != nil {
@@ -76,6 +79,9 @@ func (c sharing) content(r *http.Request, m *model, show func(r *http.Request, m
 	v, err := show(r, m)
 	if err != nil {
 		return nil, err
+	}
+	if c.GiveWay != nil { // to show may have taken a while
+		c.GiveWay()
 	}
 	var body bytes.Buffer
 	if err := c.pages[v.template].ExecuteTemplate(&body, "main", v.main); err != nil {

@@ -1,6 +1,8 @@
 package kinds_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -146,4 +148,16 @@ spec:
 	for b.Loop() {
 		kinds.Fields("apps/v1", "Deployment", n.Content[0])
 	}
+}
+
+// TestAQuantityOfVeryManyDigitsIsNotRead: to read it takes hours, and gigabytes.
+func TestAQuantityOfVeryManyDigitsIsNotRead(t *testing.T) {
+	pod := func(cpu string) string {
+		return "\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a, resources: {limits: {cpu: " + cpu + "}}}]}\n"
+	}
+	for _, cpu := range []string{"1234567890123456789e2000000000", "'1E+0009999'", "-1e-99999"} {
+		require.Equal(t, []string{"spec.containers[0].resources.limits.cpu: " + fmt.Sprintf("%q", strings.Trim(cpu, "'")) +
+			" has an exponent of four digits; write a quantity such as 500m or 1Gi"}, faults(t, pod(cpu)))
+	}
+	require.Empty(t, faults(t, pod("1e3")))
 }

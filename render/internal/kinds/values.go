@@ -2,6 +2,7 @@ package kinds
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -76,9 +77,15 @@ var written = map[string]func(*yaml.Node) string{
 	"io.k8s.apimachinery.pkg.apis.meta.v1.Duration":   duration,
 }
 
+// hugeExponent matches quantities that have very many digits once they are compared: reading 1234567890123456789e20000000 takes seconds.
+var hugeExponent = regexp.MustCompile(`[eE][-+]?0*[0-9]{4}`)
+
 func quantity(n *yaml.Node) string {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!bool" {
 		return "is " + describe(n) + " and must be a quantity such as 500m or 1Gi"
+	}
+	if hugeExponent.MatchString(n.Value) {
+		return fmt.Sprintf("%q has an exponent of four digits; write a quantity such as 500m or 1Gi", n.Value)
 	}
 	if _, err := resource.ParseQuantity(n.Value); err != nil {
 		return fmt.Sprintf("%q is no quantity; write one such as 500m or 1Gi", n.Value)

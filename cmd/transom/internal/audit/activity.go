@@ -63,6 +63,9 @@ func read(ctx context.Context, b Recorded, commit, team, request string) (*api.A
 	if err != nil || (team != "" && len(r.activity.Touched) == 0) {
 		return nil, err
 	}
+	if by := info.Committer.Name; by != r.activity.Author && by != r.activity.MergedBy {
+		r.activity.Committer = by
+	}
 	return &r.activity, nil
 }
 

@@ -87,6 +87,9 @@ func told(all []api.Activity) (lines []string) {
 		if one.MergedBy != "" {
 			line += " by " + one.MergedBy
 		}
+		if one.Committer != "" {
+			line += " committed by " + one.Committer
+		}
 		line += "|" + one.Subject
 		for _, t := range one.Touched {
 			line += "|" + t.Kind + " " + t.Name + " " + strings.Join(t.Changes, "; ")
@@ -136,7 +139,7 @@ func TestTheJournalTellsWhoChangedWhat(t *testing.T) {
 		"dev|transom|dev: payments/shop 1.1.0|release payments/shop took web 1.1.0",
 		"|Writer|shop: newer|decision dev/hold added|request payments/shop added|request payments/shop changed",
 		"|Colleague by Merger|Merge branch work|offering web 1.1.0 added",
-		"dev|Writer|dev: payments/shop|release payments/shop took web 1.0.0",
+		"dev|Writer committed by transom|dev: payments/shop|release payments/shop took web 1.0.0",
 		"|Writer|begin|other README.md added|request payments/shop added|request search/find added",
 	}
 	got := list(api.ActivityQuery{})

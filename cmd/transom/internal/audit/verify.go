@@ -211,7 +211,7 @@ func (v *Verifier) rerender(ctx context.Context, commit string) (*rerendering, e
 	if err != nil {
 		return nil, err
 	}
-	state, err := v.renderer.Direct(p, v.Environment, &render.Base{}, render.Direction{Instances: a.instances(p, v.Environment), Made: base.Releases})
+	state, err := v.renderer.Direct(p, v.Environment, &render.Base{}, render.Direction{Instances: platform.NewInstanceSet(a.instances(p, v.Environment)), Made: base.Releases})
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func (k deployment) request() platform.RequestKey {
 // hasStory reports whether a platform is the one that the story is about.
 func hasStory(p *platform.Platform) bool {
 	for _, k := range told {
-		if !slices.ContainsFunc(p.Requests, func(r *platform.Request) bool { return r.Key == k.request() }) {
+		if !slices.ContainsFunc(p.Requests(), func(r *platform.Request) bool { return r.Key == k.request() }) {
 			return false
 		}
 	}

@@ -46,7 +46,7 @@ func (d *Demo) converge(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("become healthy: %w", err)
 	}
-	d.took(since, "healthy: %s of %s in %s on %s%s", terminal.Count(total, "placement"), terminal.Count(len(d.platform.Requests), "request"),
+	d.took(since, "healthy: %s of %s in %s on %s%s", terminal.Count(total, "placement"), terminal.Count(d.platform.CountRequests(), "request"),
 		terminal.Count(len(d.platform.Environments), "environment"), terminal.Count(len(d.platform.Clusters), "cluster"), suspended)
 	return nil
 }

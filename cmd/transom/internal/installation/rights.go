@@ -230,7 +230,7 @@ func impersonation(p *platform.Platform) (rules []rbacv1.PolicyRule) {
 		if _, name, found := strings.Cut(e.Impersonate.ClusterScoped, "/"); found {
 			names[name] = true
 		}
-		for _, r := range p.Requests {
+		for _, r := range p.Requests() {
 			if name, err := e.Impersonate.Account(r.Key.Team); err == nil && name != "" {
 				names[name] = true
 			}

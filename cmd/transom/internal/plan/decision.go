@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"transom.dev/reconciler"
 	"transom.dev/render/decision"
@@ -25,11 +26,17 @@ type Decision struct {
 	Frees  []platform.RequestKey `json:"frees,omitempty"`  // that it held until now
 	Debts  []platform.RequestKey `json:"debts,omitempty"`  // that show it as debt until it is removed
 
-	to string // the release that a Pin takes requests to
+	// Unreadable says that the file has a Problem and may be a Hold or a Pin: its environment waits until somebody mends or deletes it (R116).
+	Unreadable bool `json:"unreadable,omitempty"`
+
+	to     string // the release that a Pin takes requests to
+	mended bool   // the environment waited for its file, and does not any more
 }
 
-// hasEffect says whether a request moves, or stays as it is, because of the decision.
-func (d Decision) hasEffect() bool { return len(d.Enters)+len(d.Later)+len(d.Holds)+len(d.Frees) > 0 }
+// hasEffect says whether a request moves, or stays as it is, because of the decision, or all of an environment does.
+func (d Decision) hasEffect() bool {
+	return d.Unreadable || len(d.Enters)+len(d.Later)+len(d.Holds)+len(d.Frees) > 0
+}
 
 // decisions lists those that the merge adds, changes or removes, sorted by file.
 func (o *forecast) decisions() []Decision {
@@ -41,24 +48,35 @@ func (o *forecast) decisions() []Decision {
 	for file, now := range is {
 		before, known := was[file]
 		delete(was, file)
-		d, unchanged := now.decision, known && before.digests == now.digests
-		if d.Broken || o.of[d.Environment] == nil || unchanged {
+		d, waited := now.decision, known && unreadable(before.decision)
+		unchanged := known && before.digests == now.digests && d.Broken == before.decision.Broken
+		if unchanged || o.of[d.Environment] == nil || d.Broken && (waited || !unreadable(d)) {
 			continue
 		}
 		change := "added"
 		if known {
 			change = "changed"
 		}
-		all = append(all, o.decide(d, change))
+		told := o.decide(d, change)
+		told.Unreadable, told.mended = unreadable(d), waited
+		all = append(all, told)
 	}
 	for _, before := range was {
 		d := before.decision
-		if !d.Broken && o.of[d.Environment] != nil && o.earlier[d.Environment] != nil {
-			all = append(all, o.decide(d, "removed"))
+		if (!d.Broken || unreadable(d)) && o.of[d.Environment] != nil && o.earlier[d.Environment] != nil {
+			told := o.decide(d, "removed")
+			told.mended = unreadable(d)
+			all = append(all, told)
 		}
 	}
 	slices.SortFunc(all, func(a, b Decision) int { return cmp.Compare(a.File, b.File) })
 	return all
+}
+
+// unreadable says whether an environment waits until somebody mends or deletes the file of a decision.
+func unreadable(d *platform.Decision) bool {
+	over := !d.Until.IsZero() && !time.Now().Before(d.Until)
+	return d.Broken && d.MayHold() && !over
 }
 
 // decided is the content of a file of decisions: one, or one for each item of an Approval of many, whose effects are told together.
@@ -147,6 +165,12 @@ func short(digest string) string { return digest[:min(len(digest), len("sha256:"
 // line tells the effects of a decision.
 func (d Decision) line() string {
 	var does []string
+	if d.Unreadable {
+		does = append(does, fmt.Sprintf("has a Problem, and may be a Hold or a Pin: from this merge on all of %s waits until it is mended or deleted", d.Environment))
+	}
+	if d.mended {
+		does = append(does, d.Environment+" does not wait for it any more")
+	}
 	add := func(keys []platform.RequestKey, format string) {
 		if len(keys) > 0 {
 			does = append(does, fmt.Sprintf(format, few(union(nil, keys))))
@@ -164,7 +188,7 @@ func (d Decision) line() string {
 		does = append(does, "changes nothing now")
 	}
 	add(d.Debts, "shows as debt of %s until it is removed")
-	kind := strings.ToLower(string(d.Kind))
+	kind := strings.ToLower(cmp.Or(string(d.Kind), "unknown"))
 	if d.Change != "added" {
 		kind += ", " + d.Change
 	}

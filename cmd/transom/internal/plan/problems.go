@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
@@ -19,24 +21,30 @@ func findProblems(r *render.Renderer, dir string, base *Baseline, all *forecast)
 	for name, to := range all.of {
 		rendered[name] = &render.State{Problems: to.Problems}
 	}
-	mistakes, _ := workspace.Mistakes(all.platform, rendered)
+	mistakes, own := workspace.Mistakes(all.platform, rendered)
+	deniable, _ := workspace.Denied(own, func(platform.Problem) bool { return true })
 	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments, Graph: all.platform.Graph}, rendered)
 	found := &problems{fresh: []platform.Problem{}, warnings: append([]platform.Problem{}, warnings...)}
-	if len(mistakes) == 0 {
+	if len(mistakes)+len(deniable) == 0 {
 		return found, nil
 	}
-	before, err := mergedProblems(r, dir, base, all)
+	merged, before, warned, err := mergedProblems(r, dir, base, all)
 	if err != nil {
 		return nil, err
 	}
 	fresh, known := workspace.Apart(mistakes, before)
+	if merged { // else nobody knows, and a merged file is no fault of who asks
+		denied, _ := workspace.DeniedBeside(own, warned)
+		fresh = append(fresh, denied...)
+		slices.SortStableFunc(fresh, platform.Problem.Compare)
+	}
 	found.fresh, found.known = append(found.fresh, fresh...), known
 	return found, nil
 }
 
-// mergedProblems are the Problems of the merged platform: of the base that was asked for, of the branch that the clone
-// follows, or of the commit that the environments have accepted. There are none where nothing of that is in this clone.
-func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *forecast) ([]platform.Problem, error) {
+// mergedProblems are the Problems and Warnings of the merged platform: of the base that was asked for, of the branch that the clone
+// follows, or of the commit that the environments have accepted. It returns false where nothing of that is in this clone.
+func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *forecast) (found bool, problems, warnings []platform.Problem, err error) {
 	before := base.compared
 	for _, revision := range forks {
 		if before != nil {
@@ -48,7 +56,7 @@ func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *forecas
 		before = all.before
 	}
 	if before == nil {
-		return nil, nil
+		return false, nil, nil, nil
 	}
 	bases := states.States{}
 	for _, name := range workspace.Environments(before) {
@@ -58,8 +66,8 @@ func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *forecas
 	}
 	rendered, err := bases.Render(r, before)
 	if err != nil {
-		return nil, err
+		return false, nil, nil, err
 	}
-	problems, _ := workspace.Mistakes(before, rendered)
-	return problems, nil
+	problems, warnings = workspace.Mistakes(before, rendered)
+	return true, problems, warnings, nil
 }

@@ -62,7 +62,7 @@ func Of(p *platform.Platform, o *platform.Offering, running states.States, now t
 
 // unresolved lists the requests for an offering that have a Problem somewhere.
 func unresolved(p *platform.Platform, o *platform.Offering) (all []platform.RequestKey) {
-	for _, r := range p.Requests {
+	for _, r := range p.Requests() {
 		inSome := r.Broken
 		for environment := range r.Spec.Environments {
 			inSome = inSome || p.Broken(environment, r.Key)

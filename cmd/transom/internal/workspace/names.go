@@ -92,7 +92,7 @@ func Unknown(what, name string, there []string) error {
 // NoRequest says that nobody knows a request, and which was probably meant.
 func NoRequest(p *platform.Platform, key platform.RequestKey) error {
 	var there []string
-	for _, r := range p.Requests {
+	for _, r := range p.Requests() {
 		there = append(there, r.Key.String())
 	}
 	return fmt.Errorf("no request %s: there is no file requests/%s.yaml%s", key, key, wording.Suggest(key.String(), there))

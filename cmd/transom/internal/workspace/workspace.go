@@ -42,7 +42,7 @@ func (d *Directory) Load() (*platform.Platform, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the platform in %s: %w", d.Dir, err)
 	}
-	if len(p.Requests) == 0 && len(p.Offerings) == 0 && len(p.Environments) == 0 && len(p.Clusters) == 0 {
+	if p.CountRequests() == 0 && len(p.Offerings) == 0 && len(p.Environments) == 0 && len(p.Clusters) == 0 {
 		return nil, fmt.Errorf("%s: is no platform repository: it has none of offerings/, requests/, environments/, clusters/", d.Dir)
 	}
 	return p, nil

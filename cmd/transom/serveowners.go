@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"transom.dev/render/wording"
+)
+
+const (
+	// longestOwners is how long a CODEOWNERS may be, and mostOwnerRules how many of its rules are read that decisions can match.
+	longestOwners  = 64 << 10
+	mostOwnerRules = 500
+	// ownersTime is how long it may take to read it.
+	ownersTime = 5 * time.Second
+)
+
+// ownerFiles are the names that forges know a CODEOWNERS by, in the order in which they look.
+var ownerFiles = []string{".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"}
+
+// codeOwners knows by the CODEOWNERS of the platform's head who has to approve a decision. It is safe for concurrent use.
+type codeOwners struct {
+	traces *tracer
+
+	mu     sync.Mutex
+	commit string // that the rules are of
+	rules  []ownerRule
+	known  bool // there is such a file
+}
+
+// An ownerRule says whose the files are that it matches.
+type ownerRule struct {
+	matches *regexp.Regexp
+	owners  []string
+}
+
+// Of is part of web.Owners.
+func (c *codeOwners) Of(file string) (owners []string, known bool) {
+	for _, rule := range c.now() { // the last one that matches counts
+		if rule.matches.MatchString(file) {
+			owners = rule.owners
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return owners, c.known
+}
+
+// Name is part of web.Owners.
+func (c *codeOwners) Name(owner string) bool {
+	return slices.ContainsFunc(c.now(), func(rule ownerRule) bool { return slices.Contains(rule.owners, owner) })
+}
+
+// now are the rules of the platform's head.
+func (c *codeOwners) now() []ownerRule {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if head := c.traces.board.Status().Platform.Commit; head != c.commit {
+		c.commit, c.rules, c.known = head, nil, false
+		if text, ok := c.read(head); ok {
+			c.rules, c.known = parseOwners(text), true
+		}
+	}
+	return c.rules
+}
+
+// read returns the text of the CODEOWNERS of a commit, if there is one.
+func (c *codeOwners) read(commit string) (text []byte, ok bool) {
+	if commit == "" {
+		return nil, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), ownersTime)
+	defer cancel()
+	files, err := c.traces.platform.At(ctx, commit)
+	if err != nil {
+		return nil, false
+	}
+	for _, name := range ownerFiles {
+		if info, err := fs.Stat(files, name); err != nil || !info.Mode().IsRegular() || info.Size() > longestOwners {
+			continue
+		}
+		text, err := files.ReadFile(name)
+		return text, err == nil
+	}
+	return nil, false
+}
+
+// parseOwners reads the rules that decisions can match.
+func parseOwners(text []byte) (rules []ownerRule) {
+	for line := range bytes.Lines(text) {
+		line, _, _ := strings.Cut(string(line), "#")
+		fields := strings.Fields(wording.CleanLine(strings.TrimSpace(line)))
+		if len(fields) == 0 || len(rules) == mostOwnerRules || strings.HasPrefix(fields[0], "[") || strings.HasPrefix(fields[0], "^[") { // a section of GitLab
+			continue
+		}
+		first, _, deeper := strings.Cut(strings.TrimPrefix(fields[0], "/"), "/")
+		if deeper && isRooted(fields[0]) && first != "decisions" && !strings.ContainsAny(first, "*?") {
+			continue
+		}
+		if matches, err := regexp.Compile(ownedBy(fields[0])); err == nil {
+			rules = append(rules, ownerRule{matches, fields[1:]})
+		}
+	}
+	return rules
+}
+
+// isRooted says whether a pattern is one from the root.
+func isRooted(pattern string) bool { return strings.Contains(strings.TrimSuffix(pattern, "/"), "/") }
+
+var ownerWildcards = strings.NewReplacer(`\*\*/`, `(?:.*/)?`, `\*\*`, `.*`, `\*`, `[^/]*`, `\?`, `[^/]`)
+
+// ownedBy is the expression of a pattern: one with a slash before its end is one from the root, a folder has all below it, and /* the files
+// of a folder alone.
+func ownedBy(pattern string) string {
+	rooted := isRooted(pattern)
+	folder, alone := strings.HasSuffix(pattern, "/"), rooted && strings.HasSuffix(pattern, "/*")
+	expression := ownerWildcards.Replace(regexp.QuoteMeta(strings.Trim(pattern, "/")))
+	if !rooted {
+		expression = "(?:.*/)?" + expression
+	}
+	switch {
+	case folder:
+		expression += "/.*"
+	case !alone:
+		expression += "(?:/.*)?"
+	}
+	return "^" + expression + "$"
+}

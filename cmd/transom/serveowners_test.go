@@ -1,0 +1,91 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// TestCodeOwnersAreThoseOfTheForge: the last rule that matches a decision counts, as GitHub has it.
+func TestCodeOwnersAreThoseOfTheForge(t *testing.T) {
+	const file = "decisions/prod/store-shop-5a1e.yaml"
+	for text, want := range map[string]string{
+		"* @all":                                    "@all",
+		"*.yaml @all # everything":                  "@all",
+		"* @all\n/decisions/ @acme/platform":        "@acme/platform",
+		"/decisions/ @platform\n* @all":             "@all",
+		"/decisions/prod/ @sre\n/decisions/dev/ @d": "@sre",
+		"/decisions/*\t@nobody\n":                   "",
+		"/decisions/prod/* @files @too":             "@files @too",
+		"decisions/**/store-*.yaml @store":          "@store",
+		"/decisions/prod/store-* @store":            "@store",
+		"prod/ @below":                              "@below",
+		"/prod/ @elsewhere":                         "",
+		"/requests/ @requests\n/requests/* @r":      "",
+		"/decisions/ @a\n/decisions/prod/":          "",
+		"[Section] @x\n^[Other][2]\n* @all":         "@all",
+		"/decisions/pro? one@acme.example":          "one@acme.example",
+		"/decisions @a":                             "@a",
+		"/decision @a":                              "",
+		"(((((( @a\n\\ @b":                          "",
+	} {
+		owners := ""
+		for _, rule := range parseOwners([]byte(text)) {
+			if rule.matches.MatchString(file) {
+				owners = strings.Join(rule.owners, " ")
+			}
+		}
+		require.Equal(t, want, owners, text)
+	}
+	require.Len(t, parseOwners([]byte(strings.Repeat("* @a\n", 10_000))), mostOwnerRules)
+}
+
+// TestCodeOwnersAreThoseOfThePlatformsHead, where it has a file that says so.
+func TestCodeOwnersAreThoseOfThePlatformsHead(t *testing.T) {
+	dir := t.TempDir()
+	git := func(args ...string) string {
+		cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
+		cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@acme.example", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@acme.example", "GIT_CONFIG_GLOBAL=/dev/null")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return strings.TrimSpace(string(out))
+	}
+	board := status.NewBoard(time.Now)
+	git("init", "-q", "-b", "main")
+	commit := func(name, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+		git("add", "-A")
+		git("commit", "-qm", name)
+		board.Loaded(dir, &platform.Platform{Commit: git("rev-parse", "HEAD")})
+	}
+	owners := &codeOwners{traces: &tracer{board: board, platform: &gitrepo.Remote{URL: dir, Branch: "main", Dir: filepath.Join(t.TempDir(), "mirror")}}}
+	is := func(want []string, known bool) {
+		t.Helper()
+		of, there := owners.Of("decisions/prod/one.yaml")
+		require.Equal(t, want, of)
+		require.Equal(t, known, there)
+	}
+	is(nil, false)
+	commit("README.md", "")
+	is(nil, false)
+	commit("CODEOWNERS", "/decisions/ @platform")
+	is([]string{"@platform"}, true)
+	require.True(t, owners.Name("@platform"))
+	require.False(t, owners.Name("@docs"))
+	commit("docs/CODEOWNERS", "* @docs")
+	is([]string{"@platform"}, true)
+	commit(".github/CODEOWNERS", "/requests/ @platform")
+	is(nil, true)
+	commit(".github/CODEOWNERS", "* @one\n"+strings.Repeat("#", longestOwners))
+	is([]string{"@platform"}, true)
+}
