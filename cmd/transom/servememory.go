@@ -53,8 +53,8 @@ func freeMemoryAtRest(ctx context.Context) {
 	}
 }
 
-// How much memory the process may have before garbage is collected more often than each time that it has doubled what is in use. A merge of
-// very many requests makes much garbage at once, and the memory of a machine is worth more then than its processors.
+// How much memory the process may have at least before a limit has garbage collected more often, whatever its share is: a merge of very many
+// requests makes much garbage within the second in which the share is still that of a small heap.
 const (
 	calm       = 832 << 20
 	boundEvery = time.Second
@@ -79,12 +79,13 @@ func boundGarbage(ctx context.Context, ceiling int64) {
 	}
 }
 
-// A heap of up to evenHeap may have as much garbage as objects, and a larger one that much until it is half of the objects: to let a heap
-// double takes much memory while very many requests come for the first time, and to collect it more often much time.
+// A heap of up to evenHeap may have as much garbage as objects, and a larger one that much until it is leastShare of them: to let a heap double
+// takes much memory while very many requests come for the first time, and to collect it more often takes much time.
 const (
-	evenHeap  = 48 << 20
-	mostShare = 100 // percent of the objects in use
-	shareStep = 10  // so that a share is seldom set: that stops all goroutines
+	evenHeap   = 64 << 20
+	mostShare  = 100 // percent of the objects in use
+	leastShare = 70
+	shareStep  = 10 // so that a share is seldom set: that stops all goroutines
 )
 
 // shareGarbage keeps the share of garbage as mayWaste says until ctx is done.
@@ -112,7 +113,7 @@ func (h heap) mayWaste() int {
 	if h.live > evenHeap {
 		share = int(mostShare * evenHeap / h.live)
 	}
-	return max(share/shareStep*shareStep, mostShare/2)
+	return max(share/shareStep*shareStep, leastShare)
 }
 
 // mayHave is the limit of the process's memory: garbage may be half as much as is in use where that is over the calm, and the limit of a

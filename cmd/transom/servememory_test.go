@@ -48,15 +48,15 @@ func TestGarbageIsBounded(t *testing.T) {
 	}
 }
 
-// A small heap doubles before its garbage is collected, a large one grows by half.
+// A small heap doubles before its garbage is collected, a large one grows by less.
 func TestGarbageIsAShareOfTheHeap(t *testing.T) {
 	const mib = 1 << 20
-	for live, want := range map[uint64]int{0: 100, 20 * mib: 100, 48 * mib: 100, 60 * mib: 80, 80 * mib: 60, 96 * mib: 50, 700 * mib: 50} {
+	for live, want := range map[uint64]int{0: 100, 20 * mib: 100, 64 * mib: 100, 70 * mib: 90, 80 * mib: 80, 96 * mib: 70, 700 * mib: 70} {
 		require.Equal(t, want, heap{live: live}.mayWaste(), "%d MiB", live/mib)
 	}
 }
 
-// TestTheShareEndsWithTheProcessesWork leaves the share as it was found, and what GOGC says alone.
+// TestTheShareEndsWithTheProcessesWork leaves the share as it was found. With GOGC it stays that all the while.
 func TestTheShareEndsWithTheProcessesWork(t *testing.T) {
 	share := func() int {
 		now := debug.SetGCPercent(mostShare)
@@ -67,7 +67,7 @@ func TestTheShareEndsWithTheProcessesWork(t *testing.T) {
 	runtime.GC()
 	t.Setenv("GOGC", "")
 	end := freeMemory(t.Context())
-	require.Eventually(t, func() bool { return share() == mostShare/2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return share() == leastShare }, 10*time.Second, time.Millisecond)
 	end()
 	require.Equal(t, mostShare, share())
 	t.Setenv("GOGC", "100")

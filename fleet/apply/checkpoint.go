@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unique"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,7 +42,7 @@ func readCheckpoint(annotations map[string]string) Checkpoint {
 	if err != nil || revision == "" || soaked < 0 {
 		return Checkpoint{}
 	}
-	return Checkpoint{Revision: revision, Soaked: soaked, Checks: annotations[checksAnnotation]}
+	return Checkpoint{Revision: unique.Make(revision).Value(), Soaked: soaked, Checks: annotations[checksAnnotation]}
 }
 
 // Checkpoint writes a checkpoint to the owner's inventory, instead of the one before. An owner without an inventory

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unique"
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -164,5 +165,7 @@ func (s signature) put(annotations map[string]string) {
 }
 
 func readSignature(annotations map[string]string) signature {
-	return signature{State: readState(annotations[stateAnnotation]), identity: annotations[identityAnnotation]}
+	named := signature{State: readState(annotations[stateAnnotation]), identity: unique.Make(annotations[identityAnnotation]).Value()}
+	named.Commit = unique.Make(named.Commit).Value()
+	return named
 }

@@ -21,6 +21,8 @@ const (
 	gathering        = 20 * time.Millisecond
 	gatheringEach    = 45 * time.Microsecond
 	longestGathering = 90 * time.Millisecond
+	// writersAtOnce is how many goroutines write to streams: where other processes work, too, one has too small a part of the time.
+	writersAtOnce = 2
 	// patience is how long a client may take that others wait for, and moreWriters how many times as many write once one took longer.
 	patience    = 5 * time.Millisecond
 	moreWriters = 16
@@ -29,7 +31,7 @@ const (
 )
 
 // A broadcast tells all streams together that something changed. One goroutine hears of the Board for all of them, for as long as there
-// are streams, and one writes to all of them, so that a change costs each of thousands no more than its write: woken at once, their own
+// are streams, and two write to all of them, so that a change costs each of thousands no more than its write: woken at once, their own
 // goroutines would stand before those of a pass whenever one of these waits for a processor. A client that does not read costs the others
 // no more than a moment. It is safe for concurrent use.
 type broadcast struct {
@@ -120,7 +122,7 @@ func (b *broadcast) gathers() time.Duration {
 	return max(gathering, min(time.Duration(len(b.listeners))*gatheringEach, longestGathering))
 }
 
-// tell tells all streams, one after the other. Between them it gives way to passes until a time. Where a client does not read, others write
+// tell tells all streams, two at a time. Between them it gives way to passes until a time. Where a client does not read, others write
 // to the rest of the streams.
 func (b *broadcast) tell(over <-chan struct{}, until time.Time, writers *sync.WaitGroup) {
 	b.mu.Lock()
@@ -145,10 +147,12 @@ func (b *broadcast) tell(over <-chan struct{}, until time.Time, writers *sync.Wa
 		default:
 		}
 	}
-	writers.Go(write)
+	for range writersAtOnce {
+		writers.Go(write)
+	}
 	watch := time.NewTicker(patience)
 	defer watch.Stop()
-	for more, before := 1, int64(0); ; {
+	for more, before := writersAtOnce, int64(0); ; {
 		select {
 		case <-toldAll:
 			return
