@@ -1,8 +1,6 @@
 package gitrepo
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,7 +30,8 @@ const mostFound = 1 << 16
 // ever added as whole packs, so where it has a commit, it has all below it, and if it turns out otherwise it is thrown away.
 // It is safe for concurrent use, but for add, which the owner of the remote's lock calls.
 type mirror struct {
-	dir string
+	dir  string
+	room int // for so many more packs, which nobody has to list; that owner counts them
 
 	mu    sync.Mutex // go-git's storage is not safe for concurrent use
 	store *filesystem.Storage
@@ -138,7 +137,7 @@ func errLost(kind plumbing.ObjectType, id plumbing.Hash) error {
 	return fmt.Errorf("%s %s is damaged here and gone from the remote repository", kind, id)
 }
 
-// add stores a pack that was inspected: first its index, then its bytes, each under its name once it is whole. An index without a pack is
+// add stores a pack that was inspected or made here: first its index, then its bytes, each under its name once it is whole. An index without a pack is
 // nothing, and whoever comes upon a pack without an index takes the mirror for damaged.
 func (m *mirror) add(p *packIndex) error {
 	if len(p.objects) == 0 {
@@ -159,16 +158,6 @@ func (m *mirror) add(p *packIndex) error {
 	defer m.mu.Unlock()
 	clear(m.lost) // the pack may have the objects that were missing
 	return m.damaged(m.announce(p.checksum, known))
-}
-
-// addOwn stores a pack that was made here.
-func (m *mirror) addOwn(pack []byte) error {
-	p, err := inspect(context.Background(), bytes.NewReader(pack), m.dir, ownLimits, func() {}, func() {})
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	return m.add(p)
 }
 
 // writePackFile writes one of the files of a pack.
