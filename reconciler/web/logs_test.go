@@ -8,15 +8,18 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
 	"transom.dev/reconciler/web/access"
 	resource "transom.dev/reconciler/web/api"
+	"transom.dev/render/platform"
 )
 
 // pods are the pods of a placement with the logs of their one container.
@@ -125,15 +128,19 @@ func (idle) ReadLog(ctx context.Context, _ resource.Placement, _ resource.Log, _
 // A reading is an answer under way.
 type reading struct {
 	*httptest.ResponseRecorder
+	began *sync.Once // for its head
 	ended chan struct{}
 }
+
+// Flush writes the head alone, so that whoever reads that does so beside later writes.
+func (r reading) Flush() { r.began.Do(r.ResponseRecorder.Flush) }
 
 // read asks for a path with a token.
 func read(t *testing.T, h http.Handler, path, token string) reading {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+path, http.NoBody)
 	r.Header.Set("Authorization", "Bearer "+token)
-	answer := reading{httptest.NewRecorder(), make(chan struct{})}
+	answer := reading{httptest.NewRecorder(), new(sync.Once), make(chan struct{})}
 	go func() {
 		defer close(answer.ended)
 		h.ServeHTTP(answer, r)
@@ -174,7 +181,11 @@ func TestALogEndsSoonAfterItMayNotBeReadAnyMore(t *testing.T) {
 			require.True(t, changed)
 		},
 		"environment prod does not show logs": func(_ *testing.T, _ team, _ *access.Guard, b web.Board) {
-			b.Status().Platform.Offers().Environments["prod"].Logs = false
+			offers := *b.Status().Platform.Offers()
+			prod := *offers.Environments["prod"]
+			prod.Logs = false
+			offers.Environments = map[string]*platform.Environment{"prod": &prod}
+			b.(*status.Board).Loaded("https://git.example.com/platform.git", &offers)
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
