@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
 	resource "transom.dev/reconciler/web/api"
 	"transom.dev/render/platform"
@@ -178,4 +180,38 @@ func TestARequestIsEditedInABrowser(t *testing.T) {
 	eventually(`document.querySelector("#changes").textContent`, "parameters.image: a → shop:2")
 	eventually(`document.querySelector("#yaml").textContent.startsWith("# kept")`, "true")
 	eventually(`document.activeElement.id`, "f-image")
+}
+
+// TestAWrongValueIsToldBesideItsFieldAsOneTypes: of an example's offering, also where a rule is over several parameters; the field keeps the
+// focus and its text, and once the value is mended nothing is told any more.
+func TestAWrongValueIsToldBesideItsFieldAsOneTypes(t *testing.T) {
+	p, err := platform.Load(os.DirFS("../../examples/acme"))
+	require.NoError(t, err)
+	b := status.NewBoard(time.Now)
+	b.Loaded("https://github.com/acme/platform.git", p)
+	eventually := open(t, served(t, web.Options{Board: b})+"/catalog/web/new?version=1.1.0&team=search&name=more&environment=dev&p.image=more:1")
+	eventually(`document.querySelector("#link").textContent`, "live")
+	enter := func(field, text string) {
+		eventually(fmt.Sprintf(`((e) => { e.focus(); e.value = %q; e.dispatchEvent(new Event("input", { bubbles: true })); return e.value; })(document.getElementById(%q))`, text, field), text)
+	}
+	told := func(field string) string {
+		return fmt.Sprintf(`document.getElementById(%q).closest("label").querySelector(".mistake").textContent`, field)
+	}
+	const draft = `document.querySelector("#draft").textContent.includes(%q)`
+	for _, one := range []struct{ field, wrong, says, right string }{
+		{"f-name", "More", "small letters", "more"}, {"f-port", "80", "the integer 80 should be greater than or equal to 1024", "8080"}, {"f-port", "many", "must be a whole number", ""},
+	} {
+		enter(one.field, one.wrong)
+		eventually(told(one.field)+fmt.Sprintf(`.includes(%q)`, one.says), "true")
+		eventually(`document.activeElement.id + " " + document.activeElement.value`, one.field+" "+one.wrong)
+		eventually(fmt.Sprintf(draft, "The values fit the schema"), "false")
+		enter(one.field, one.right)
+		eventually(told(one.field), "")
+		eventually(fmt.Sprintf(draft, "The values fit the schema"), "true")
+	}
+	enter("f-minReplicas", "9")
+	eventually(fmt.Sprintf(draft, "minReplicas must not exceed maxReplicas"), "true")
+	eventually(`document.activeElement.id`, "f-minReplicas")
+	enter("f-maxReplicas", "9")
+	eventually(fmt.Sprintf(draft, "The values fit the schema"), "true")
 }

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -316,15 +317,34 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestNothingCanBeWritten: every page and every answer is read alone, but for questions that are asked by POST, calls of Git servers and
+// logging in, none of which changes the platform.
 func TestNothingCanBeWritten(t *testing.T) {
-	s := serve(t, web.Options{Board: board()})
-	for _, path := range []string{"/", "/api/v1/status", "/api/v1/events", "/metrics", "/healthz"} {
-		resp, err := s.Client().Post(s.URL+path, "application/json", strings.NewReader("{}"))
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		require.Equal(t, http.StatusMethodNotAllowed, resp.StatusCode, path)
-		require.Equal(t, "GET, HEAD", resp.Header.Get("Allow"))
+	o := busy(t)
+	o.Docs = fstest.MapFS{"one.md": {Data: []byte("# One\n")}}
+	s := serve(t, o)
+	var posted []string
+	for _, route := range web.Routes(o) {
+		if method, _, given := strings.Cut(route, " "); given {
+			if method == http.MethodPost {
+				posted = append(posted, route)
+			}
+			continue
+		}
+		path := strings.NewReplacer("{page...}", "one", "{$}", "", "{", "", "}", "").Replace(route)
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			resp, body := as(t, method, s.URL+path, "")
+			if resp.StatusCode != http.StatusMethodNotAllowed {
+				posted = append(posted, route)
+				require.Equal(t, http.MethodPost, method, "%s: %s", route, body)
+			}
+			if allow := resp.Header.Get("Allow"); allow != "GET, HEAD" && allow != "" {
+				require.Equal(t, "POST", allow, route)
+				require.Contains(t, posted, route)
+			}
+		}
 	}
+	require.ElementsMatch(t, []string{"/api/v1/reconcile", "/api/v1/requests/{team}/{request}/plan", "/hooks/git", "POST /login", "POST /logout"}, posted)
 }
 
 func TestReadyFollowsTheDaemonAndHealthDoesNot(t *testing.T) {

@@ -171,7 +171,7 @@ func (c *Console) Routes() map[string]http.Handler {
 		"/":                                 c.page(func(*http.Request, *model) (*view, error) { return nil, missing("There is no such page.") }),
 	}
 	for _, name := range Files() {
-		routes["/"+name] = c.files
+		routes["/"+name] = reading(c.files.ServeHTTP)
 	}
 	return routes
 }

@@ -222,6 +222,11 @@ func TestPagesAreFound(t *testing.T) {
 		"/fleet?offering=cache":  "Nothing matches the filter.",
 		"/fleet?team=other":      "Nothing matches the filter.",
 		"/catalog?q=http+serve":  "Web service",
+		"/catalog?q=queue":       "Nothing matches.",
+		"/fleet?cluster=two":     "Nothing matches the filter.",
+		"/fleet?environment=two": "Nothing matches the filter.",
+		"/fleet?q=store+sho":     `data-cell="store/shop/dev/one"`,
+		"/fleet?q=store+till":    "Nothing matches the filter.",
 	} {
 		code, body := get(t, path)
 		require.Equal(t, http.StatusOK, code, path)

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"html"
 	"io/fs"
 	"maps"
@@ -20,6 +21,7 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/api"
 	"transom.dev/reconciler/web/console"
+	"transom.dev/render"
 	"transom.dev/render/platform"
 )
 
@@ -29,19 +31,24 @@ var (
 )
 
 // TestAFormOfEveryOfferingMakesAFileThatLoads: filled with what the example's own requests say in an environment, the form of each
-// version that they ask for makes a file without a Problem, which says the same.
+// version that they ask for makes a file without a Problem, which says the same; and all of them render, as "transom check" has them.
 func TestAFormOfEveryOfferingMakesAFileThatLoads(t *testing.T) {
 	p, files := acme(t)
 	b := status.NewBoard(time.Now)
 	b.Loaded("https://github.com/acme/platform.git", p)
 	get := serve(console.Options{Board: b})
-	tried := map[string]bool{}
+	type form struct {
+		environment string
+		key         platform.RequestKey
+	}
+	wanted, tried := map[form]map[string]any{}, map[string]bool{}
 	for _, request := range p.Requests() {
+		tried[request.Spec.Offering] = true
 		for environment := range request.Spec.Environments {
 			in := instance(p, environment, request.Key)
 			require.NotNil(t, in, "%s in %s", request.Key, environment)
-			tried[request.Spec.Offering] = true
-			query := url.Values{"team": {request.Key.Team}, "name": {"one-more"}, "environment": {environment}, "version": {in.Version.Number.String()}}
+			key := platform.RequestKey{Team: request.Key.Team, Name: fmt.Sprintf("more-%d", len(wanted))}
+			query := url.Values{"team": {key.Team}, "name": {key.Name}, "environment": {environment}, "version": {in.Version.Number.String()}}
 			_, empty := get(t, "/catalog/"+request.Spec.Offering+"/new?version="+in.Version.Number.String())
 			for _, field := range input.FindAllStringSubmatch(empty, -1) {
 				if value := at(in.Parameters, strings.Split(html.UnescapeString(field[1]), ".")); value != nil {
@@ -50,20 +57,31 @@ func TestAFormOfEveryOfferingMakesAFileThatLoads(t *testing.T) {
 			}
 			_, body := get(t, "/catalog/"+request.Spec.Offering+"/new?"+query.Encode())
 			require.Contains(t, body, "Make the file at the forge", "%s in %s", request.Key, environment)
-			file := html.UnescapeString(written.FindStringSubmatch(body)[1])
-
-			more := maps.Clone(files)
-			key := platform.RequestKey{Team: request.Key.Team, Name: "one-more"}
-			more[key.File()] = &fstest.MapFile{Data: []byte(file)}
-			again, err := platform.Load(more)
-			require.NoError(t, err)
-			require.Equal(t, p.Problems, again.Problems, file)
-			made := instance(again, environment, key)
-			require.NotNil(t, made, file)
-			require.Equal(t, in.Parameters, made.Parameters, file)
+			files[key.File()] = &fstest.MapFile{Data: []byte(html.UnescapeString(written.FindStringSubmatch(body)[1]))}
+			wanted[form{environment, key}] = in.Parameters
 		}
+		maps.DeleteFunc(files, func(name string, _ *fstest.MapFile) bool { // those of the forms take its place, and what policies allow the team
+			return strings.HasPrefix(name, strings.TrimSuffix(request.Key.File(), "yaml"))
+		})
 	}
 	require.Equal(t, slices.Sorted(maps.Keys(p.Offerings)), slices.Sorted(maps.Keys(tried)), "an offering of the example has no request")
+	again, err := platform.Load(files)
+	require.NoError(t, err)
+	require.Equal(t, p.Problems, again.Problems)
+	for one, parameters := range wanted {
+		made := instance(again, one.environment, one.key)
+		require.NotNil(t, made, one.key)
+		require.Equal(t, parameters, made.Parameters, one.key)
+	}
+	r := render.Renderer{Unwritten: true}
+	for environment := range again.Environments {
+		rendered, err := r.Render(again, environment, &render.Base{})
+		require.NoError(t, err)
+		for _, found := range rendered.Problems {
+			sealed := strings.HasSuffix(found.File, ".secret.yaml") && strings.Contains(found.Message, "transom secret set") // a form takes no passwords
+			require.True(t, found.Warning || sealed, found.String())
+		}
+	}
 }
 
 // instance is that of a request; nil: it has none.
