@@ -38,3 +38,9 @@ func (s *Snapshot) TreesInMemory() int {
 	defer s.objects.trees.mu.Unlock()
 	return len(s.objects.trees.items)
 }
+
+// DecodeTree reads a tree in Git's form.
+func DecodeTree(b []byte) error {
+	_, err := decodeTree(b)
+	return err
+}

@@ -201,3 +201,13 @@ func TestPacksWithinTheLimitsAreTaken(t *testing.T) {
 		require.ErrorContains(t, err, "the answer does not end; at most 10")
 	})
 }
+
+// TestATreeOfZerosTakesLittleMemory: anybody who may push a branch can say that it is a directory.
+func TestATreeOfZerosTakesLittleMemory(t *testing.T) {
+	zeros := make([]byte, 8<<20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	require.Error(t, gitrepo.DecodeTree(zeros))
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4*len(zeros)))
+}

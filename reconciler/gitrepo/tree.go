@@ -54,9 +54,13 @@ func (t *tree) find(name string) (entry, bool) {
 	return t.entries[i], true
 }
 
+// leastEntry is how many bytes an entry has at least in Git's form of a tree.
+const leastEntry = len("0 a\x00") + len(plumbing.ZeroHash)
+
 // decodeTree reads Git's form of a tree: "<octal mode> <name>\0<20 bytes of id>", repeated.
 func decodeTree(b []byte) (*tree, error) {
-	t := &tree{entries: make([]entry, 0, bytes.Count(b, []byte{0}))}
+	most := min(bytes.Count(b, []byte{0}), len(b)/leastEntry) // ids may have zeros, too
+	t := &tree{entries: make([]entry, 0, most)}
 	for all := string(b); len(all) > 0; { // names share the memory of one text
 		head, rest, ok := strings.Cut(all, "\x00")
 		if !ok || len(rest) < len(plumbing.ZeroHash) {

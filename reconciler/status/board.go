@@ -84,9 +84,14 @@ func (in *instance) changed() { in.shown = nil }
 
 // edit returns a placement of the instance to be changed. Those who read have the one of before.
 func (in *instance) edit(cluster string) *Placement {
+	in.changed()
+	return in.keepAlone(cluster)
+}
+
+// keepAlone has a placement of the instance in memory by itself: one that is shared with those who read keeps all that they had beside it.
+func (in *instance) keepAlone(cluster string) *Placement {
 	p := *in.placements[cluster]
 	in.placements[cluster] = &p
-	in.changed()
 	return &p
 }
 

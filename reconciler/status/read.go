@@ -123,6 +123,7 @@ func (b *Board) placements(in *instance) []Placement {
 		placements = append(placements, *in.placements[name])
 		p := &placements[len(placements)-1]
 		if why := b.readers.unheard[name]; why != "" {
+			in.keepAlone(name)
 			p.lose(why)
 		} else {
 			in.placements[name] = p

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -112,6 +114,22 @@ func TestAStatusIsAsIfNobodyHadReadBefore(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
+}
+
+// TestALostClusterKeepsNothingOfOthers: the placements on clusters that do not answer stay as they were for long, and those that readers had beside
+// them do not.
+func TestALostClusterKeepsNothingOfOthers(t *testing.T) {
+	b, _ := newBoard()
+	e, instances := committed("r1")
+	e.Clusters = append(e.Clusters, status.Cluster{Name: "two", State: "active"})
+	instances[0].Placements = append(instances[0].Placements, status.Placement{Cluster: "two", Revision: "r1", Stage: status.Committed, Health: "Unknown"})
+	b.Reconciled(e, instances)
+	before := weak.Make(&b.Status().Instances[0].Placements[0])
+	b.ClusterSeen(status.Cluster{Name: "two", Message: "connection refused"})
+	require.Equal(t, state.Unknown, b.Status().Instances[0].Placements[1].Health)
+	runtime.GC()
+	require.Nil(t, before.Value())
+	runtime.KeepAlive(b)
 }
 
 // BenchmarkStatus is the processor time of a reader after one placement changed, among 30,000 instances.
