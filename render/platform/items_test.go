@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -77,4 +78,14 @@ func TestADecisionThatIsNotReadMayHold(t *testing.T) {
 		problem := func(problem platform.Problem) bool { return !problem.Warning && problem.File == at }
 		require.True(t, len(holds) == 0 || slices.ContainsFunc(p.Problems, problem), at)
 	}
+
+	files := repository(t, &txtar.Archive{})
+	for _, name := range []string{"freeze.yml", "freeze.yaml"} {
+		files["decisions/prod/"+name] = &fstest.MapFile{Data: []byte(written("Hold", "freeze", "reason: the sale"))}
+	}
+	p, err := platform.Load(files)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(p.Problems, func(problem platform.Problem) bool {
+		return problem.File == "decisions/prod/freeze.yml" && strings.HasSuffix(problem.Message, "delete one of them; until then all of prod waits")
+	}), "%v", p.Problems)
 }

@@ -141,13 +141,16 @@ func (w *walker) reportMisplaced(f *file, parts []string) {
 
 // reportStray reports a file of ours at a wrong path, and keeps the placements that it stands for.
 func (w *walker) reportStray(f *file, s stray) {
-	right, p := s.properPath(), Problem{File: f.path, Rule: "misplaced"}
+	right, p, waits := s.properPath(), Problem{File: f.path, Rule: "misplaced"}, ""
+	if n := len(w.tree.holds); n > 0 && w.tree.holds[n-1].File == f.path && w.tree.holds[n-1].MayHold() {
+		waits = "; until then all of " + w.tree.holds[n-1].Environment + " waits"
+	}
 	if _, err := fs.Stat(w.fsys, right); err == nil {
-		p.Message = fmt.Sprintf("is %s, which means nothing here; %s is there already: delete one of them", article(s.kind), right)
+		p.Message = fmt.Sprintf("is %s, which means nothing here; %s is there already: delete one of them%s", article(s.kind), right, waits)
 		w.tree.problems = append(w.tree.problems, p)
 		return
 	}
-	stays := ""
+	stays := waits
 	switch s.kind {
 	case "Request":
 		stays = "; until then what it runs stays as it is"
@@ -161,9 +164,6 @@ func (w *walker) reportStray(f *file, s stray) {
 	case "Cluster":
 		stays = "; until then what runs on it stays as it is"
 		w.tree.keepCluster(s.name, f.path)
-	}
-	if n := len(w.tree.holds); n > 0 && w.tree.holds[n-1].File == f.path && w.tree.holds[n-1].MayHold() {
-		stays = "; until then all of " + w.tree.holds[n-1].Environment + " waits"
 	}
 	p.Message = fmt.Sprintf("is %s, which means nothing here; move it to %s%s", article(s.kind), right, stays)
 	w.tree.problems = append(w.tree.problems, p)
