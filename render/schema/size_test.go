@@ -70,6 +70,8 @@ func TestALongTextIsNotSearched(t *testing.T) {
 		if c.most == 60_000 {
 			continue
 		}
+		require.Empty(t, compileCustom(t, "type: object\nproperties: {values: {type: object, properties: {text: {type: string}}, x-kubernetes-validations: [{rule: \""+c.rule+"\"}]}}\n").
+			Mistakes(given(c.most+1)), "an API server takes it")
 		_, wrong = s.Complete(given(c.most + 1))
 		require.Len(t, wrong, 1, c.rule)
 		require.Equal(t, "values.text", wrong[0].Field)
