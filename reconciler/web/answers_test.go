@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -201,4 +203,33 @@ func TestAListIsMadeForAPartOfTheTime(t *testing.T) {
 			require.Greater(t, b.asked, most/2)
 		})
 	}
+}
+
+// A restlessBoard changes each time that somebody asks for its status.
+type restlessBoard struct {
+	*status.Board
+	asked atomic.Int32
+}
+
+func (b *restlessBoard) Status() status.Status {
+	n := b.asked.Add(1)
+	time.Sleep(5 * time.Millisecond)
+	s := b.Board.Status()
+	b.ClusterSeen(status.Cluster{Name: "dev-1", Message: fmt.Sprint("no answer ", n)})
+	return s
+}
+
+// TestThoseWhoWaitForAListShareIt: each with a list of their own would wait for those of all the others before it.
+func TestThoseWhoWaitForAListShareIt(t *testing.T) {
+	b := &restlessBoard{Board: crowd(3)}
+	b.Loaded("https://git.example.com/platform.git", &platform.Platform{Commit: "c1"})
+	ask := asker(t, web.Handler(web.Options{Board: b}))
+	ask("/api/v1/instances")
+	b.asked.Store(0)
+	var all sync.WaitGroup
+	for n := range 40 {
+		all.Go(func() { ask(fmt.Sprint("/api/v1/instances?limit=", n+1)) })
+	}
+	all.Wait()
+	require.Less(t, b.asked.Load(), int32(20))
 }

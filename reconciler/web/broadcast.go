@@ -159,7 +159,7 @@ func (b *broadcast) tell(over <-chan struct{}, until time.Time, writers *sync.Wa
 		case <-watch.C:
 		}
 		now := next.Load()
-		if now == before && !b.passes.waits(longestBurst) {
+		if now == before && (time.Now().After(until) || !b.passes.waits(longestBurst)) { // else they may give way
 			for range (moreWriters - 1) * more {
 				writers.Go(write)
 			}

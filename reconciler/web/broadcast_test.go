@@ -124,3 +124,31 @@ func TestABurstIsToldOnce(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// TestClientsThatDoNotReadHoldNoOtherDuringPasses, even where each moment a pass has just begun.
+func TestClientsThatDoNotReadHoldNoOtherDuringPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		b := board()
+		never := make(chan struct{})
+		h := web.Handler(web.Options{Board: b, Passes: func() (time.Duration, <-chan struct{}) { return 0, never }})
+		var told atomic.Int32
+		for i := range 200 {
+			openFor(ctx, h, "?only=status", func(n int) {
+				switch {
+				case n == 1:
+				case i%2 == 0:
+					<-ctx.Done()
+				default:
+					told.Add(1)
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		b.ClusterSeen(status.Cluster{Name: "east", Message: "no answer"})
+		time.Sleep(time.Second)
+		require.EqualValues(t, 100, told.Load())
+		end()
+		synctest.Wait()
+	})
+}

@@ -50,23 +50,23 @@ func asking[P, A any](route, summary string, answer func(r *http.Request, p P) (
 
 // repeating is an operation whose answer follows from the Board's status and its parameters alone, and is the same for everybody. Those who
 // ask the same while it is made get it, too, however long it is.
-func repeating[P comparable, A any](s *server, route, summary string, answer func(p P) (A, error)) operation {
+func repeating[P comparable, A any](s *server, route, summary string, answer func(p P, changes int) (A, error)) operation {
 	var one sync.Mutex // of the one who makes an answer: those to other questions wait for it
 	var together singleflight.Group
 	return described[P, A](route, summary, func(_ *http.Request, p P) (body, error) {
 		key := answerKey{route, p}
-		changes := s.memory.changes() // which the answer has to have
 		if b, known := s.answers.find(key); known {
 			return b, nil
 		}
+		changes, answered := s.memory.ask() // the answer has to have these
+		defer answered()
 		made, err, _ := together.Do(fmt.Sprintf("%d %#v", changes, p), func() (any, error) {
 			one.Lock()
 			defer one.Unlock()
-			changes := s.memory.changes()
 			if b, known := s.answers.find(key); known {
 				return b, nil
 			}
-			a, err := answer(p)
+			a, err := answer(p, changes)
 			if err != nil {
 				return body{}, err
 			}
@@ -182,7 +182,7 @@ func listed[P interface {
 	s *server, route, summary string, all func(status.Status) []T, keep func(P, *T) bool,
 ) operation {
 	made := remember(s.memory, all)
-	return repeating(s, route, summary, func(p P) (listing[T], error) {
+	return repeating(s, route, summary, func(p P, changes int) (listing[T], error) {
 		page, l := p.paged(), listing[T]{Items: []T{}}
 		most := page.Limit
 		if most == 0 {
@@ -192,7 +192,7 @@ func listed[P interface {
 		if err != nil {
 			return l, err
 		}
-		items, why := made.list()
+		items, why := made.list(changes)
 		if len(items) == 0 {
 			return l, why
 		}
@@ -223,8 +223,8 @@ func named[P interface {
 	s *server, route, summary string, all func(status.Status) []T,
 ) operation {
 	made := remember(s.memory, all)
-	return repeating(s, route, summary, func(p P) (found T, err error) {
-		items, why := made.list()
+	return repeating(s, route, summary, func(p P, changes int) (found T, err error) {
+		items, why := made.list(changes)
 		if why != nil {
 			return found, why
 		}

@@ -39,7 +39,7 @@ func mergeWithin(f *requestFile, env string, v *Version, most schema.Work) *merg
 			continue
 		}
 		field := f.parameter(env, w.Field)
-		if w.Rule == "too-large" {
+		if w.Rule == "too-large" && w.Field == "" {
 			field = "spec.parameters" // and those of the environment
 		}
 		d.problem(field, w.Rule, "%s", w.Message)

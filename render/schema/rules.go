@@ -15,6 +15,9 @@ import (
 // charges for one look at the text, and cannot be ended meanwhile: of a megabyte one call takes minutes.
 const maxSearched = 8 << 10
 
+// ruleTooLarge is that of a Mistake in values that are too large to be looked at.
+const ruleTooLarge = "too-large"
+
 var searches = regexp.MustCompile(`(?i)indexOf\s*\(`)
 
 // searchesTexts reports whether a rule of a schema looks for texts in texts.
@@ -44,7 +47,7 @@ func tooLong(s *Schema, value map[string]any) *Mistake {
 	if length <= maxSearched {
 		return nil
 	}
-	return &Mistake{at, RuleTooMuchWork, fmt.Sprintf("has %d bytes of text, and a rule of the schema looks for texts in texts by indexOf, which takes "+
+	return &Mistake{at, ruleTooLarge, fmt.Sprintf("has %d bytes of text, and a rule of the schema looks for texts in texts by indexOf, which takes "+
 		"too long beyond %d; shorten the text, or have the version use matches or contains instead", length, maxSearched)}
 }
 
@@ -113,7 +116,7 @@ func (s spread) steps(compares bool) int64 {
 
 // tooMuch is the Mistake of values over which the rules of the schema take more steps than they may.
 func (s spread) tooMuch(compares bool) Mistake {
-	return Mistake{"", RuleTooMuchWork, fmt.Sprintf("have %d fields and items, %d in one list or map, and rules of the schema that take more than %d steps of CEL "+
+	return Mistake{"", ruleTooLarge, fmt.Sprintf("have %d fields and items, %d in one list or map, and rules of the schema that take more than %d steps of CEL "+
 		"with so many; shorten them, or have the version ask less of them", s.nodes, s.largest, s.steps(compares))}
 }
 

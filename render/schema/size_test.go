@@ -70,9 +70,12 @@ func TestALongTextIsNotSearched(t *testing.T) {
 		if c.most == 60_000 {
 			continue
 		}
+		require.Empty(t, compileCustom(t, "type: object\nproperties: {values: {type: object, properties: {text: {type: string}}, x-kubernetes-validations: [{rule: \""+c.rule+"\"}]}}\n").
+			Mistakes(given(c.most+1)), "an API server takes it")
 		_, wrong = s.Complete(given(c.most + 1))
 		require.Len(t, wrong, 1, c.rule)
 		require.Equal(t, "values.text", wrong[0].Field)
+		require.Equal(t, "too-large", wrong[0].Rule, "it is no work of the version")
 		require.Contains(t, wrong[0].Message, "has 8193 bytes of text, and a rule of the schema looks for texts in texts by indexOf")
 		require.Empty(t, s.Transition(given(c.most+1), given(1), schema.AllWork))
 	}
@@ -91,7 +94,7 @@ func TestRulesOverManyEntriesTakeFewSteps(t *testing.T) {
 	_, wrong := s.Complete(given(5_000))
 	require.Empty(t, wrong)
 	_, wrong = s.Complete(given(100_000))
-	require.Equal(t, []schema.Mistake{{Rule: schema.RuleTooMuchWork, Message: "have 100002 fields and items, 100000 in one list or map, and rules of the schema that " +
+	require.Equal(t, []schema.Mistake{{Rule: "too-large", Message: "have 100002 fields and items, 100000 in one list or map, and rules of the schema that " +
 		"take more than 100000 steps of CEL with so many; shorten them, or have the version ask less of them"}}, wrong)
 }
 
