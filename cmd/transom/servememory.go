@@ -84,7 +84,7 @@ func boundGarbage(ctx context.Context, ceiling int64) {
 const (
 	evenHeap   = 64 << 20
 	mostShare  = 100 // percent of the objects in use
-	leastShare = 70
+	leastShare = 50
 	shareStep  = 10 // so that a share is seldom set: that stops all goroutines
 )
 
