@@ -69,6 +69,22 @@ func TestFewStreamsWriteAtOnce(t *testing.T) {
 	})
 }
 
+// openHalf opens 200 streams, of which every other one has a client that reads no more than the beginning. The others call told for each change.
+func openHalf(ctx context.Context, h http.Handler, told func()) {
+	for i := range 200 {
+		openFor(ctx, h, "?only=status", func(n int) {
+			switch {
+			case n == 1:
+			case i%2 == 0:
+				<-ctx.Done()
+			default:
+				told()
+			}
+		})
+	}
+	synctest.Wait()
+}
+
 // TestAClientThatDoesNotReadHoldsNoOther: not the streams, and not the Board.
 func TestAClientThatDoesNotReadHoldsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -77,21 +93,12 @@ func TestAClientThatDoesNotReadHoldsNoOther(t *testing.T) {
 		h := web.Handler(web.Options{Board: b})
 		var changed atomic.Pointer[time.Time]
 		var told, late atomic.Int32
-		for i := range 200 {
-			openFor(ctx, h, "?only=status", func(n int) {
-				switch {
-				case n == 1:
-				case i%2 == 0:
-					<-ctx.Done()
-				default:
-					told.Add(1)
-					if time.Since(*changed.Load()) > 50*time.Millisecond {
-						late.Add(1)
-					}
-				}
-			})
-		}
-		synctest.Wait()
+		openHalf(ctx, h, func() {
+			told.Add(1)
+			if time.Since(*changed.Load()) > 50*time.Millisecond {
+				late.Add(1)
+			}
+		})
 		for i := range 3 {
 			now := time.Now()
 			changed.Store(&now)
@@ -133,17 +140,7 @@ func TestClientsThatDoNotReadHoldNoOtherDuringPasses(t *testing.T) {
 		never := make(chan struct{})
 		h := web.Handler(web.Options{Board: b, Passes: func() (time.Duration, <-chan struct{}) { return 0, never }})
 		var told atomic.Int32
-		for i := range 200 {
-			openFor(ctx, h, "?only=status", func(n int) {
-				switch {
-				case n == 1:
-				case i%2 == 0:
-					<-ctx.Done()
-				default:
-					told.Add(1)
-				}
-			})
-		}
+		openHalf(ctx, h, func() { told.Add(1) })
 		time.Sleep(time.Second)
 		b.ClusterSeen(status.Cluster{Name: "east", Message: "no answer"})
 		time.Sleep(time.Second)
