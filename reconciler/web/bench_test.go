@@ -88,7 +88,7 @@ func BenchmarkFirstByte(b *testing.B) {
 // the one before, so that each has to wait for the end of the burst. The clients are a process of their own on the same machine.
 func BenchmarkStreams(b *testing.B) {
 	const changes = 20
-	board := crowd(100)
+	board := crowd(10_000)
 	s := httptest.NewServer(web.Handler(web.Options{Board: board}))
 	defer s.Close()
 	at, err := url.Parse(s.URL)
