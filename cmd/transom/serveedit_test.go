@@ -16,16 +16,22 @@ import (
 	"transom.dev/render/platform"
 )
 
-// TestAnEditKeepsTheFile: its comments, its order and its layout, as the platform's head has them.
-func TestAnEditKeepsTheFile(t *testing.T) {
-	dir := t.TempDir()
-	git := func(args ...string) string {
+// gitOf runs git in a directory, and returns its output.
+func gitOf(t *testing.T, dir string) func(args ...string) string {
+	return func(args ...string) string {
+		t.Helper()
 		cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
 		cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@acme.example", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@acme.example", "GIT_CONFIG_GLOBAL=/dev/null")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		return strings.TrimSpace(string(out))
 	}
+}
+
+// TestAnEditKeepsTheFile: its comments, its order and its layout, as the platform's head has them.
+func TestAnEditKeepsTheFile(t *testing.T) {
+	dir := t.TempDir()
+	git := gitOf(t, dir)
 	const file = "requests/store/shop.yaml"
 	const before = "# whose it is: store\nkind: Request\nspec:\n  offering: web # the old one\n  parameters:\n    image: shop:1 # do not pin\n    list: [a, b]\n  environments: {dev: {}}\n"
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "requests/store"), 0o755))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,13 +47,7 @@ func TestCodeOwnersAreThoseOfTheForge(t *testing.T) {
 // TestCodeOwnersAreThoseOfThePlatformsHead, where it has a file that says so.
 func TestCodeOwnersAreThoseOfThePlatformsHead(t *testing.T) {
 	dir := t.TempDir()
-	git := func(args ...string) string {
-		cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
-		cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@acme.example", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@acme.example", "GIT_CONFIG_GLOBAL=/dev/null")
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		return strings.TrimSpace(string(out))
-	}
+	git := gitOf(t, dir)
 	board := status.NewBoard(time.Now)
 	git("init", "-q", "-b", "main")
 	commit := func(name, text string) {
