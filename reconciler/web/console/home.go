@@ -73,7 +73,7 @@ type stageSum struct {
 
 func (c *Console) home(r *http.Request, m *model) (*view, error) {
 	who := c.Person(r)
-	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != "", Offers: m.Platform.Offers() != nil, Known: who.Name != "", approves: who.Approves, ways: c.waysOf(r, m)}
+	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != "", Offers: m.Platform.Offers() != nil, Known: who.Name != "", approves: who.Approves, ways: waysOf(c, r, m)}
 	if t := r.URL.Query().Get("team"); t != "" {
 		page.Mine = []string{t}
 	}
@@ -137,10 +137,10 @@ func (p *homePage) add(r *row, mine bool) {
 			case one.Verdict == rejected && !mine:
 			case one.Verdict == rejected:
 				one.Text += " — merge a fix or another version, or let it in again:"
-				one.Step = p.ways.toCandidate(in.Instance)
+				one.Step = p.ways.toPlan(in.Instance)
 				p.fail(one)
 			case !slices.ContainsFunc(in.Waiting, isUnhealthy):
-				one.Step = p.ways.toCandidate(in.Instance)
+				one.Step = cmp.Or(p.ways.toPlan(in.Instance), &nextStep{"See what it waits for.", one.Link + "#waiting", "Its gates"})
 				p.wait(one, in.Environment, r.Key.Team, r.Key.Team+"-"+r.Key.Name, mine)
 			}
 			continue

@@ -30,7 +30,7 @@ type ways struct {
 }
 
 // waysOf are those of whoever asks.
-func (c *Console) waysOf(r *http.Request, m *model) ways {
+func waysOf(c *Console, r *http.Request, m *model) ways {
 	return ways{
 		forge:     forgeOf(m.Platform.URL, m.Platform.Branch),
 		pods:      func(in *status.Instance) bool { return onClusters{c}.showsPods(r, m, in) },
@@ -93,12 +93,12 @@ func (w ways) afterFault(in *status.Instance, message, place string) *nextStep {
 	return &nextStep{"Mend it as the message says.", place, "Its objects"}
 }
 
-// toCandidate leads to the differences that the release would make which waits, or was rejected.
-func (w ways) toCandidate(in *status.Instance) *nextStep {
+// toPlan leads to the differences that the release would make which waits, or was rejected; nil: there is no plan that whoever looks may see.
+func (w ways) toPlan(in *status.Instance) *nextStep {
 	if link := planLink(in); link != "" && w.manifests(in) {
 		return &nextStep{"See what it changes, object by object.", link, "The plan"}
 	}
-	return &nextStep{"See what it waits for.", requestLink(in.Request, in.Environment) + "#waiting", "Its gates"}
+	return nil
 }
 
 // planLink is the address of the differences that the release that waits for an instance would make; empty: none waits, or it has nothing to be compared

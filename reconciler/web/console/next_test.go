@@ -103,6 +103,7 @@ func TestHomeSaysTheNextStep(t *testing.T) {
 	require.Contains(t, tasksOf(t, o)["store/refused"], `<a href="/requests/store/refused/edit">Edit the request</a>`)
 	person.In = nil
 	require.Contains(t, tasksOf(t, o)["store/failed"], `See which of its objects failed, and merge a fix. <a href="/requests/store/failed?environment=dev#on-one">`)
+	require.NotContains(t, tasksOf(t, o)["store/rejected"], `class="next"`, "its command says it")
 	require.Contains(t, tasksOf(t, o)["store/approve"], `See what it waits for. <a href="/requests/store/approve?environment=dev#waiting">`)
 	person.Teams = []string{"search"}
 	require.NotContains(t, tasksOf(t, o), "store/nowhere")
