@@ -138,7 +138,9 @@ func TestWhyNamesAPodWithoutLabels(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.bare = true
 	in := r.instance("web", deployment("web", "nginx:1"))
-	r.until(in, func(result apply.Result) bool { return result.Objects[0].Message == "its controller has not seen this revision yet" })
+	r.until(in, func(result apply.Result) bool {
+		return result.Objects[0].Message == "its controller has not seen this revision yet"
+	})
 	list := "GET /api/v1/namespaces/" + r.team + "/pods"
 	require.NotContains(t, r.calls.take(), list, "nobody has made a pod of it")
 	r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1})
