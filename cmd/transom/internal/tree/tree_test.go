@@ -148,7 +148,8 @@ func TestWhatIsOnNoClusterSaysSo(t *testing.T) {
 	var out strings.Builder
 	of := platform.RequestKey{Team: "payments", Name: "shop"}
 	(&tree.Printer{W: &out}).Status(status.Status{Instances: []status.Instance{
-		{Environment: "dev", Request: of, Offering: "web", Version: "1.0.0", Absent: true}, {Environment: "prod", Request: of, Offering: "web", Version: "1.0.0"},
+		{Environment: "dev", Request: of, Offering: "web", Version: "1.0.0", Absent: true},
+		{Environment: "prod", Request: of, Offering: "web", Version: "1.0.0"},
 		{Environment: "qa", Request: of, Offering: "web"},
 	}}, false)
 	require.Contains(t, out.String(), "prod  1.0.0  on no cluster\n")
