@@ -55,7 +55,7 @@ func (c ofRequests) edit(r *http.Request, m *model) (*view, error) {
 	v := o.Match(request.Spec.Version)
 	fields := fieldsOf(v, c.Sample)
 	page := &editPage{Key: key, formPage: formPage{
-		Offering: o, Version: v, Team: key.Team, Name: key.Name, Environments: placesOf(request), Fields: fields, Bindings: bindingsOf(v),
+		Offering: o, Version: v, Team: key.Team, Name: key.Name, Environments: environmentsOf(request), Fields: fields, Bindings: bindingsOf(v),
 		Secrets: lacking(secretsOf(v), p, request), Rules: rulesBeside(fields, v), File: request.File, Action: editLink(key),
 	}}
 	page.change(r.Context(), r.URL.Query(), p, request, c.Edit)
@@ -84,8 +84,8 @@ func editLink(key platform.RequestKey) string {
 	return "/requests/" + url.PathEscape(key.Team) + "/" + url.PathEscape(key.Name) + "/edit"
 }
 
-// placesOf are the environments of a request.
-func placesOf(request *platform.Request) (all []choice) {
+// environmentsOf are the environments of a request.
+func environmentsOf(request *platform.Request) (all []choice) {
 	for _, name := range slices.Sorted(maps.Keys(request.Spec.Environments)) {
 		all = append(all, choice{name, true})
 	}
