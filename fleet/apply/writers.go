@@ -115,9 +115,10 @@ func forced(dryRun ...string) metav1.PatchOptions {
 
 // deleteAsRead deletes an object if it still is as it was read, and reads whether it is gone.
 func (w *objectWriter) deleteAsRead(ctx context.Context, k *kind, o Object, l *live, how metav1.DeletionPropagation) (outcome, string, error) {
+	uid := l.uid()
 	err := w.request(ctx, func(ctx context.Context) error {
 		return metadataOf(w.metadata, k, o.Namespace).Delete(ctx, o.Name, metav1.DeleteOptions{
-			Preconditions:     &metav1.Preconditions{UID: &l.uid, ResourceVersion: &l.version},
+			Preconditions:     &metav1.Preconditions{UID: &uid, ResourceVersion: &l.version},
 			PropagationPolicy: &how,
 		})
 	})
@@ -136,7 +137,7 @@ func (w *objectWriter) deleteAsRead(ctx context.Context, k *kind, o Object, l *l
 		return pending, "", nil
 	case err != nil:
 		return pending, "", err
-	case there != nil && there.uid == l.uid:
+	case there != nil && there.id == l.id:
 		return pending, "", nil
 	}
 	return ended, "", nil
