@@ -235,6 +235,7 @@ func TestConsoleIsNotCalmInAnAccident(t *testing.T) {
 	eventually(all("#notice span"), notice)
 	eventually(all(".task.rejected a"), "store/till")
 	eventually(all(".task.waiting a"), "store/shop|Its gates")
+	eventually(`((e) => e.scrollWidth <= e.clientWidth && getComputedStyle(e).textOverflow)(document.querySelector(".task.waiting .todo"))`, "clip")
 	eventually(`(document.querySelector("nav a[href='/fleet']:not([aria-current])")?.click(), location.pathname)`, "/fleet")
 	eventually(all("#notice span"), notice)
 	eventually(all(`[data-cell="store/shop/dev/one"] .shown`), "shop:d")

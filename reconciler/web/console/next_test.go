@@ -91,19 +91,19 @@ func TestHomeSaysTheNextStep(t *testing.T) {
 		"nowhere":  {"Mend requests/store/nowhere.yaml, and merge that.", forge},
 	} {
 		task := tasksOf(t, o)["store/"+name]
-		require.Contains(t, task, `<span class="next">`+want[0]+` <a href="`+want[1], name)
-		require.Equal(t, 1, strings.Count(task, `class="next"`), name)
+		require.Contains(t, task, `<span class="todo">`+want[0]+` <a href="`+want[1], name)
+		require.Equal(t, 1, strings.Count(task, `class="todo"`), name)
 	}
 	tasks := tasksOf(t, o)
 	require.Contains(t, tasks["Hold over"], `is over, and decides nothing any more`)
-	require.Contains(t, tasks["Hold over"], `<span class="next">Delete decisions/dev/over.yaml, and merge that. <a href="`+forge)
+	require.Contains(t, tasks["Hold over"], `<span class="todo">Delete decisions/dev/over.yaml, and merge that. <a href="`+forge)
 	require.NotContains(t, tasks, "Hold standing")
 
 	o.Edit = func(context.Context, string, []console.Assignment) (string, error) { return "", nil }
 	require.Contains(t, tasksOf(t, o)["store/refused"], `<a href="/requests/store/refused/edit">Edit the request</a>`)
 	person.In = nil
 	require.Contains(t, tasksOf(t, o)["store/failed"], `See which of its objects failed, and merge a fix. <a href="/requests/store/failed?environment=dev#on-one">`)
-	require.NotContains(t, tasksOf(t, o)["store/rejected"], `class="next"`, "its command says it")
+	require.NotContains(t, tasksOf(t, o)["store/rejected"], `class="todo"`, "its command says it")
 	require.Contains(t, tasksOf(t, o)["store/approve"], `See what it waits for. <a href="/requests/store/approve?environment=dev#waiting">`)
 	person.Teams = []string{"search"}
 	require.NotContains(t, tasksOf(t, o), "store/nowhere")

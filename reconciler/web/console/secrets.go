@@ -13,10 +13,13 @@ import (
 // secret, and one in the request's file is merged.
 type secretField struct {
 	Key      string
-	Required bool   // in each request
+	Optional bool
 	When     string // it is asked for, in words; empty: always
 	Mistake  string
 }
+
+// Required says whether each request gives it.
+func (s secretField) Required() bool { return s.When == "" && !s.Optional }
 
 var (
 	sealedKeys  = regexp.MustCompile(`transom\.dev/sealed["']?:[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^"'\n#}]+))`)
@@ -39,8 +42,7 @@ func secretsOf(v *platform.Version) []secretField {
 				if parts == nil {
 					continue
 				}
-				one := secretField{Key: parts[1], When: condition(v, file, text)}
-				one.Required = one.When == "" && parts[2] == ""
+				one := secretField{Key: parts[1], Optional: parts[2] != "", When: condition(v, file, text)}
 				if known, ok := found[one.Key]; !ok || known.When != "" {
 					found[one.Key] = one
 				}
@@ -53,8 +55,8 @@ func secretsOf(v *platform.Version) []secretField {
 		all = append(all, one)
 	}
 	slices.SortFunc(all, func(a, b secretField) int {
-		if a.Required != b.Required {
-			return map[bool]int{true: -1, false: 1}[a.Required]
+		if a.Required() != b.Required() {
+			return map[bool]int{true: -1, false: 1}[a.Required()]
 		}
 		return strings.Compare(a.Key, b.Key)
 	})
@@ -91,14 +93,19 @@ func (f *formPage) seal(p *platform.Platform) {
 
 // MustSeal says whether a value has to be sealed before the file passes.
 func (f *formPage) MustSeal() bool {
-	return slices.ContainsFunc(f.Secrets, func(one secretField) bool { return one.Required })
+	return slices.ContainsFunc(f.Secrets, secretField.Required)
+}
+
+// MaySeal says whether a value may have to be sealed, which takes rendering to know.
+func (f *formPage) MaySeal() bool {
+	return slices.ContainsFunc(f.Secrets, func(one secretField) bool { return one.When != "" && !one.Optional })
 }
 
 // Sealing are the commands that seal the values, each environment apart. All of a file are sealed at once, as one MAC covers them.
 func (f *formPage) Sealing() (commands []string) {
 	var needed, others []string
 	for _, one := range f.Secrets {
-		if one.Required {
+		if one.Required() {
 			needed = append(needed, one.Key)
 		} else {
 			others = append(others, one.Key)
@@ -112,7 +119,7 @@ func (f *formPage) Sealing() (commands []string) {
 			commands = append(commands, set(needed))
 		}
 		if len(others) > 0 {
-			commands = append(commands, "# where more is asked for: "+set(slices.Concat(needed, others)))
+			commands = append(commands, "# if more are asked for: "+set(slices.Concat(needed, others)))
 		}
 	}
 	return commands

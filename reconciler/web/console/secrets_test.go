@@ -50,7 +50,7 @@ func TestAFormLeavesSecretsOut(t *testing.T) {
 	require.Contains(t, body, "secret ones are still to be sealed")
 	require.NotContains(t, body, "The values fit the schema.</strong>")
 	const command = "transom secret set store/more stripe-key -e dev"
-	require.Regexp(t, `(?s)END\n`+command+`\n# where more is asked for: transom secret set store/more stripe-key smtp-password tls.key -e dev\ntransom check`, html.UnescapeString(body))
+	require.Regexp(t, `(?s)END\n`+command+`\n# if more are asked for: transom secret set store/more stripe-key smtp-password tls.key -e dev\ntransom check`, html.UnescapeString(body))
 
 	put("requests/store/more.yaml", html.UnescapeString(written.FindStringSubmatch(body)[1]))
 	again, err := platform.Load(files)
@@ -80,7 +80,7 @@ func TestAFormTellsSecretsOfAChart(t *testing.T) {
 	b.Loaded("https://github.com/acme/platform.git", p)
 	_, body := serve(console.Options{Board: b})(t, "/catalog/pages/new?version=1.1.0&team=search&name=more&environment=dev&p.text=x&p.locked=true")
 	require.Regexp(t, regexp.MustCompile(`(?s)id="f-s-password">.*it is asked for where chart/templates/secret.yaml says so`), body)
-	require.Contains(t, body, "# where more is asked for: transom secret set search/more password -e dev")
-	require.Contains(t, body, "The values fit the schema.</strong>")
-	require.Contains(t, body, "Secret values that are asked for are sealed by the commands below.")
+	require.Contains(t, body, "# if more are asked for: transom secret set search/more password -e dev")
+	require.NotContains(t, body, "The values fit the schema.</strong>")
+	require.Contains(t, body, "The values fit the schema, and secret ones may be asked for.")
 }
