@@ -15,8 +15,8 @@ import (
 )
 
 // Pods without labels of an instance, as those of a cluster-scoped version or of one with verbatim names, are not watched: on
-// a shared cluster that would be nearly all pods. Those of one workload are listed by its own selector while it is not
-// healthy, and counted where the workload, or a ReplicaSet of it, is their controller.
+// a shared cluster that would be nearly all pods. Those of one workload are listed by its own selector once its
+// controller has seen it and while it is not healthy, and counted where the workload, or a ReplicaSet of it, is their controller.
 const (
 	unlabelledEvery = 10 * time.Second
 	mostUnlabelled  = 250 // of one workload

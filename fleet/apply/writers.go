@@ -107,10 +107,11 @@ func (w *objectWriter) send(ctx context.Context, o Object, content any, write fu
 	})
 }
 
-// forced are the options of a server-side apply that takes fields from others.
+// forced are the options of a server-side apply that takes fields from others. An apply is held against the schema of its object whatever the
+// validation of fields: that would only have the API server parse the content once more, for names that come twice, which none of ours has.
 func forced(dryRun ...string) metav1.PatchOptions {
 	force := true
-	return metav1.PatchOptions{FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun}
+	return metav1.PatchOptions{FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationIgnore, DryRun: dryRun}
 }
 
 // deleteAsRead deletes an object if it still is as it was read, and reads whether it is gone.
