@@ -381,7 +381,7 @@ func (r *Reconciler) Ready() error {
 		return errors.New(strings.Join(stuck, "; "))
 	}
 	if missing := r.cache.readiness.missing(); missing != "" {
-		return fmt.Errorf("environment %s is not reconciled yet", missing)
+		return fmt.Errorf("environment %s is not reconciled yet; \"transom status\" says why", missing)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func TestAPassThatComesToNoEndIsNotReady(t *testing.T) {
 	s.Trigger.Fire("test")
 	<-faulty.entered
 	ahead.Store(int64(50 * time.Second))
-	require.EqualError(t, s.Ready(), "environment dev is not reconciled yet")
+	require.EqualError(t, s.Ready(), `environment dev is not reconciled yet; "transom status" says why`)
 	ahead.Store(int64(70 * time.Second))
 	require.ErrorContains(t, s.Ready(), "environment dev is stuck: phase deploy has come to no end for 1m1")
 	require.GreaterOrEqual(t, s.Ages()["dev"], 70*time.Second)
