@@ -12,7 +12,7 @@ const (
 	burst    = 50 * time.Millisecond
 	shortest = time.Second     // from a commit to the next
 	longest  = 8 * time.Second // from one commit of health to the next, while all of them find news
-	leisure  = 9               // times as long as a pass took health waits for the next one, up to shortest
+	leisure  = 19              // times as long as a pass took health waits for the next one, up to shortest
 )
 
 // urgency is how long news may wait for a pass.

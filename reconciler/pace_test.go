@@ -61,9 +61,9 @@ func TestHealthIsCommittedEverMoreSeldomWhileItKeepsComing(t *testing.T) {
 	})
 }
 
-// TestPassesForHealthTakeATenthOfTheTime where they find nothing to commit. Whatever else is wanted waits for none of that, nor does the first news
+// TestPassesForHealthTakeATwentiethOfTheTime where they find nothing to commit. Whatever else is wanted waits for none of that, nor does the first news
 // after a while without any.
-func TestPassesForHealthTakeATenthOfTheTime(t *testing.T) {
+func TestPassesForHealthTakeATwentiethOfTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := inbox{latch: trigger.New()}
 		began := time.Now()
@@ -76,10 +76,10 @@ func TestPassesForHealthTakeATenthOfTheTime(t *testing.T) {
 			i.passed()
 			return at
 		}
-		const slow, minute = 100 * time.Millisecond, time.Minute
+		const slow, minute = 20 * time.Millisecond, time.Minute
 		require.Equal(t, burst, pass(health, slow))
-		require.Equal(t, burst+10*slow, pass(health, 2*time.Millisecond))
-		require.Equal(t, 2*burst+10*slow+2*time.Millisecond, pass(health, minute), "a quick one is as soon as ever")
+		require.Equal(t, burst+20*slow, pass(health, 2*time.Millisecond))
+		require.Equal(t, 2*burst+20*slow+2*time.Millisecond, pass(health, minute), "a quick one is as soon as ever")
 		ended := time.Since(began)
 		require.Equal(t, ended+shortest, pass(health, minute), "a very slow one waits no longer than for a commit")
 		for why, wait := range map[urgency]time.Duration{immediate: 0, urgent: burst, progress: burst} {

@@ -31,14 +31,14 @@ func hasUnlabelledPods(d *desired) bool {
 
 // listUnlabelled lists a workload's pods anew, if the last list is long enough ago.
 func (p podDiagnosis) listUnlabelled(ctx context.Context, d *desired) error {
-	wait := p.cluster.unlabelled.dueIn(d.live.uid)
+	wait := p.cluster.unlabelled.dueIn(d.live.uid())
 	d.due = sooner(d.due, unlabelledEvery)
 	if wait > 0 {
 		d.due = sooner(d.due, wait)
 		return nil
 	}
 	var pods *v1.PodList
-	owners := map[types.UID]bool{d.live.uid: true}
+	owners := map[types.UID]bool{d.live.uid(): true}
 	err := p.client.request(ctx, func(ctx context.Context) (err error) {
 		selected := metav1.ListOptions{LabelSelector: d.live.byStatus.selector, Limit: mostUnlabelled}
 		if d.object.Kind == "Deployment" {
