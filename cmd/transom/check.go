@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -204,9 +205,7 @@ func (c *checked) text(w io.Writer, p terminal.Paint) {
 	for _, file := range c.Rewritten {
 		fmt.Fprintf(w, "rewrote %s\n", file)
 	}
-	for _, problem := range c.Problems {
-		fmt.Fprintln(w, p.Red(problem.String()))
-	}
+	tellMistakes(w, p, c.Problems)
 	for _, problem := range c.Known {
 		fmt.Fprintln(w, p.Faint("known: "+problem.String()))
 	}
@@ -214,6 +213,28 @@ func (c *checked) text(w io.Writer, p terminal.Paint) {
 		fmt.Fprintln(w, p.Yellow(warning.String()))
 	}
 	c.sums(w, p)
+}
+
+// mostAlike is how many Problems are printed that one cause has in several files.
+const mostAlike = 3
+
+// tellMistakes prints a line for each Problem. Of those that only say that something else has a Problem, which has its own line, the first
+// few are printed, and how many more there are.
+func tellMistakes(w io.Writer, p terminal.Paint, problems []platform.Problem) {
+	alike := map[string]int{}
+	for _, problem := range problems {
+		if problem.Follows() {
+			if alike[problem.Message]++; alike[problem.Message] > mostAlike {
+				continue
+			}
+		}
+		fmt.Fprintln(w, p.Red(problem.String()))
+	}
+	for _, message := range slices.Sorted(maps.Keys(alike)) {
+		if more := alike[message] - mostAlike; more > 0 {
+			fmt.Fprintln(w, p.Red(fmt.Sprintf("and %d more: %s", more, message)))
+		}
+	}
 }
 
 // sums prints all but the findings themselves.
