@@ -43,7 +43,7 @@ var tourTold = []string{
 func TestTourCanBeFollowed(t *testing.T) {
 	bin, dir := binaries(t), t.TempDir()
 	home, address := filepath.Join(dir, "demo"), freeAddress(t)
-	followDemo(t, bin, home, address)
+	shown := followDemo(t, bin, home, address)
 	// Where a person would press Ctrl-C, the command ends once it has shown what the text speaks of.
 	shim := fmt.Sprintf("#!/bin/bash\ncase \" $* \" in\n*--watch*) exec timeout --signal INT 20 %[1]s \"$@\" ;;\nesac\nexec %[1]s \"$@\"\n", filepath.Join(bin, "transom"))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o755))
@@ -51,9 +51,11 @@ func TestTourCanBeFollowed(t *testing.T) {
 	require.NoError(t, os.Symlink(filepath.Join(bin, "sandbox"), filepath.Join(dir, "bin", "sandbox")))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*deadline)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", commandsOfTour(t))
+	begin := regexp.MustCompile(`(?m)^  export DEMO=\S+ TRANSOM_SERVER=\S+$`).FindString(shown)
+	require.Contains(t, begin, home)
+	cmd := exec.CommandContext(ctx, "bash", "-c", begin+"\n"+commandsOfTour(t))
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "DEMO="+home, "TRANSOM_SERVER=http://"+address, "NO_COLOR=1", "GIT_CONFIG_GLOBAL=/dev/null",
+	cmd.Env = append(os.Environ(), "NO_COLOR=1", "GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_AUTHOR_NAME=Developer", "GIT_AUTHOR_EMAIL=developer@acme.example",
 		"GIT_COMMITTER_NAME=Developer", "GIT_COMMITTER_EMAIL=developer@acme.example")
 	out, err := cmd.CombinedOutput()
@@ -84,8 +86,8 @@ func commandsOfTour(t *testing.T) string {
 	return commands
 }
 
-// followDemo runs the demo until the test ends, and returns once it shows what to try.
-func followDemo(t *testing.T, bin, dir, address string) {
+// followDemo runs the demo until the test ends, and returns what it shows once it says what to try.
+func followDemo(t *testing.T, bin, dir, address string) string {
 	t.Helper()
 	var told lockedBuffer
 	cmd := exec.Command(filepath.Join(bin, "transom"), "demo", "--dir", dir, "--listen", address)
@@ -102,6 +104,7 @@ func followDemo(t *testing.T, bin, dir, address string) {
 		<-ended
 	})
 	require.Eventually(t, func() bool { return strings.Contains(told.String(), "Ctrl-C ends it all") }, 5*deadline, 100*time.Millisecond, "%v", &told)
+	return told.String()
 }
 
 // lockedBuffer is written by a process while a test reads it.

@@ -22,6 +22,7 @@ type inbox struct {
 	wish     *wish              // nil: nobody wants a pass
 	pace     pace
 	came     time.Time // the first news that the last pass was for
+	began    time.Time // the last pass
 	builds   int       // how often one was ready that no pass waited for
 	refetch  bool      // the fleet asks for the present state commit, even if that is the same
 }
@@ -85,8 +86,16 @@ func (i *inbox) take(now time.Time) bool {
 	if i.wish == nil || now.Before(i.pace.next(i.wish.urgency, i.wish.came)) {
 		return false
 	}
-	i.came, i.wish = i.wish.came, nil
+	i.came, i.began, i.wish = i.wish.came, now, nil
 	return true
+}
+
+// passed takes that the pass that was granted has ended.
+func (i *inbox) passed() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	now := time.Now()
+	i.pace.passed(now.Sub(i.began), now)
 }
 
 // offer makes p the platform that the next pass reconciles and asks for that pass, which need not be at once where p is not new.

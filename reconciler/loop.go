@@ -63,6 +63,7 @@ func (r *Reconciler) runLoop(ctx context.Context, l *loop) {
 		err = r.runPass(ctx, l)
 		r.cache.underWay.end()
 		l.watchdog.end()
+		l.inbox.passed()
 		r.took(l.environment, "", r.Now().Sub(started))
 		switch {
 		case ctx.Err() != nil:

@@ -12,6 +12,7 @@ const (
 	burst    = 50 * time.Millisecond
 	shortest = time.Second     // from a commit to the next
 	longest  = 8 * time.Second // from one commit of health to the next, while all of them find news
+	leisure  = 19              // times as long as a pass took health waits for the next one, up to shortest
 )
 
 // urgency is how long news may wait for a pass.
@@ -26,30 +27,40 @@ const (
 )
 
 // A pace says when a pass may be after a commit. It slows down from one commit of nothing but health to the next as long as news
-// comes in between, and is as fast as at first once there was none, or something else was committed.
+// comes in between, and is as fast as at first once there was none, or something else was committed. While very many instances are on
+// their way, most passes for health find nothing to commit: each rests for a multiple of the time that the one before took.
 type pace struct {
 	last     time.Time     // commit
 	interval time.Duration // from it to the next one of health
+	rests    time.Time     // until when news of health waits since a pass
 }
 
 // next is the time of the next pass for news that came at a time.
 func (p pace) next(why urgency, came time.Time) time.Time {
-	wait := shortest
+	wait, soon := shortest, came.Add(burst)
 	switch why {
 	case immediate:
 		return came
 	case urgent:
-		return came.Add(burst)
+		return soon
 	case standing:
 		return came.Add(promotion.StandTime)
 	case health:
 		wait = max(p.interval, shortest)
+		if p.rests.After(soon) {
+			soon = p.rests
+		}
 	}
-	soon, at := came.Add(burst), p.last.Add(wait)
+	at := p.last.Add(wait)
 	if at.After(soon) {
 		return at
 	}
 	return soon
+}
+
+// passed takes that a pass ended, and how long it took.
+func (p *pace) passed(took time.Duration, now time.Time) {
+	p.rests = now.Add(min(leisure*took, shortest))
 }
 
 // committed takes that there was a commit for such news, the first of which came at a time.

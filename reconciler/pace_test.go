@@ -61,6 +61,37 @@ func TestHealthIsCommittedEverMoreSeldomWhileItKeepsComing(t *testing.T) {
 	})
 }
 
+// TestPassesForHealthTakeATwentiethOfTheTime where they find nothing to commit. Whatever else is wanted waits for none of that, nor does the first news
+// after a while without any.
+func TestPassesForHealthTakeATwentiethOfTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := inbox{latch: trigger.New()}
+		began := time.Now()
+		pass := func(why urgency, took time.Duration) time.Duration {
+			i.wake("news", why)
+			_, err := i.wait(t.Context())
+			require.NoError(t, err)
+			at := time.Since(began)
+			time.Sleep(took)
+			i.passed()
+			return at
+		}
+		const slow, minute = 20 * time.Millisecond, time.Minute
+		require.Equal(t, burst, pass(health, slow))
+		require.Equal(t, burst+20*slow, pass(health, 2*time.Millisecond))
+		require.Equal(t, 2*burst+20*slow+2*time.Millisecond, pass(health, minute), "a quick one is as soon as ever")
+		ended := time.Since(began)
+		require.Equal(t, ended+shortest, pass(health, minute), "a very slow one waits no longer than for a commit")
+		for why, wait := range map[urgency]time.Duration{immediate: 0, urgent: burst, progress: burst} {
+			ended = time.Since(began)
+			require.Equal(t, ended+wait, pass(why, minute))
+		}
+		time.Sleep(minute)
+		ended = time.Since(began)
+		require.Equal(t, ended+burst, pass(health, slow))
+	})
+}
+
 func TestNoCauseOfAPassIsFasterThanThePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPaced(t)

@@ -125,8 +125,9 @@ type cache struct {
 type loading struct {
 	loader *platform.Loader
 	head   *gitrepo.Snapshot
-	asked  bool // Git answered since the head was loaded: nobody knows whether that is still followed
-	atOnce int  // how many new requests one load resolves; zero: requestsAtOnce
+	asked  bool   // Git answered since the head was loaded: nobody knows whether that is still followed
+	atOnce int    // how many new requests one load resolves; zero: requestsAtOnce
+	fault  string // the last commit whose load panicked
 }
 
 // resolves is how many new requests one load resolves.
@@ -145,6 +146,17 @@ func (l *loading) loaded(head *gitrepo.Snapshot) { l.head, l.asked = head, false
 
 // answered takes in that Git said which commit is the head. Until that is loaded, nothing more of the one before is.
 func (l *loading) answered() { l.asked = true }
+
+// cameUpon takes in that the load of a commit panicked, and returns what is to be logged beside that. The load is tried again at each trigger: the log has
+// the stack of the first time.
+func (l *loading) cameUpon(commit string, fault any) []any {
+	told := []any{"commit", commit, "err", fault}
+	if l.fault != commit {
+		told = append(told, "stack", string(debug.Stack()))
+	}
+	l.fault = commit
+	return told
+}
 
 // toldPlatform is the platform that status was told of last, and the Problems that were found further. One goroutine has it.
 type toldPlatform struct {
@@ -298,7 +310,7 @@ func (r *Reconciler) parse(head *gitrepo.Snapshot, atOnce int) (p *platform.Plat
 	defer r.cache.parsing.end()
 	defer func() { // a fault of ours ends this load, not the daemon
 		if fault := recover(); fault != nil {
-			r.Logger.Error("fault", "commit", head.Commit, "err", fault, "stack", string(debug.Stack()))
+			r.Logger.Error("fault", r.cache.loading.cameUpon(head.Commit, fault)...)
 			p, err = nil, fmt.Errorf("load platform commit %s: it came upon a fault of Transom, which is worth a report: %v; what runs stays as it is", head.Commit, fault)
 		}
 	}()
@@ -369,7 +381,7 @@ func (r *Reconciler) Ready() error {
 		return errors.New(strings.Join(stuck, "; "))
 	}
 	if missing := r.cache.readiness.missing(); missing != "" {
-		return fmt.Errorf("environment %s is not reconciled yet", missing)
+		return fmt.Errorf("environment %s is not reconciled yet; \"transom status\" says why", missing)
 	}
 	return nil
 }

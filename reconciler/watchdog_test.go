@@ -1,6 +1,8 @@
 package reconciler_test
 
 import (
+	"context"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -42,7 +44,7 @@ func TestAPassThatComesToNoEndIsNotReady(t *testing.T) {
 	s.Trigger.Fire("test")
 	<-faulty.entered
 	ahead.Store(int64(50 * time.Second))
-	require.EqualError(t, s.Ready(), "environment dev is not reconciled yet")
+	require.EqualError(t, s.Ready(), `environment dev is not reconciled yet; "transom status" says why`)
 	ahead.Store(int64(70 * time.Second))
 	require.ErrorContains(t, s.Ready(), "environment dev is stuck: phase deploy has come to no end for 1m1")
 	require.GreaterOrEqual(t, s.Ages()["dev"], 70*time.Second)
@@ -119,4 +121,47 @@ func TestAFaultEndsALoadAndNotTheDaemon(t *testing.T) {
 	require.ErrorContains(t, s.Ready(), "the platform is stuck: phase load has come to no end for 1m1")
 	close(leave)
 	require.Eventually(t, func() bool { return s.Ready() == nil }, time.Minute, 10*time.Millisecond)
+}
+
+// A faultLog gets the stack of each fault that is logged, or an empty text.
+type faultLog struct {
+	slog.Handler
+	stacks chan string
+}
+
+func (faultLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (f faultLog) Handle(_ context.Context, r slog.Record) error {
+	if r.Message != "fault" {
+		return nil
+	}
+	stack := ""
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "stack" {
+			stack = a.Value.String()
+		}
+		return true
+	})
+	f.stacks <- stack
+	return nil
+}
+
+// TestTheStackOfALoadThatPanicsIsLoggedOnce for each commit, though each trigger has it tried again.
+func TestTheStackOfALoadThatPanicsIsLoggedOnce(t *testing.T) {
+	s := newSystem(t)
+	log := faultLog{slog.DiscardHandler, make(chan string, 1000)}
+	s.Logger = slog.New(log)
+	s.Repository = func(string) string { panic("nobody thought of that") }
+	s.run()
+	next := func() string {
+		s.Trigger.Fire("test")
+		return <-log.stacks
+	}
+	require.Contains(t, next(), "Loader")
+	require.Empty(t, next())
+	require.Empty(t, next())
+	s.write("notes.txt", "a new commit\n")
+	s.commit("a new commit")
+	require.Eventually(t, func() bool { return strings.Contains(next(), "Loader") }, time.Minute, time.Millisecond) // one of before may come first
+	require.Empty(t, next())
 }

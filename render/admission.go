@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"weak"
 
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -180,9 +181,9 @@ func (a *admission) conclude() *outcome {
 				o.pending[c.key()] = true // its record gets the urgent key
 			}
 			if c.evaluation.built = nil; o.pending[c.key()] {
-				c.evaluation.recorded, c.evaluation.built = nil, c.placements
+				c.evaluation.recorded, c.evaluation.built = weak.Pointer[state.Release]{}, c.placements
 			} else if len(c.kept) == 0 && o.releases[c.key()] != nil {
-				c.evaluation.recorded = o.releases[c.key()]
+				c.evaluation.recorded = weak.Make(o.releases[c.key()])
 			}
 		}
 	}

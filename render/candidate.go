@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"weak"
 
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -129,7 +130,7 @@ func (c *candidate) keepUnreadable(clusters map[string]*platform.Cluster) {
 
 // release is the record of a candidate that succeeded, at a commit of the platform: the base's own where nothing in it changes.
 func (c *candidate) release(commit string) *state.Release {
-	if c.base != nil && c.base == c.evaluation.recorded && c.carried() {
+	if c.base != nil && c.evaluation.recorded == weak.Make(c.base) && c.carried() {
 		return c.base
 	}
 	r := c.released(commit)
@@ -137,7 +138,7 @@ func (c *candidate) release(commit string) *state.Release {
 		r = c.base
 	}
 	if len(c.kept) == 0 {
-		c.evaluation.recorded = r
+		c.evaluation.recorded = weak.Make(r)
 	}
 	return r
 }

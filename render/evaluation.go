@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"weak"
 
 	"transom.dev/render/expression"
 	"transom.dev/render/platform"
@@ -22,8 +23,9 @@ type evaluation struct {
 	outputs    map[string]any
 	problems   []platform.Problem
 
-	// recorded is the base's record that was found to be the instance's own, with nothing to change.
-	recorded *state.Release
+	// recorded is the base's record that was found to be the instance's own, with nothing to change. It is not kept in memory for that: where
+	// a rollout goes on, another record takes its place while nothing is rendered.
+	recorded weak.Pointer[state.Release]
 
 	built  []*placement // of a release that was not admitted, so that it is not built in every pass
 	judged *judgement

@@ -218,7 +218,7 @@ func newNewRequest() *cobra.Command {
 		Use:   "request TEAM/REQUEST --offering OFFERING",
 		Short: "Start a request from its offering's parameters",
 		Long: `Start a request from its offering's parameters: each with a comment that explains it, required ones with an example
-to replace, the others commented out with their defaults.`,
+to replace, the others commented out with their defaults. Bindings name a request of the team that fits, where it has one.`,
 		Example: `  transom new request payments/orders-db --offering postgres
   transom new request payments/orders-db --offering postgres --version 1.4 -e dev -e staging`,
 		Args: takes(1, 1),
@@ -244,7 +244,7 @@ to replace, the others commented out with their defaults.`,
 			file := key.File()
 			s := &scaffold{Next: fmt.Sprintf("next: edit %s, then \"transom check\"; \"transom plan\" shows what it brings", file)}
 			s.add(file, draft.YAML())
-			return finish(cmd, &o.output, s, o.in.dir, func(p platform.Problem) bool { return strings.HasPrefix(p.Field, "spec.parameters") })
+			return finish(cmd, &o.output, s, o.in.dir, isValue)
 		},
 	}
 	o.output.flag(cmd)
@@ -275,5 +275,22 @@ func draftRequest(p *platform.Platform, key platform.RequestKey, offering, versi
 	if len(in) == 0 {
 		in = workspace.Environments(p)
 	}
-	return &schema.Draft{Offering: o, Version: v, Constraint: constraint, Name: key.Name, Environments: in, Comments: true}, nil
+	return &schema.Draft{
+		Offering: o, Version: v, Constraint: constraint, Name: key.Name, Environments: in, Comments: true,
+		Fitting: fittingOf(p, key.Team, v, in),
+	}, nil
+}
+
+// fittingOf are the names of a team's requests that a version can be bound to in some environments, by the binding.
+func fittingOf(p *platform.Platform, team string, v *platform.Version, in []string) map[string][]string {
+	fitting := map[string][]string{}
+	for name := range v.Bindings {
+		for _, r := range p.RequestsOf(team) {
+			misfits := func(environment string) bool { return len(p.Misfits(v, name, r.Key, environment)) > 0 }
+			if !r.Broken && !slices.ContainsFunc(in, misfits) {
+				fitting[name] = append(fitting[name], r.Key.Name)
+			}
+		}
+	}
+	return fitting
 }

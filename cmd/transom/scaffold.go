@@ -59,12 +59,17 @@ func (s *scaffold) text(w io.Writer) {
 	fmt.Fprintln(w, s.Next)
 }
 
-// remainingWork is what a Problem of a scaffold is: a parameter that nobody could guess, or a version that cannot be used yet.
+// remainingWork is what a Problem of a scaffold is: a value that nobody could guess, or a version that cannot be used yet.
 func remainingWork(p platform.Problem) string {
-	if strings.HasPrefix(p.Field, "spec.parameters") {
+	if isValue(p) {
 		return "to fill in"
 	}
 	return "does not render yet"
+}
+
+// isValue says whether a Problem is about a parameter or a binding of a request.
+func isValue(p platform.Problem) bool {
+	return strings.HasPrefix(p.Field, "spec.parameters") || strings.HasPrefix(p.Field, "spec.bindings")
 }
 
 // refuse loads the platform with the scaffold and returns the first Problem that its files have, but for those that

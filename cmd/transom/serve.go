@@ -167,6 +167,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	}
 	defer release()
 	limitMemory(logger)
+	sampleMemory(o.access.profiles)
 	defer freeMemory(ctx)()
 	ctx, end := context.WithCancel(ctx)
 	defer end()

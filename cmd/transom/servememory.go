@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
@@ -30,6 +31,13 @@ func freeMemory(ctx context.Context) (end func()) {
 	return func() {
 		cancel()
 		working.Wait()
+	}
+}
+
+// sampleMemory has memory sampled for profiles only where somebody may ask for them: the samples of a large heap are some megabytes.
+func sampleMemory(profiles bool) {
+	if !profiles {
+		runtime.MemProfileRate = 0
 	}
 }
 

@@ -93,3 +93,12 @@ func TestTheHeapIsRead(t *testing.T) {
 	require.Positive(t, read.used)
 	require.Positive(t, read.beside, "there are stacks")
 }
+
+func TestMemoryIsSampledForProfilesAlone(t *testing.T) {
+	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
+	runtime.MemProfileRate = 1 << 20
+	sampleMemory(true)
+	require.Equal(t, 1<<20, runtime.MemProfileRate)
+	sampleMemory(false)
+	require.Zero(t, runtime.MemProfileRate)
+}

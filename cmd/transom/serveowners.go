@@ -62,9 +62,11 @@ func ownersOf(file string, rules []ownerRule) []string {
 	return nil
 }
 
-// Name is part of web.Owners.
+// Name is part of web.Owners. Forges do not tell large letters from small ones in names.
 func (c *codeOwners) Name(owner string) bool {
-	return slices.ContainsFunc(c.now(), func(rule ownerRule) bool { return slices.Contains(rule.owners, owner) })
+	return slices.ContainsFunc(c.now(), func(rule ownerRule) bool {
+		return slices.ContainsFunc(rule.owners, func(named string) bool { return strings.EqualFold(named, owner) })
+	})
 }
 
 // now are the rules of the platform's head, or of the last one where it cannot be read.

@@ -70,6 +70,7 @@ func TestCodeOwnersAreThoseOfThePlatformsHead(t *testing.T) {
 	commit("CODEOWNERS", "/decisions/ @platform")
 	is([]string{"@platform"}, true)
 	require.True(t, owners.Name("@platform"))
+	require.True(t, owners.Name("@Platform"), "as forges have it")
 	require.False(t, owners.Name("@docs"))
 	commit("docs/CODEOWNERS", "* @docs")
 	is([]string{"@platform"}, true)

@@ -177,10 +177,16 @@ func (w *waiting) timeUp(ctx context.Context) error {
 // summary is a progress in one line.
 func summary(p status.Progress) string {
 	if !p.Reconciled {
-		if p.Head == "" {
-			return p.Environment + " is not reconciled yet"
+		text := p.Environment + " is not reconciled yet"
+		if p.Head != "" {
+			text = fmt.Sprintf("%s is at commit %s, not yet at %s", p.Environment, terminal.Short(p.Head), terminal.Short(p.Commit))
 		}
-		return fmt.Sprintf("%s is at commit %s, not yet at %s", p.Environment, terminal.Short(p.Head), terminal.Short(p.Commit))
+		for _, list := range [][]status.Reason{p.Failed, p.Waiting} {
+			if len(list) > 0 && list[0].Request == nil { // it is the environment's own
+				return text + ": " + list[0].String()
+			}
+		}
+		return text
 	}
 	text := fmt.Sprintf("%s: %d of %s healthy", p.Environment, p.Healthy, terminal.Count(p.Total, "placement"))
 	for _, list := range [][]status.Reason{p.Failed, p.Waiting} {

@@ -12,6 +12,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
+	"transom.dev/render/platform"
 )
 
 func TestWaitEndsWhenTheCommitIsLiveAndHealthy(t *testing.T) {
@@ -98,6 +99,17 @@ func TestAnythingBeforeTheCommitIsOldNews(t *testing.T) {
 	old := status.Progress{Environment: "dev", Head: "c1", Instances: 1, Failed: []status.Reason{{Message: "the mistake that the commit mends"}}}
 	w, _ := wait(t, "", answers(old, old, status.Progress{Environment: "dev", Head: "c2", Reconciled: true, Done: true}))
 	require.True(t, w.done)
+}
+
+// TestWhoWaitsReadsWhyNothingHappens: an environment whose state cannot be fetched is never reconciled, whatever its requests wait for.
+func TestWhoWaitsReadsWhyNothingHappens(t *testing.T) {
+	request := platform.RequestKey{Team: "payments", Name: "shop"}
+	p := status.Progress{Environment: "dev", Waiting: []status.Reason{{Message: "fetch the state of dev: there is no such repository"}}}
+	require.Equal(t, "dev is not reconciled yet: fetch the state of dev: there is no such repository", summary(p))
+	p = status.Progress{Environment: "dev", Head: "c1", Commit: "c2", Failed: []status.Reason{{Message: "the platform's history was rewritten"}}}
+	require.Equal(t, "dev is at commit c1, not yet at c2: the platform's history was rewritten", summary(p))
+	p.Failed[0].Request = &request
+	require.Equal(t, "dev is at commit c1, not yet at c2", summary(p), "the commit may mend it")
 }
 
 func TestACommitOnAFrozenPlatformIsWaitedForAWhile(t *testing.T) {

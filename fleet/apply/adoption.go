@@ -63,7 +63,7 @@ func (d *desired) admits() string {
 	if d.effect == nil {
 		return ""
 	}
-	return platform.Digest(map[string]any{"uid": string(d.live.uid), "effect": d.effect.named()})
+	return platform.Digest(map[string]any{"uid": string(d.live.uid()), "effect": d.effect.named()})
 }
 
 // proposeAdoption puts together the effects that a person has to decide about; nil if there are none, or if they were approved: all of

@@ -30,7 +30,7 @@ func (b *bodies) get(o Object, seen *live) *live {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	known := b.byObject[o]
-	if known == nil || known.uid != seen.uid || older(known.version, seen.version) {
+	if known == nil || known.id != seen.id || older(known.version, seen.version) {
 		return nil
 	}
 	return known

@@ -222,7 +222,7 @@ func (r *checkRun) opened() (all []*unstructured.Unstructured, err error) {
 		}
 		content, err := opened(r.in, d, d.content)
 		if err != nil {
-			return nil, fmt.Errorf("%s: its values cannot be opened: %w", d.object, err)
+			return nil, fmt.Errorf("%s: %s%w", d.object, state.Unopened, err)
 		}
 		all = append(all, &unstructured.Unstructured{Object: content})
 	}

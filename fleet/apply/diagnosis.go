@@ -28,7 +28,7 @@ func (p podDiagnosis) explain(ctx context.Context, d *desired, message string) (
 		return message, nil
 	}
 	ailing := map[string]*pod{}
-	if hasUnlabelledPods(d) {
+	if hasUnlabelledPods(d) && !d.live.byStatus.behind { // before, it has made no pod of this revision
 		if err := p.listUnlabelled(ctx, d); err != nil {
 			return "", err
 		}

@@ -113,7 +113,7 @@ func readAlike(u *unstructured.Unstructured) error {
 		return err
 	}
 	found, want := quietWatch(gvk).reduce(typed).(*live), reduceWhole(u.DeepCopy())
-	want.arrived, found.arrived = time.Time{}, time.Time{}
+	want.arrived, found.arrived = 0, 0
 	if !reflect.DeepEqual(found, want) {
 		return fmt.Errorf("by the watch of its kind it is %+v, not %+v", found, want)
 	}
@@ -269,10 +269,10 @@ func KeptBodies(n, size int) (kept int) {
 	cache := newHealthCache()
 	for i := range 2 * n {
 		o := Object{Kind: "ConfigMap", Name: strconv.Itoa(i % n)}
-		cache.bodies.put(o, &live{uid: "1", body: map[string]any{"data": strings.Repeat("x", size)}})
+		cache.bodies.put(o, &live{id: identityOf("1"), body: map[string]any{"data": strings.Repeat("x", size)}})
 	}
 	for i := range n {
-		if cache.bodies.get(Object{Kind: "ConfigMap", Name: strconv.Itoa(i)}, &live{uid: "1"}) != nil {
+		if cache.bodies.get(Object{Kind: "ConfigMap", Name: strconv.Itoa(i)}, &live{id: identityOf("1")}) != nil {
 			kept++
 		}
 	}
@@ -356,7 +356,7 @@ func (p Pacing) Busy(after string) time.Duration {
 
 // Young is young, of an object that was made and patched at these times by the API server's clock, and patched at one by ours.
 func Young(created, applied, patched time.Time) bool {
-	return young(&live{created: metav1.NewTime(created), applied: applied, patched: patched})
+	return young(&live{created: serverTimeOf(created), applied: serverTimeOf(applied), patched: ownTimeOf(patched)})
 }
 
 // Hangs says whether a deletion that began at a time is told.

@@ -160,7 +160,7 @@ func (f *filled) ownedByOthers(entries []metav1.ManagedFieldsEntry) bool {
 // readWhole reads the whole of an object; nil if it is gone or another one by now.
 func (o fieldOwnership) readWhole(ctx context.Context, d *desired) (u *unstructured.Unstructured, err error) {
 	u, err = o.client.readWhole(ctx, d.kind, d.object)
-	if err == nil && u.GetUID() == d.live.uid {
+	if err == nil && u.GetUID() == d.live.uid() {
 		return u, nil
 	}
 	if err != nil && !answered(err) {

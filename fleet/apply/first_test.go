@@ -182,6 +182,58 @@ func TestRequestsFollowTheAPIServer(t *testing.T) {
 	})
 }
 
+// Behind a slow network so many requests as that wants are soon under way. They are not where the server is what is slow, not even for a
+// moment, since they would only keep others waiting there.
+func TestRequestsFollowASlowNetworkAtOnce(t *testing.T) {
+	const floor = 16
+	most := func(p apply.Pacing, writes int, took func(under int) time.Duration) (most int) {
+		var mu sync.Mutex
+		p.Make(writes, func(under int) (time.Duration, int) {
+			mu.Lock()
+			defer mu.Unlock()
+			most = max(most, under)
+			return took(under), http.StatusOK
+		})
+		return most
+	}
+	for name, c := range map[string]struct {
+		took    func(under int) time.Duration
+		writes  int
+		atLeast int
+		atMost  int
+	}{
+		"far": {
+			func(int) time.Duration { return 30 * time.Millisecond },
+			floor * (1 + 1 + 2 + 2 + 4 + 4 + 8), 8 * floor, 8 * floor,
+		},
+		"far, and a few at a time": {
+			func(under int) time.Duration { return 30*time.Millisecond + time.Millisecond*time.Duration(under) },
+			4000, 2 * floor, 4 * floor,
+		},
+		"near": {
+			func(under int) time.Duration { return time.Duration(under) * time.Millisecond },
+			2000, floor, floor,
+		},
+		"near, and each as slow as the others": {
+			func(under int) time.Duration { return time.Duration(max(floor, under)) * time.Millisecond },
+			300, floor, 2 * floor,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				found := most(apply.NewPacing(floor), c.writes, c.took)
+				require.GreaterOrEqual(t, found, c.atLeast)
+				require.LessOrEqual(t, found, c.atMost)
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := apply.NewPacing(floor)
+		p.Busy("1")
+		require.Less(t, most(p, 1000, func(int) time.Duration { return 30 * time.Millisecond }), 3*floor, "it had too many requests before")
+	})
+}
+
 // One write that was quicker than any after it bounds nothing for ever, and whoever only reads is not kept at the least width.
 func TestRequestsComeBackToTheirWidth(t *testing.T) {
 	const floor = 16

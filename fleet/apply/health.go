@@ -149,15 +149,15 @@ func precedesPatch(l *live) bool {
 	if seen, says := conditionGeneration(l.body); says {
 		return seen < l.generation
 	}
-	return l.created.Time.Before(l.applied) && !l.reported.After(l.applied) && l.fresh()
+	return l.created < l.applied && l.reported <= l.applied && l.fresh()
 }
 
 // fresh says whether our last PATCH was a moment ago: by our own clock, or if we came later, by the API server's, which
 // may be anywhere.
 func (l *live) fresh() bool {
-	since := l.patched
-	if since.IsZero() {
-		since = l.applied
+	since := l.patched.time()
+	if l.patched == 0 {
+		since = l.applied.time()
 	}
 	return time.Since(since).Abs() < patience
 }
@@ -168,8 +168,8 @@ const patience = 30 * time.Second
 // young says whether an object was made by a PATCH of ours that was a moment ago. The times of the two are compared with each other: the
 // API server's clock may be anywhere. Of one that another agent made nothing but its own time is known.
 func young(l *live) bool {
-	if l.applied.IsZero() {
-		return time.Since(l.created.Time).Abs() < patience
+	if l.applied == 0 {
+		return time.Since(l.created.time()).Abs() < patience
 	}
-	return l.applied.Sub(l.created.Time) < patience && l.fresh()
+	return l.applied.time().Sub(l.created.time()) < patience && l.fresh()
 }

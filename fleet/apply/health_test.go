@@ -138,7 +138,11 @@ func TestWhyNamesAPodWithoutLabels(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.bare = true
 	in := r.instance("web", deployment("web", "nginx:1"))
-	r.visit(in)
+	r.until(in, func(result apply.Result) bool {
+		return result.Objects[0].Message == "its controller has not seen this revision yet"
+	})
+	list := "GET /api/v1/namespaces/" + r.team + "/pods"
+	require.NotContains(t, r.calls.take(), list, "nobody has made a pod of it")
 	r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1})
 	waiting := func(reason string) corev1.PodStatus {
 		return corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{
@@ -170,7 +174,7 @@ func TestWhyNamesAPodWithoutLabels(t *testing.T) {
 	for range 20 {
 		require.Positive(t, r.visit(in).LookAfter)
 	}
-	lists := slices.DeleteFunc(r.calls.take(), func(call string) bool { return call != "GET /api/v1/namespaces/"+r.team+"/pods" })
+	lists := slices.DeleteFunc(r.calls.take(), func(call string) bool { return call != list })
 	require.LessOrEqual(t, len(lists), 1+int(time.Since(began)/(10*time.Second)), "at most every 10 s")
 	require.NoError(t, r.kube.CoreV1().Pods(r.team).Delete(t.Context(), "web-1", metav1.DeleteOptions{GracePeriodSeconds: new(int64)}))
 	r.until(in, func(result apply.Result) bool { return result.Objects[0].Message == "Available: 0/1" })

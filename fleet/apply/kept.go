@@ -83,7 +83,7 @@ func (o fieldOwnership) removeKeptMark(ctx context.Context, d *desired) error {
 		return nil
 	}
 	if err := o.patchAs(ctx, d, keepingManager, types.MergePatchType, map[string]any{"metadata": map[string]any{
-		"uid": d.live.uid, "annotations": map[string]any{keptFromAnnotation: nil, keptOfAnnotation: nil, keptOnAnnotation: nil},
+		"uid": d.live.uid(), "annotations": map[string]any{keptFromAnnotation: nil, keptOfAnnotation: nil, keptOnAnnotation: nil},
 	}}); err != nil {
 		return err
 	}

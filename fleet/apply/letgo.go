@@ -52,7 +52,7 @@ func (p *pruning) letGo(ctx context.Context, k *kind, o Object, l *live, reason 
 
 // isAt says whether an object was read anew as it is known.
 func (l *live) isAt(m metav1.Object) bool {
-	return m.GetUID() == l.uid && m.GetResourceVersion() == l.version
+	return m.GetUID() == l.uid() && m.GetResourceVersion() == l.version
 }
 
 // removalPatch is the JSON patch that takes from an object all that made it ours, and leaves it the annotations by which it remembers.

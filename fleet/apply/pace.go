@@ -9,15 +9,16 @@ import (
 )
 
 // pace bounds the requests that are under way to one cluster, by how its API server takes them. It begins with a floor. While
-// the time of a write is mostly that of the network, more are let go side by side, up to a ceiling; once writes take much
-// longer than the quickest one did, they queue in the server, and more of them would only wait there. Where the server says
-// that there are too many, their number is halved, below the floor if need be, and nothing begins before the server wants it; any
-// answers bring it back to the floor.
+// the time of a write is mostly that of the network, more are let go side by side, up to a ceiling: twice as many after each round at first, and
+// one more after each once writes have queued. They queue where they take much longer than the quickest one did: more of them would
+// only wait there. Where the server says that there are too many, their number is halved, below the floor if need be, and nothing begins
+// before the server wants it; any answers bring it back to the floor.
 type pace struct {
 	floor float64
 
 	mu      sync.Mutex
 	limit   float64
+	queued  bool            // writes queued once, or the server had too many requests: the limit is not doubled any more
 	under   int             // requests under way
 	waiting []chan struct{} // first in, first out; closed when the request may begin
 	until   time.Time       // when the server wants to be asked again
@@ -44,6 +45,7 @@ type round struct {
 	writes  int // from the floor on
 	took    time.Duration
 	peak    int // of requests under way
+	earlier int // requests that began before the limit was doubled: how long they take says nothing of the limit
 }
 
 const (
@@ -132,7 +134,7 @@ func (p *pace) resume() {
 }
 
 // wrote takes how long a write took that the server did. A round is as many writes as may be under way: after each, the limit
-// grows by one where it was used and writes are quick, and goes back towards the floor where they are slow.
+// grows where it was used and writes are quick, and goes back towards the floor where they are slow.
 func (p *pace) wrote(took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,19 +142,27 @@ func (p *pace) wrote(took time.Duration) {
 	if p.limit < p.floor {
 		return
 	}
+	if p.round.earlier > 0 {
+		p.round.earlier--
+		return
+	}
 	p.round.writes++
 	p.round.took += took
 	if p.round.writes < int(p.limit) {
 		return
 	}
-	mean := p.round.took / time.Duration(p.round.writes)
+	mean, earlier := p.round.took/time.Duration(p.round.writes), 0
 	switch {
+	case p.used() && !p.queued && mean < 2*p.quickest:
+		p.limit, earlier = min(2*p.limit, paceCeiling*p.floor), p.under
+	case p.used() && !p.queued: // those of twice as many take up to twice as long
+		p.limit, p.queued = max(p.limit/2, p.floor), true
 	case p.used() && mean < 3*p.quickest:
 		p.limit = min(p.limit+1, paceCeiling*p.floor)
 	case mean > 6*p.quickest && p.limit > p.floor:
 		p.limit = max(p.limit-1, p.floor)
 	}
-	p.round = round{peak: p.under}
+	p.round = round{peak: p.under, earlier: earlier}
 	p.admit()
 }
 
@@ -202,7 +212,7 @@ func (p *pace) slow(rest time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Sub(p.slowedAt) >= slowedOnce {
-		p.limit, p.slowedAt = max(1, p.limit/2), now
+		p.limit, p.slowedAt, p.queued = max(1, p.limit/2), now, true
 		p.round = round{peak: p.under}
 		if rest == 0 {
 			p.unsaid = min(max(slowedOnce, 2*p.unsaid), longestRest)

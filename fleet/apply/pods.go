@@ -148,6 +148,7 @@ func (w *podWatch) tell(p *pod) {
 
 // ailing are the pods of an object that ail: those that its selector selects or that it owns. Pods that were listed are its own.
 func (w *podWatch) ailing(d *desired) map[string]*pod {
+	uid := d.live.uid()
 	selects, err := labels.Parse(d.live.byStatus.selector)
 	if err != nil || selects.Empty() || w.stream == nil {
 		selects = labels.Nothing()
@@ -156,7 +157,7 @@ func (w *podWatch) ailing(d *desired) map[string]*pod {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, p := range w.namespaces[d.object.Namespace] {
-		its := selects.Matches(p.labels) || slices.Contains(p.owners, d.live.uid)
+		its := selects.Matches(p.labels) || slices.Contains(p.owners, uid)
 		if its && p.severity > 0 {
 			all[name] = p
 		}
@@ -166,10 +167,11 @@ func (w *podWatch) ailing(d *desired) map[string]*pod {
 
 // isDeletingPodOf says whether a pod of a StatefulSet is being deleted.
 func (w *podWatch) isDeletingPodOf(d *desired) bool {
+	uid := d.live.uid()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.namespaces[d.object.Namespace] {
-		if p.deleting && slices.Contains(p.owners, d.live.uid) {
+		if p.deleting && slices.Contains(p.owners, uid) {
 			return true
 		}
 	}
@@ -199,7 +201,7 @@ const manyRevisions = 10_000 // of which none was forgotten although its workloa
 func (w *podWatch) revisionOf(l *live) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if k := w.revisions[l.uid]; k.generation == l.generation {
+	if k := w.revisions[l.uid()]; k.generation == l.generation {
 		return k.value
 	}
 	return ""
@@ -215,7 +217,7 @@ func (w *podWatch) learnRevision(l *live, value string) {
 	if len(w.revisions) >= manyRevisions {
 		clear(w.revisions)
 	}
-	w.revisions[l.uid] = known{l.generation, value}
+	w.revisions[l.uid()] = known{l.generation, value}
 }
 
 // dueIn is how long to wait before the pods of a workload are listed again.
@@ -227,18 +229,19 @@ func (w *podWatch) dueIn(workload types.UID) time.Duration {
 
 // takeList takes the pods of a workload as they are now.
 func (w *podWatch) takeList(d *desired, pods []v1.Pod) {
+	uid := d.live.uid()
 	now := map[string]*pod{}
 	for i := range pods {
 		one := w.reduce(&pods[i]).(*pod)
-		if !slices.Contains(one.owners, d.live.uid) {
-			one.owners = append(one.owners, d.live.uid)
+		if !slices.Contains(one.owners, uid) {
+			one.owners = append(one.owners, uid)
 		}
 		now[pods[i].Name] = one
 	}
 	w.mu.Lock()
 	before := map[string]*pod{}
 	for name, known := range w.namespaces[d.object.Namespace] {
-		if slices.Contains(known.owners, d.live.uid) {
+		if slices.Contains(known.owners, uid) {
 			before[name] = known
 			delete(w.namespaces[d.object.Namespace], name)
 		}
@@ -247,7 +250,7 @@ func (w *podWatch) takeList(d *desired, pods []v1.Pod) {
 		clear(w.lists)
 		clear(w.namespaces)
 	}
-	w.lists[d.live.uid] = time.Now()
+	w.lists[uid] = time.Now()
 	w.mu.Unlock()
 	for name, one := range now {
 		w.store(key{d.object.Namespace, name}, one, before[name])
@@ -256,14 +259,15 @@ func (w *podWatch) takeList(d *desired, pods []v1.Pod) {
 
 // forgetPodsOf drops the pods of a workload that is healthy.
 func (w *podWatch) forgetPodsOf(d *desired) {
+	uid := d.live.uid()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, known := w.lists[d.live.uid]; !known {
+	if _, known := w.lists[uid]; !known {
 		return
 	}
-	delete(w.lists, d.live.uid)
+	delete(w.lists, uid)
 	for name, one := range w.namespaces[d.object.Namespace] {
-		if slices.Contains(one.owners, d.live.uid) {
+		if slices.Contains(one.owners, uid) {
 			delete(w.namespaces[d.object.Namespace], name)
 		}
 	}

@@ -19,19 +19,19 @@ import (
 
 // live is an object of the cluster, reduced to the fields that are needed. It is never changed once it is in a watch's store.
 type live struct {
-	uid        types.UID
+	id         identity
 	version    string // resourceVersion
 	generation int64
-	created    metav1.Time
+	created    serverTime
 	*traits
 	*oddities
-	arrived  time.Time // when a watch first saw that digest, by our clock; zero: we wrote it
+	arrived  ownTime // when a watch first saw that digest, by our clock; zero: we wrote it
 	deleting bool
 
 	// entries is kept only until the field set of ours was compared with the desired object; covered is the hash that passed.
 	covered     uint64
-	applied     time.Time // when our manager last changed it, in whole seconds of the API server's clock
-	patched     time.Time // the same by our own clock; zero if it was before this connection
+	applied     serverTime // when our manager last changed it, in whole seconds of the API server's clock
+	patched     ownTime    // the same by our own clock; zero if it was before this connection
 	entries     []metav1.ManagedFieldsEntry
 	corrections *corrections // of fields that others took; nil: none
 
@@ -40,7 +40,7 @@ type live struct {
 	// but not yet seen by the watch.
 	byStatus    *statusHealth
 	body        map[string]any
-	reported    time.Time // when somebody last changed the status of a custom one, as applied
+	reported    serverTime // when somebody last changed the status of a custom one, as applied
 	seenVersion string
 }
 
@@ -79,10 +79,10 @@ var seed = maphash.MakeSeed()
 func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 	annotations, entries := m.GetAnnotations(), entriesOf(m)
 	l := &live{
-		uid:        m.GetUID(),
+		id:         identityOf(m.GetUID()),
 		version:    m.GetResourceVersion(),
 		generation: m.GetGeneration(),
-		created:    m.GetCreationTimestamp(),
+		created:    serverTimeOf(m.GetCreationTimestamp().Time),
 		deleting:   m.GetDeletionTimestamp() != nil,
 		entries:    entries,
 		byStatus:   &statusHealth{},
@@ -101,7 +101,7 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 	if own := ownEntry(l.entries); own != nil {
 		l.fields = maphash.Bytes(seed, own.FieldsV1.GetRawBytes())
 		if own.Time != nil {
-			l.applied = own.Time.Time
+			l.applied = serverTimeOf(own.Time.Time)
 		}
 	}
 	if gk == (schema.GroupKind{Kind: "Secret"}) {
@@ -119,9 +119,9 @@ func reduceWhole(u *unstructured.Unstructured) *live {
 	l := reduceMeta(gk, u)
 	l.seenVersion = l.version
 	if custom(gk) {
-		l.body, l.reported = reduceBody(u), reportedAt(l.entries)
+		l.body, l.reported = reduceBody(u), serverTimeOf(reportedAt(l.entries))
 	} else {
-		*l.byStatus = healthByStatus(u, l.applied)
+		*l.byStatus = healthByStatus(u, l.applied.time())
 	}
 	return l
 }
@@ -131,7 +131,7 @@ func reduceWorkload(gvk schema.GroupVersionKind, o workload, shared *Shared) *li
 	l := reduceMeta(gvk.GroupKind(), o)
 	l.seenVersion = l.version
 	o.SetManagedFields(nil)
-	*l.byStatus = shared.workloadHealth(gvk, o, l.applied)
+	*l.byStatus = shared.workloadHealth(gvk, o, l.applied.time())
 	return l
 }
 
@@ -139,9 +139,9 @@ func reduceWorkload(gvk schema.GroupVersionKind, o workload, shared *Shared) *li
 func reduceForEntry(u *unstructured.Unstructured, seen *live) *live {
 	gk := u.GroupVersionKind().GroupKind()
 	l := reduceMeta(gk, u)
-	dropOutlived(gk, u.Object, l.applied)
+	dropOutlived(gk, u.Object, l.applied.time())
 	l.seenVersion, l.patched = l.version, seen.patched
-	l.reported = reportedAt(l.entries)
+	l.reported = serverTimeOf(reportedAt(l.entries))
 	l.entries = nil
 	l.body = reduceBody(u)
 	return l
@@ -149,7 +149,7 @@ func reduceForEntry(u *unstructured.Unstructured, seen *live) *live {
 
 // carryOver carries over the findings about the object's last state: a field set that was good is still good.
 func (l *live) carryOver(old *live) {
-	if old == nil || old.uid != l.uid {
+	if old == nil || old.id != l.id {
 		return
 	}
 	if l.corrections == nil {
@@ -164,7 +164,7 @@ func (l *live) carryOver(old *live) {
 	if l.covered != 0 && l.covered == l.fields {
 		l.entries = nil
 	}
-	if l.patched.IsZero() && l.applied.Equal(old.applied) {
+	if l.patched == 0 && l.applied == old.applied {
 		l.patched = old.patched
 	}
 	if l.seenVersion == "" {
@@ -176,13 +176,13 @@ func (l *live) carryOver(old *live) {
 func (l *live) share(t *traits, s *statusHealth) { l.traits, l.byStatus = t, s }
 
 // arrive records that a watch sees the object now.
-func (l *live) arrive() { l.arrived = time.Now() }
+func (l *live) arrive() { l.arrived = ownTimeOf(time.Now()) }
 
 // recordWrite records, of the answer to an apply of ours, whether that changed the object, and whether it claimed fields back.
 func (l *live) recordWrite(before *live, claimsBack bool) {
 	now := time.Now()
 	if before == nil || before.version != l.version {
-		l.patched = now
+		l.patched = ownTimeOf(now)
 	}
 	if claimsBack {
 		l.corrections = before.corrections.next(now)
@@ -195,8 +195,11 @@ func (l *live) cover() { l.covered, l.entries = l.fields, nil }
 // write records that the object is as a write of ours made it.
 func (l *live) write() {
 	l.cover()
-	l.arrived = time.Time{}
+	l.arrived = 0
 }
+
+// uid is the UID of the object, as the API server writes it.
+func (l *live) uid() types.UID { return l.id.UID() }
 
 // seen says whether the watch has seen the object as it is after our last PATCH.
 func (l *live) seen() bool { return l.seenVersion == l.version }

@@ -49,7 +49,7 @@ func refusal(d *desired, err error) string {
 	}
 	field, cause := immutable(statusOf(err))
 	if d.live == nil || field == "" {
-		return "the API server refused it: " + answerText(d, err)
+		return state.Refused + answerText(d, err)
 	}
 	remedy := "give the object a new name, or publish a version that leaves the field as it was"
 	if !d.precious() && !d.adopts {

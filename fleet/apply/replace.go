@@ -55,7 +55,7 @@ func (w writer) replace(ctx context.Context, d *desired, field string) error {
 // that asks for something that the old one still has, such as the port of a node or the last of a quota, is refused.
 func (w writer) dryRunNew(ctx context.Context, d *desired) (refused string, err error) {
 	other := d.object
-	other.Name = trialName(d.object.Name, d.live.uid)
+	other.Name = trialName(d.object.Name, d.live.uid())
 	content, err := opened(&w.in, d, bind(bind(d.content, "resourceVersion", "1"), "name", other.Name))
 	if err != nil {
 		return err.Error(), nil
@@ -117,7 +117,7 @@ func (w writer) deleteOld(ctx context.Context, d *desired, field string) (gone b
 	if err != nil || there == nil {
 		return there == nil, err
 	}
-	if there.uid != d.live.uid || there.digest != d.live.digest || !w.ownedByInstance(d.object, there) {
+	if there.id != d.live.id || there.digest != d.live.digest || !w.ownedByInstance(d.object, there) {
 		d.again, d.status = true, progressing(d, "somebody else wrote it at the same time")
 		return false, nil
 	}

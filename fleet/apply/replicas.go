@@ -63,7 +63,7 @@ func (o fieldOwnership) endHandover(ctx context.Context, d *desired) error {
 	if d.live == nil || !d.live.handed || o.othersScale(d) {
 		return nil
 	}
-	if err := o.applyHandover(ctx, d, map[string]any{"metadata": map[string]any{"name": d.object.Name, "uid": string(d.live.uid)}}); err != nil {
+	if err := o.applyHandover(ctx, d, map[string]any{"metadata": map[string]any{"name": d.object.Name, "uid": string(d.live.uid())}}); err != nil {
 		return err
 	}
 	d.putAnswer(d.live)

@@ -65,7 +65,7 @@ func (r podRevision) on(p *pod) (has, known bool) {
 func (r podRevision) current(p *pod, of *live) bool {
 	has, known := r.on(p)
 	if !known {
-		has = !p.made.Before(of.applied)
+		has = !p.made.Before(of.applied.time())
 	}
 	return has && !p.deleting
 }
@@ -155,14 +155,14 @@ func (p podDiagnosis) newestControllerRevision(ctx context.Context, d *desired) 
 // controls says whether a live object is the controller of another.
 func (l *live) controls(m metav1.Object) bool {
 	owner := metav1.GetControllerOfNoCopy(m)
-	return owner != nil && owner.UID == l.uid
+	return owner != nil && owner.UID == l.uid()
 }
 
 // blameSuperseded records that the worst of a workload's pods is one of a revision before. Only where such a pod can keep the workload
 // from going on it is to blame: a Deployment brings its new pods beside it.
 func (p podDiagnosis) blameSuperseded(d *desired, name string, worst *pod) {
 	rolling := d.live.byStatus.rolling
-	if d.object.Group != "apps" || !slices.Contains(worst.owners, d.live.uid) {
+	if d.object.Group != "apps" || !slices.Contains(worst.owners, d.live.uid()) {
 		return
 	}
 	switch d.object.Kind {

@@ -74,7 +74,7 @@ func (a *application) checkSealed() {
 
 // leaveSealed leaves the fault with a sealed Secret that does not open.
 func leaveSealed(d *desired, err error) {
-	d.fault, d.again = "its values cannot be opened: "+err.Error(), true
+	d.fault, d.again = state.Unopened+err.Error(), true
 }
 
 // opened are the fields that are applied of an object, with the values of a sealed Secret.

@@ -39,7 +39,7 @@ func (w writer) generateValues(ctx context.Context, d *desired) error {
 		values[k] = password()
 	}
 	m, err := w.writerOf(d).patch(ctx, d.kind, d.object, types.MergePatchType, map[string]any{
-		"metadata": map[string]any{"uid": d.live.uid, "resourceVersion": d.live.version},
+		"metadata": map[string]any{"uid": d.live.uid(), "resourceVersion": d.live.version},
 		"data":     values,
 	}, metav1.PatchOptions{FieldManager: generatingManager})
 	if err != nil {

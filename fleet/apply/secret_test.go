@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"transom.dev/fleet/apply"
 	"transom.dev/render/state"
 )
 
@@ -163,4 +164,13 @@ func TestRefusalIsAProblemOfThatObject(t *testing.T) {
 		require.Contains(t, result.Problems[0].Message, c.want, name)
 		require.True(t, r.exists("web-a"))
 	}
+}
+
+// A custom resource with a field that its CRD does not have is refused, too, rather than written without the field.
+func TestAnUnknownFieldOfACustomResourceIsRefused(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.install("Namespaced")
+	in := r.instance("web", "{apiVersion: "+r.team+".example.com/v1, kind: Widget, metadata: {name: web}, sepc: {size: 1}}")
+	result := r.until(in, func(result apply.Result) bool { return len(result.Problems) > 0 })
+	require.Contains(t, result.Problems[0].Message, ".sepc: field not declared in schema")
 }

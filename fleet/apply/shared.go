@@ -146,7 +146,7 @@ func (t *target) added(d *desired, all []addition) []addition {
 func (t *target) boundContent(d *desired) map[string]any {
 	content := bind(t.withFewestReplicas(d, t.appliedFields(d)), "resourceVersion", "1")
 	if d.live != nil {
-		content = bind(t.appliedFields(d), "uid", string(d.live.uid))
+		content = bind(t.appliedFields(d), "uid", string(d.live.uid()))
 	}
 	if d.adopts {
 		content = bind(content, "resourceVersion", d.live.version)

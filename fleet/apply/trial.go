@@ -32,7 +32,7 @@ func (r rehearsal) trialOf() string {
 	for _, d := range r.all() {
 		at := d.digest
 		if d.live != nil {
-			at += fmt.Sprintf(" %s %s %t", d.live.uid, d.live.version, d.adopts)
+			at += fmt.Sprintf(" %s %s %t", d.live.uid(), d.live.version, d.adopts)
 		}
 		objects[d.object.line()] = at
 	}

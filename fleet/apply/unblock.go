@@ -178,7 +178,7 @@ func (u unblocking) unchanged(ctx context.Context) (version string, same bool, e
 			return err
 		}
 		l := reduceWhole(set)
-		if l.uid != u.d.live.uid || l.deleting || l.digest != u.d.digest || l.byStatus.rolling != u.d.live.byStatus.rolling {
+		if l.id != u.d.live.id || l.deleting || l.digest != u.d.digest || l.byStatus.rolling != u.d.live.byStatus.rolling {
 			return nil
 		}
 		now, err := u.client.core.Pods(u.d.object.Namespace).Get(ctx, u.o.name, metav1.GetOptions{})

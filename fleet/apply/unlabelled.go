@@ -15,8 +15,8 @@ import (
 )
 
 // Pods without labels of an instance, as those of a cluster-scoped version or of one with verbatim names, are not watched: on
-// a shared cluster that would be nearly all pods. Those of one workload are listed by its own selector while it is not
-// healthy, and counted where the workload, or a ReplicaSet of it, is their controller.
+// a shared cluster that would be nearly all pods. Those of one workload are listed by its own selector once its
+// controller has seen it and while it is not healthy, and counted where the workload, or a ReplicaSet of it, is their controller.
 const (
 	unlabelledEvery = 10 * time.Second
 	mostUnlabelled  = 250 // of one workload
@@ -31,14 +31,14 @@ func hasUnlabelledPods(d *desired) bool {
 
 // listUnlabelled lists a workload's pods anew, if the last list is long enough ago.
 func (p podDiagnosis) listUnlabelled(ctx context.Context, d *desired) error {
-	wait := p.cluster.unlabelled.dueIn(d.live.uid)
+	wait := p.cluster.unlabelled.dueIn(d.live.uid())
 	d.due = sooner(d.due, unlabelledEvery)
 	if wait > 0 {
 		d.due = sooner(d.due, wait)
 		return nil
 	}
 	var pods *v1.PodList
-	owners := map[types.UID]bool{d.live.uid: true}
+	owners := map[types.UID]bool{d.live.uid(): true}
 	err := p.client.request(ctx, func(ctx context.Context) (err error) {
 		selected := metav1.ListOptions{LabelSelector: d.live.byStatus.selector, Limit: mostUnlabelled}
 		if d.object.Kind == "Deployment" {

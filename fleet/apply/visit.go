@@ -173,7 +173,7 @@ func (p *visit) findLaterState() bool {
 		if l == nil {
 			return d.watch != nil && !p.inventory.listed[d.object] && d.watch.lostSince(d.object, p.in.Fetched)
 		}
-		return l.digest != "" && l.digest != d.digest && l.arrived.After(p.in.Fetched)
+		return l.digest != "" && l.digest != d.digest && l.arrived.time().After(p.in.Fetched)
 	})
 	return p.overtaken
 }

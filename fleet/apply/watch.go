@@ -174,7 +174,7 @@ func (w *objectWatch) compare(old, l *live) {
 
 // differs says whether a visit could come to another result by an object than by the one before.
 func (l *live) differs(old *live) bool {
-	return l.uid != old.uid || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
+	return l.id != old.id || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
 		l.fields != old.fields || !slices.Equal(l.dataKeys, old.dataKeys) ||
 		*l.byStatus != *old.byStatus || l.seen() != old.seen() || !slices.EqualFunc(l.added, old.added, addition.same) ||
 		(l.seenVersion != old.seenVersion && !reflect.DeepEqual(l.body, old.body))

@@ -107,17 +107,19 @@ func (w *objectWriter) send(ctx context.Context, o Object, content any, write fu
 	})
 }
 
-// forced are the options of a server-side apply that takes fields from others.
+// forced are the options of a server-side apply that takes fields from others. An apply is held against the schema of its object whatever the
+// validation of fields: that would only have the API server parse the content once more, for names that come twice, which none of ours has.
 func forced(dryRun ...string) metav1.PatchOptions {
 	force := true
-	return metav1.PatchOptions{FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun}
+	return metav1.PatchOptions{FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationIgnore, DryRun: dryRun}
 }
 
 // deleteAsRead deletes an object if it still is as it was read, and reads whether it is gone.
 func (w *objectWriter) deleteAsRead(ctx context.Context, k *kind, o Object, l *live, how metav1.DeletionPropagation) (outcome, string, error) {
+	uid := l.uid()
 	err := w.request(ctx, func(ctx context.Context) error {
 		return metadataOf(w.metadata, k, o.Namespace).Delete(ctx, o.Name, metav1.DeleteOptions{
-			Preconditions:     &metav1.Preconditions{UID: &l.uid, ResourceVersion: &l.version},
+			Preconditions:     &metav1.Preconditions{UID: &uid, ResourceVersion: &l.version},
 			PropagationPolicy: &how,
 		})
 	})
@@ -136,7 +138,7 @@ func (w *objectWriter) deleteAsRead(ctx context.Context, k *kind, o Object, l *l
 		return pending, "", nil
 	case err != nil:
 		return pending, "", err
-	case there != nil && there.uid == l.uid:
+	case there != nil && there.id == l.id:
 		return pending, "", nil
 	}
 	return ended, "", nil

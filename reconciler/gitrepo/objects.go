@@ -22,7 +22,7 @@ type source interface {
 
 // The most that one repository may keep in memory: contents and commits in bytes, trees in entries.
 const (
-	contentsInMemory = 8 << 20
+	contentsInMemory = 4 << 20
 	commitsInMemory  = 16 << 20
 	treesInMemory    = 200_000
 )
@@ -89,7 +89,7 @@ func (o *objects) commit(id plumbing.Hash) (*object.Commit, error) {
 	if c, ok := o.commits.get(id); ok {
 		return c, nil
 	}
-	b, err := o.content(plumbing.CommitObject, id)
+	b, err := o.source.read(plumbing.CommitObject, id) // decoded it is all that is kept
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ const (
 	mostMessengers = 16
 	// mostOfService is how many there are at once for one service, such as slack or smtp, so that one that hangs leaves turns to others.
 	mostOfService = 4
-	// mostMemory is how many bytes of data a messenger may have: the answer of a chat is read as a whole.
+	// mostMemory is how many bytes of data a messenger may have beside those that it begins with: the answer of a chat is read as a whole.
 	mostMemory = 256 << 20
 	// processorTime is how many seconds of it a messenger may use.
 	processorTime = 10

@@ -34,7 +34,7 @@ func (a *admitter) readPlan(changes []*change) *planned {
 	}
 	p.digest = digest
 	p.gate = &Gate{
-		Name: gate.Approval, Reason: fmt.Sprintf("%s changed what %d placements render to", e.File, len(steps)),
+		Name: gate.Approval, Reason: fmt.Sprintf("%s or its clusters changed what %d placements render to", e.File, len(steps)),
 		Opens: a.people.approvalOfPlan(digest),
 	}
 	return p

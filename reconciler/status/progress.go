@@ -116,7 +116,10 @@ func (p *Progress) addPromotion(in *Instance) {
 func (p *Progress) addUnhealthy(in *Instance, at Placement) {
 	reason := Reason{Request: &in.Request, Cluster: at.Cluster}
 	for _, problem := range at.Problems {
-		reason.Message = problem.Object + ": " + problem.Message
+		reason.Message = problem.Message
+		if problem.Object != "" {
+			reason.Message = problem.Object + ": " + problem.Message
+		}
 		p.Failed = append(p.Failed, reason)
 	}
 	switch {

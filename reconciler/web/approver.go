@@ -33,13 +33,15 @@ func (a approver) approves(file, team string) (may, named bool, owners []string)
 	return known || team == "" || a.In(team), false, nil
 }
 
-// is says whether an owner of files is somebody, or a team of theirs.
+// is says whether an owner of files is somebody, or a team of theirs. Forges do not tell large letters from small ones in names.
 func (a approver) is(owner string) bool {
-	if slices.Contains(a.names(), owner) {
+	same := func(name string) bool { return strings.EqualFold(name, owner) }
+	if slices.ContainsFunc(a.names(), same) {
 		return true
 	}
 	team, isTeam := strings.CutPrefix(owner, "@")
-	return isTeam && slices.Contains(a.Teams, team[strings.LastIndex(team, "/")+1:])
+	owner = team[strings.LastIndex(team, "/")+1:]
+	return isTeam && slices.ContainsFunc(a.Teams, same)
 }
 
 // names are the owners that somebody alone is: by an account at the forge, or by an address of mail.

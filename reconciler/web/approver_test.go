@@ -39,6 +39,9 @@ func TestWhoMayApprove(t *testing.T) {
 		"file names a team without acme": {as(access.Developer, "platform"), owned{"@platform"}, "payments", true, true},
 		"file names the account":         {as(access.Developer, "search"), owned{"@somebody"}, "payments", true, true},
 		"file names the address":         {as(access.Developer, "search"), owned{"somebody"}, "payments", true, true},
+		"account in other letters":       {as(access.Developer, "search"), owned{"@SomeBody"}, "payments", true, true},
+		"address in other letters":       {as(access.Developer, "search"), owned{"SOMEBODY"}, "payments", true, true},
+		"team in other letters":          {as(access.Developer, "platform"), owned{"@Acme/Platform"}, "payments", true, true},
 		"file names nobody":              {as(access.Developer, "search"), owned{}, "search", true, false},
 		"part of a name":                 {as(access.Developer, "form"), owned{"@platform"}, "form", false, false},
 	} {

@@ -234,7 +234,8 @@ func TestConsoleIsNotCalmInAnAccident(t *testing.T) {
 	notice := "cluster one answers with another identity|cluster green is not reachable: connection refused|prod is tried again: the token has expired"
 	eventually(all("#notice span"), notice)
 	eventually(all(".task.rejected a"), "store/till")
-	eventually(all(".task.waiting a"), "store/shop")
+	eventually(all(".task.waiting a"), "store/shop|Its gates")
+	eventually(`((e) => e.scrollWidth <= e.clientWidth && getComputedStyle(e).textOverflow)(document.querySelector(".task.waiting .todo"))`, "clip")
 	eventually(`(document.querySelector("nav a[href='/fleet']:not([aria-current])")?.click(), location.pathname)`, "/fleet")
 	eventually(all("#notice span"), notice)
 	eventually(all(`[data-cell="store/shop/dev/one"] .shown`), "shop:d")
@@ -264,6 +265,13 @@ func TestConsoleFollowsWithoutAReload(t *testing.T) {
 	b.Updated(b.Status().Environments[2], []status.Instance{prod})
 	eventually(all(`[data-cell="store/shop/prod/east"] .version`), "1.2.0")
 	eventually(all(`[data-cell="store/shop/prod/east"] .flag`), "rolled back")
+	eventually(`(() => { // it is red, as a failure is, and has neither the colour of progress nor that of its cell's text
+		const flag = document.querySelector('[data-cell="store/shop/prod/east"] .flag');
+		const tone = (name) => getComputedStyle(Object.assign(flag.parentElement.appendChild(document.createElement("i")), { className: name })).color;
+		const colours = ["mark failed", "mark progressing", "version"].map((name) => getComputedStyle(flag).color === tone(name)).join(" ");
+		flag.parentElement.querySelectorAll("i").forEach((e) => e.remove());
+		return colours;
+	})()`, "true false false")
 	eventually(`document.activeElement.id`, "store/shop/prod/east")
 	eventually(`window.kept`, "true")
 	eventually(`(location.pathname === "/activity" || location.assign("/activity"), [...document.querySelectorAll("#events .text")].some((e) => e.textContent.includes("took release")))`, "true")

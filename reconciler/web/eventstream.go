@@ -50,11 +50,13 @@ func (s *eventStream) exclusively(write func()) {
 	if !s.mu.TryLock() {
 		return
 	}
+	defer func() { // also where the write panics: nobody would write, or end the stream, any more
+		s.mu.Unlock()
+		if s.missed.Load() { // by somebody who found it locked
+			s.goOn()
+		}
+	}()
 	write()
-	s.mu.Unlock()
-	if s.missed.Load() { // by somebody who found it locked
-		s.goOn()
-	}
 }
 
 // goOn has the stream's own goroutine write.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/http"
 	"reflect"
 
 	"transom.dev/reconciler/status"
@@ -49,4 +50,10 @@ func NewEncodedEvents() func(history []status.Event, team string) (text string, 
 // Approves says whether somebody may approve the file of a decision about a team, given the owners of all files; nil: there is no CODEOWNERS.
 func Approves(who access.Identity, owners Owners, file, team string) (may, named bool, of []string) {
 	return approver{who, owners}.approves(file, team)
+}
+
+// Stream is an event stream that has one text to tell.
+func Stream(w http.ResponseWriter, text string) (keepAlive, tell, end func()) {
+	s := newEventStream(w, cursor{}, func(at cursor) (string, cursor, bool) { return text, at, false })
+	return s.keepAlive, s.tell, s.end
 }

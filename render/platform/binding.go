@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -118,33 +119,55 @@ func (b *binder) checkProviders(r *resolved, i *Instance) []Problem {
 		if provider.request.Broken {
 			continue
 		}
-		spec := provider.file.request.Spec
-		_, placed := spec.Environments[env]
-		switch allowed := i.Version.Bindings[name].Offerings; {
-		case !slices.Contains(allowed, spec.Offering):
-			d.problem(field, "binding", "%s is a request for %s; %s takes %s there", key, spec.Offering, i.Version, strings.Join(allowed, " or "))
-		case !placed:
-			d.problem(field, "binding", "%s is not in %s; add the environment to it", key, env)
-		default:
-			b.checkOutputs(d, field, i.Version.reads[name], provider.in[env].instance)
-			if cycle := b.cycles[edge{env, i.Request.Key, name}]; cycle != "" {
-				d.problem(field, "cycle", "is one of the bindings that go round in a circle, %s; remove one of them", cycle)
-			}
+		misfits := provider.misfits(i.Version, name, env)
+		for _, misfit := range misfits {
+			d.problem(field, "binding", "%s", misfit)
+		}
+		if cycle := b.cycles[edge{env, i.Request.Key, name}]; cycle != "" && len(misfits) == 0 {
+			d.problem(field, "cycle", "is one of the bindings that go round in a circle, %s; remove one of them", cycle)
 		}
 	}
 	return d.problems
 }
 
-func (b *binder) checkOutputs(d *document, field string, reads []string, provider *Instance) {
-	if provider == nil {
-		return
+// misfits says why a version cannot be bound to a request in an environment, by the name of the binding; none: it can.
+func (r *resolved) misfits(v *Version, binding, env string) (reasons []string) {
+	spec := r.file.request.Spec
+	_, placed := spec.Environments[env]
+	switch allowed := v.Bindings[binding].Offerings; {
+	case !slices.Contains(allowed, spec.Offering):
+		return []string{fmt.Sprintf("%s is a request for %s; %s takes %s there", r.request.Key, spec.Offering, v, strings.Join(allowed, " or "))}
+	case !placed:
+		return []string{fmt.Sprintf("%s is not in %s; add the environment to it", r.request.Key, env)}
+	case r.in[env] == nil || r.in[env].instance == nil:
+		return nil
 	}
-	for _, output := range reads {
+	provider := r.in[env].instance
+	for _, output := range v.reads[binding] {
 		if !provider.Version.puts(output) {
-			d.problem(field, "binding", "%s is %s, which has no output %q%s", provider.Request.Key, provider.Version, output,
-				wording.Suggest(output, provider.Version.outputNames()))
+			reasons = append(reasons, fmt.Sprintf("%s is %s, which has no output %q%s", r.request.Key, provider.Version, output,
+				wording.Suggest(output, provider.Version.outputNames())))
 		}
 	}
+	return reasons
+}
+
+// Misfits says why a request that would have a version cannot be bound to one of its team in an environment, by the name of the binding; none: it
+// can. One that cannot be read, or that is still deferred, may be all right.
+func (p *Platform) Misfits(v *Version, binding string, to RequestKey, environment string) []string {
+	t := p.teams[to.Team]
+	if t == nil || t.resolved[to] == nil || t.resolved[to].request.Broken {
+		return nil
+	}
+	return t.resolved[to].misfits(v, binding, environment)
+}
+
+// RequestsOf returns the requests of a team, sorted by name. They are not to be changed.
+func (p *Platform) RequestsOf(team string) []*Request {
+	if t := p.teams[team]; t != nil {
+		return t.requests
+	}
+	return nil
 }
 
 // orTheTeamHas ends a message with the request that was probably meant, or with the team's where they are few.

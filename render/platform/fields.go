@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -60,9 +61,21 @@ func (d *document) readDuration(field, value string, absent time.Duration) time.
 	}
 	t, err := time.ParseDuration(value)
 	if err != nil || t < 0 {
-		d.problem(field, "value", "must be a duration such as 30m or 1h30m, not %q", wording.Shorten(value))
+		d.problem(field, "value", "must be a duration such as 30m or 1h30m, not %q%s", wording.Shorten(value), inHours(value))
 	}
 	return t
+}
+
+// inHours ends a message about a duration in days or weeks with the one in hours.
+func inHours(value string) string {
+	for unit, hours := range map[string]uint64{"d": 24, "w": 7 * 24} {
+		if number, ok := strings.CutSuffix(value, unit); ok {
+			if n, err := strconv.ParseUint(number, 10, 16); err == nil {
+				return fmt.Sprintf("; its units are h, m and s: write %dh", n*hours)
+			}
+		}
+	}
+	return ""
 }
 
 // problemAt returns a Problem that stands where an expression is written.

@@ -117,7 +117,7 @@ func hostiles() map[string]hostile {
 		},
 		"Pins of an offering": {
 			many(requests(sound), 1000, "decisions/dev/p%d.yaml", written("Pin", "p%d", "offering: postgres, version: 9.9.9")),
-			"decisions/dev/p7.yaml:4:28: spec.version: warning: decides nothing: postgres has no sound version \"9.9.9\"",
+			"decisions/dev/p7.yaml:4:28: spec.version: warning: cannot be followed, and what it is about stays as it is: postgres has no sound version \"9.9.9\"",
 		},
 		"decisions": {
 			many(map[string]string{}, 100_001, "decisions/prod/h%d.yaml", "kind: Hold\n"),

@@ -94,7 +94,7 @@ func (i *idleDecisions) checkPin(d *document, c *Decision) {
 	}
 	version := o.Version(c.Version)
 	if version == nil || version.Broken {
-		d.warn("spec.version", "unknown-version", "decides nothing: %s has no sound version %q; published: %s", o.Name, wording.Shorten(c.Version), o.published())
+		d.warn("spec.version", "unknown-version", "cannot be followed, and what it is about stays as it is: %s has no sound version %q; published: %s", o.Name, wording.Shorten(c.Version), o.published())
 		return
 	}
 	for _, instance := range i.instances(c, o) {
@@ -103,7 +103,7 @@ func (i *idleDecisions) checkPin(d *document, c *Decision) {
 		}
 		if _, wrong := instance.As(version); len(wrong) > 0 {
 			k := instance.Request.Key
-			d.warn("spec.version", "idle-pin", "decides nothing for %s, which cannot have %s: %s", k, version, strings.Join(texts(wrong), "; "))
+			d.warn("spec.version", "idle-pin", "cannot be followed, and %s stays as it is, which cannot have %s: %s", k, version, strings.Join(texts(wrong), "; "))
 		}
 	}
 }

@@ -19,7 +19,7 @@ func TestALongTextIsAMistakeOfItsRequest(t *testing.T) {
 		require.Contains(t, text, before)
 		files[name] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(text, before, after))}
 	}
-	put("offerings/postgres/1.5.0/version.yaml", "x-kubernetes-validations:", "x-kubernetes-validations:\n    - {rule: 'self.tier.indexOf(\"x\") < 0'}")
+	put("offerings/postgres/1.5.0/version.yaml", "x-kubernetes-validations:", "x-kubernetes-validations:\n    - {rule: 'self.tier.indexOf(self.tier) == 0'}")
 	put("offerings/postgres/1.5.0/version.yaml", "tier: {type: string, enum: [small, large], default: small}", "tier: {type: string, default: small, maxLength: 20000}")
 	put("requests/payments/orders-db.yaml", "dev: {}", "dev: {parameters: {tier: "+strings.Repeat("a", 9000)+"}}")
 	p, err := platform.Load(files)

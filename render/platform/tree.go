@@ -182,6 +182,8 @@ func (w *walker) visitEntry(name string, e fs.DirEntry) error {
 	switch mode := e.Type(); {
 	case mode.IsDir() && name == "requests":
 		return w.visitTeams()
+	case mode.IsDir() && standsForFile(name):
+		w.hide(name, "directory", "is a directory, where a file of this name is read; what the file stood for stays as it is until this is moved or deleted")
 	case mode.IsDir() && countedApart(name):
 		return w.visitBoundedFolder(name)
 	case mode.IsDir() && tooDeep(name):
@@ -198,6 +200,21 @@ func (w *walker) visitEntry(name string, e fs.DirEntry) error {
 		w.hide(name, "irregular", "is no regular file")
 	}
 	return nil
+}
+
+// standsForFile says whether a path is one at which a file of ours is read, and no directory.
+func standsForFile(name string) bool {
+	parts := strings.Split(name, "/")
+	if !strings.HasSuffix(name, ".yaml") {
+		return false
+	}
+	switch parts[0] {
+	case "requests", "decisions":
+		return len(parts) == 3
+	case "offerings":
+		return len(parts) == 3 && parts[2] == "offering.yaml"
+	}
+	return len(parts) == 2
 }
 
 // hide reports a path that cannot be read. The path counts as taken all the same.
@@ -290,10 +307,19 @@ func (w *walker) isVersion(opaque bool, parts []string) bool {
 	if len(parts) == 4 && parts[3] == "version.yaml" {
 		dir := path.Join(parts[:3]...)
 		w.tree.problems = append(w.tree.problems, Problem{
-			File: dir, Rule: "version", Message: fmt.Sprintf("%q is no semantic version such as 1.4.2", parts[2]),
+			File: dir, Rule: "version", Message: fmt.Sprintf("%q is no semantic version such as 1.4.2%s", parts[2], renamed(parts[2])),
 		})
 	}
 	return false
+}
+
+// renamed ends a message about the directory of a version with the name that was probably meant.
+func renamed(name string) string {
+	number, err := semver.NewVersion(name)
+	if err != nil || number.Metadata() != "" {
+		return ""
+	}
+	return "; rename it to " + number.String()
 }
 
 func (t *tree) overlay(environment, name string, f *file) {

@@ -11,22 +11,32 @@ import (
 	"transom.dev/render/internal/fieldpath"
 )
 
-// maxSearched is how long a text may be that has a rule which looks for texts in texts by indexOf or lastIndexOf. CEL tries each position,
-// charges for one look at the text, and cannot be ended meanwhile: of a megabyte one call takes minutes.
+// maxSearched is how long a text may be that has a rule which looks for computed texts in texts by indexOf or lastIndexOf. CEL tries each
+// position, charges for one look at the text, and cannot be ended meanwhile: of a megabyte one call takes minutes.
 const maxSearched = 8 << 10
 
 // ruleTooLarge is that of a Mistake in values that are too large to be looked at.
 const ruleTooLarge = "too-large"
 
-var searches = regexp.MustCompile(`(?i)indexOf\s*\(`)
+var (
+	searches = regexp.MustCompile(`(?i)indexOf\s*\(`)
+	// searchesBriefly matches the calls that look for a few characters which stand in the rule: at each position no more of them are tried, so that
+	// CEL charges enough for it.
+	searchesBriefly = regexp.MustCompile(`(?i)indexOf\s*\(\s*(?:'[^'\\\n]{0,16}'|"[^"\\\n]{0,16}")\s*[,)]`)
+)
 
-// searchesTexts reports whether a rule of a schema looks for texts in texts.
+// isSearch says whether an expression looks for computed texts, or long ones, in texts.
+func isSearch(expression string) bool {
+	return searches.MatchString(searchesBriefly.ReplaceAllString(expression, ""))
+}
+
+// searchesTexts reports whether a rule of a schema looks for computed texts, or long ones, in texts.
 func searchesTexts(of *structural.Structural) bool {
 	if of == nil {
 		return false
 	}
 	for _, rule := range of.XValidations {
-		if searches.MatchString(rule.Rule) || searches.MatchString(rule.MessageExpression) {
+		if isSearch(rule.Rule) || isSearch(rule.MessageExpression) {
 			return true
 		}
 	}
@@ -48,7 +58,7 @@ func tooLong(s *Schema, value map[string]any) *Mistake {
 		return nil
 	}
 	return &Mistake{at, ruleTooLarge, fmt.Sprintf("has %d bytes of text, and a rule of the schema looks for texts in texts by indexOf, which takes "+
-		"too long beyond %d; shorten the text, or have the version use matches or contains instead", length, maxSearched)}
+		"too long beyond %d; shorten the text, or have the version look for at most 16 characters that stand in the rule, or use matches or contains instead", length, maxSearched)}
 }
 
 // longText is the first text of a value that is longer than maxSearched, or else an empty one.

@@ -55,22 +55,30 @@ func TestDefaultsThatComeToTooMuchAreNotFilledIn(t *testing.T) {
 	require.Empty(t, custom.Mistakes(many(10)))
 }
 
-// TestALongTextIsNotSearched by rules for which CEL tries each position: of a megabyte one call takes minutes.
+// TestALongTextIsNotSearched by rules for which CEL tries each position: of a megabyte one call takes minutes. A few characters are looked for.
 func TestALongTextIsNotSearched(t *testing.T) {
 	given := func(length int) map[string]any {
-		return map[string]any{"values": map[string]any{"text": strings.Repeat("a", length)}}
+		return map[string]any{"values": map[string]any{"text": strings.Repeat("a", length), "part": "b"}}
 	}
 	for _, c := range []struct {
 		rule string
 		most int
-	}{{"self.text.indexOf('b') < 0", 8 << 10}, {"self.text.lastIndexOf('b') < 0", 8 << 10}, {"self.text.contains('a')", 60_000}} {
-		s := compile(t, "type: object\nproperties: {values: {type: object, properties: {text: {type: string}}, x-kubernetes-validations: [{rule: \""+c.rule+"\"}]}}\n")
+	}{
+		{"self.text.indexOf(self.part) != 0", 8 << 10},
+		{"self.text.lastIndexOf('b' + self.part) < 0", 8 << 10},
+		{"self.text.indexOf('" + strings.Repeat("b", 17) + "') < 0", 8 << 10},
+		{"self.text.indexOf('b') < 0 && self.text.indexOf(self.part, 3) != 0", 8 << 10},
+		{"self.text.indexOf(\\\"b\\\") < 0 && self.text.lastIndexOf( 'b' ) < 0", 60_000},
+		{"self.text.indexOf('" + strings.Repeat("b", 16) + "', 2) < 0", 60_000},
+		{"self.text.contains('a')", 60_000},
+	} {
+		s := compile(t, "type: object\nproperties: {values: {type: object, properties: {text: {type: string}, part: {type: string}}, x-kubernetes-validations: [{rule: \""+c.rule+"\"}]}}\n")
 		_, wrong := s.Complete(given(c.most))
 		require.Empty(t, wrong, c.rule)
 		if c.most == 60_000 {
 			continue
 		}
-		require.Empty(t, compileCustom(t, "type: object\nproperties: {values: {type: object, properties: {text: {type: string}}, x-kubernetes-validations: [{rule: \""+c.rule+"\"}]}}\n").
+		require.Empty(t, compileCustom(t, "type: object\nproperties: {values: {type: object, properties: {text: {type: string}, part: {type: string}}, x-kubernetes-validations: [{rule: \""+c.rule+"\"}]}}\n").
 			Mistakes(given(c.most+1)), "an API server takes it")
 		_, wrong = s.Complete(given(c.most + 1))
 		require.Len(t, wrong, 1, c.rule)

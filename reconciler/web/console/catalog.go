@@ -198,7 +198,7 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 	}
 	q := r.URL.Query()
 	page := &formPage{
-		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v, c.Sample),
+		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v, c.Sample), Bindings: bindingsOf(v), Secrets: secretsOf(v),
 		Action: "/catalog/" + url.PathEscape(o.Name) + "/new", Begun: q.Has("name"),
 	}
 	if len(page.Teams) == 0 {

@@ -114,6 +114,8 @@ type formPage struct {
 	Teams        []string
 	Environments []choice
 	Fields       []field
+	Bindings     []boundField
+	Secrets      []secretField
 	Begun        bool              // something was filled in
 	Names        map[string]string // the mistakes in team, name and environment
 	Mistakes     []string          // those of no field
@@ -156,9 +158,10 @@ func (f *formPage) fill(q url.Values, m *model) {
 	if f.Begun {
 		f.checkNames(m)
 		f.checkValues(values)
+		f.seal(m.Platform.Offers())
 	}
 	f.File = "requests/" + cmp.Or(f.Team, "TEAM") + "/" + cmp.Or(f.Name, "NAME") + ".yaml"
-	f.YAML = f.write(values)
+	f.YAML = f.write(values, f.bind(q, m.Platform.Offers()))
 }
 
 // read is the value of a field; nil: none was filled in.
@@ -243,7 +246,7 @@ func (f *formPage) checkNames(m *model) {
 	case taken(m, key) != nil:
 		f.Names["name"] = key.String() + " exists already, for " + m.byKey[key].Offering
 	}
-	if !slices.ContainsFunc(f.Environments, func(c choice) bool { return c.Chosen }) {
+	if len(f.chosen()) == 0 {
 		f.Names["environment"] = "choose one at least"
 	}
 }
@@ -270,11 +273,12 @@ func (f *formPage) checkValues(values map[string]any) {
 // Fine says whether nothing is wrong with a form that was filled in.
 func (f *formPage) Fine() bool {
 	named := len(f.Names) == 0 && len(f.Mistakes) == 0
-	return f.Begun && named && !slices.ContainsFunc(f.Fields, func(one field) bool { return one.Mistake != "" })
+	bound := !slices.ContainsFunc(f.Bindings, func(one boundField) bool { return one.Mistake != "" })
+	return f.Begun && named && bound && !slices.ContainsFunc(f.Fields, func(one field) bool { return one.Mistake != "" })
 }
 
 // write is the request's file.
-func (f *formPage) write(values map[string]any) string {
+func (f *formPage) write(values map[string]any, bindings map[string]string) string {
 	type metadata struct {
 		Name string `yaml:"name"`
 	}
@@ -282,6 +286,7 @@ func (f *formPage) write(values map[string]any) string {
 		Offering     string              `yaml:"offering"`
 		Version      string              `yaml:"version"`
 		Parameters   map[string]any      `yaml:"parameters,omitempty"`
+		Bindings     map[string]string   `yaml:"bindings,omitempty"`
 		Environments map[string]struct{} `yaml:"environments"`
 	}
 	file := struct {
@@ -289,11 +294,9 @@ func (f *formPage) write(values map[string]any) string {
 		Kind       string   `yaml:"kind"`
 		Metadata   metadata `yaml:"metadata"`
 		Spec       spec     `yaml:"spec"`
-	}{platform.APIVersion, "Request", metadata{f.Name}, spec{f.Offering.Name, f.Offering.Constraint(f.Version), values, map[string]struct{}{}}}
-	for _, e := range f.Environments {
-		if e.Chosen {
-			file.Spec.Environments[e.Name] = struct{}{}
-		}
+	}{platform.APIVersion, "Request", metadata{f.Name}, spec{f.Offering.Name, f.Offering.Constraint(f.Version), values, bindings, map[string]struct{}{}}}
+	for _, e := range f.chosen() {
+		file.Spec.Environments[e] = struct{}{}
 	}
 	var b bytes.Buffer
 	encoder := yaml.NewEncoder(&b)

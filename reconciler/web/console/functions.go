@@ -30,7 +30,7 @@ func functions(l *links) template.FuncMap {
 		},
 		"item": func(link, name string, chosen bool) navigation { return navigation{link, name, chosen} },
 		"clip": clip, "up": func(a, b int) int { return a - b }, "down": func(a, b int) int { return a + b }, "cellName": cellName, "cellVersion": cellVersion,
-		"flag": flagOf, "gateNames": gateNames, "nextName": nextName, "opensAt": opensAt, "fileLink": l.file, "commitLink": l.commit, "approveLink": l.approve, "admitLink": l.admit, "editLink": editLink, "changed": changedText, "decisionsOf": decisionsOf,
+		"flag": flagOf, "gateNames": gateNames, "nextName": nextName, "opensAt": opensAt, "fileLink": l.file, "commitLink": l.commit, "approveLink": l.approve, "admitLink": l.admit, "editLink": editLink, "planLink": planLink, "changed": changedText, "decisionsOf": decisionsOf,
 		"join": strings.Join, "reach": reachOf, "passed": passedText, "count": terminalCount,
 		"podsLink": podsLink, "manifestsLink": manifestsLink, "fewOf": fewOf, "restOf": restOf, "thingLink": thingLink, "objectName": objectName, "diffLines": diffLines, "lines": tails, "source": sourceOf,
 	}

@@ -31,6 +31,7 @@ type homePage struct {
 	Offers   bool // there is a catalogue
 
 	approves func(file, team string) (may, named bool, owners []string)
+	ways     ways
 }
 
 // A task is something that a person has to see to.
@@ -42,6 +43,7 @@ type task struct {
 	Text    string
 	Changes []platform.Difference
 	Command string
+	Step    *nextStep        // nil: the command is all there is to do
 	Next    *status.Instance // whose next release an Approval lets in; nil: it is about something else
 	Since   time.Time
 	Owners  []string // who may approve it, where the person may not
@@ -71,13 +73,13 @@ type stageSum struct {
 
 func (c *Console) home(r *http.Request, m *model) (*view, error) {
 	who := c.Person(r)
-	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != "", Offers: m.Platform.Offers() != nil, Known: who.Name != "", approves: who.Approves}
+	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != "", Offers: m.Platform.Offers() != nil, Known: who.Name != "", approves: who.Approves, ways: waysOf(c, r, m)}
 	if t := r.URL.Query().Get("team"); t != "" {
 		page.Mine = []string{t}
 	}
 	chosen := r.URL.Query().Get("team")
 	for _, row := range m.rows {
-		mine := len(page.Mine) == 0 || slices.Contains(page.Mine, row.Key.Team)
+		mine := page.isMine(row.Key.Team)
 		if mine {
 			page.Requests++
 		}
@@ -85,12 +87,17 @@ func (c *Console) home(r *http.Request, m *model) (*view, error) {
 			page.add(row, mine)
 		}
 	}
+	page.broken(m)
 	page.environments(m)
+	until := page.ended(m, c.Now())
 	page.Teams = m.teamSums(page.Mine)
 	page.Stages = m.stageSums()
 	page.More = cut(&page.Waiting) + cut(&page.Others) + cut(&page.Failed)
-	return &view{template: "home", title: "Home", section: "home", main: page}, nil
+	return &view{template: "home", title: "Home", section: "home", main: page, until: until}, nil
 }
+
+// isMine says whether the lists tell of a team.
+func (p *homePage) isMine(team string) bool { return len(p.Mine) == 0 || slices.Contains(p.Mine, team) }
 
 // cut shortens a list of tasks and returns how many it omitted.
 func cut(list *[]task) int {
@@ -130,8 +137,10 @@ func (p *homePage) add(r *row, mine bool) {
 			case one.Verdict == rejected && !mine:
 			case one.Verdict == rejected:
 				one.Text += " — merge a fix or another version, or let it in again:"
+				one.Step = p.ways.toPlan(in.Instance)
 				p.fail(one)
 			case !slices.ContainsFunc(in.Waiting, isUnhealthy):
+				one.Step = cmp.Or(p.ways.toPlan(in.Instance), &nextStep{"See what it waits for.", one.Link + "#waiting", "Its gates"})
 				p.wait(one, in.Environment, r.Key.Team, r.Key.Team+"-"+r.Key.Name, mine)
 			}
 			continue
@@ -139,8 +148,8 @@ func (p *homePage) add(r *row, mine bool) {
 		if !mine {
 			continue
 		}
-		if failed := firstFailure(in.Instance); failed != nil {
-			one.Verdict, one.Text = failed.Verdict, failed.Text
+		if failed := p.ways.firstFailure(in.Instance); failed != nil {
+			one.Verdict, one.Text, one.Step = failed.Verdict, failed.Text, failed.Step
 			p.fail(one)
 		}
 		for _, at := range in.Placements {
@@ -148,6 +157,7 @@ func (p *homePage) add(r *row, mine bool) {
 				adopts := one
 				adopts.Verdict, adopts.Where = waiting, in.Environment+", "+at.Cluster
 				adopts.Text = "its adoption waits, and nothing is written until it is approved"
+				adopts.Step = &nextStep{"Look at what it would take over, then approve it.", adopts.Link + "#on-" + at.Cluster, "What it takes over"}
 				adopts.Command = "transom promote --adoption " + at.Adoption.Digest + " --environment " + in.Environment
 				p.wait(adopts, in.Environment, r.Key.Team, "adoption-"+short(at.Adoption.Digest), true)
 			}
@@ -183,15 +193,15 @@ func (t *task) fill(in *status.Instance, g status.Gate) {
 }
 
 // firstFailure is the worst placement of an instance that no time mends; nil: there is none.
-func firstFailure(in *status.Instance) *task {
+func (w ways) firstFailure(in *status.Instance) *task {
 	var worst *task
-	see := func(v verdict, text string) {
+	see := func(v verdict, text string, p *status.Placement) {
 		if v.needsSomebody() && (worst == nil || v.rank() < worst.Verdict.rank()) {
-			worst = &task{Verdict: v, Text: text}
+			worst = &task{Verdict: v, Text: text, Step: w.after(in, p)}
 		}
 	}
 	if len(in.Placements) == 0 {
-		see(verdictOf(in, nil), reason(in, nil))
+		see(verdictOf(in, nil), reason(in, nil), nil)
 	}
 	for i := range in.Placements {
 		p := &in.Placements[i]
@@ -199,10 +209,10 @@ func firstFailure(in *status.Instance) *task {
 		if text != "" && len(in.Problems) == 0 && p.Cluster != in.Environment {
 			text = p.Cluster + ": " + text
 		}
-		see(verdictOf(in, p), text)
+		see(verdictOf(in, p), text, p)
 	}
 	if in.Rollout != nil && in.Rollout.Stopped != "" {
-		see("Failed", "stopped: "+in.Rollout.Stopped)
+		see("Failed", "stopped: "+in.Rollout.Stopped, nil)
 	}
 	return worst
 }
@@ -214,13 +224,13 @@ func (p *homePage) environments(m *model) {
 		e := &m.Environments[i]
 		link := "/environments/" + e.Name
 		if e.Plan != "" {
-			p.wait(task{About: e.Name, Link: link, Verdict: waiting, Text: "a change of the environment waits", Command: "transom promote --plan " + e.Plan + " --environment " + e.Name}, e.Name, "", "plan-"+short(e.Plan), true)
+			p.wait(task{About: e.Name, Link: link, Verdict: waiting, Text: "a change of the environment waits", Step: &nextStep{"Look at whose objects it changes, then approve it.", link, "What waits"}, Command: "transom promote --plan " + e.Plan + " --environment " + e.Name}, e.Name, "", "plan-"+short(e.Plan), true)
 		}
 		if e.Deletions != "" {
-			p.wait(task{About: e.Name, Link: link, Verdict: waiting, Text: "more deletions than its deletionLimit wait; an Approval of deletions " + e.Deletions + " lets them through"}, e.Name, "", "deletions-"+short(e.Deletions), true)
+			p.wait(task{About: e.Name, Link: link, Verdict: waiting, Text: "more deletions than its deletionLimit wait; an Approval of deletions " + e.Deletions + " lets them through", Step: &nextStep{"Look at the requests that are gone, then approve it, or revert the merge.", link, "The Approval"}}, e.Name, "", "deletions-"+short(e.Deletions), true)
 		}
 		for _, d := range e.Decisions {
-			if d.Team == "" || len(p.Mine) == 0 || slices.Contains(p.Mine, d.Team) {
+			if d.Team == "" || p.isMine(d.Team) {
 				p.Debts = append(p.Debts, debt{e.Name, d})
 			}
 		}

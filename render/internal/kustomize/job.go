@@ -46,7 +46,8 @@ func Run(j Job) ([]*yaml.Node, error) {
 	return documents, nil
 }
 
-// Warm reads the schemas that the first job would otherwise read.
+// Warm reads the schemas that the first job would otherwise read. A process whose jobs are done by workers never reads them: the scopes of
+// Kubernetes' kinds are known without, and they are some five megabytes.
 func Warm() { prepare() }
 
 // Objects are the result of a build, in order.
@@ -96,7 +97,6 @@ func (w Wrapper) build(files, own map[string][]byte) (Objects, error) {
 	if w.Run == nil {
 		return j.run()
 	}
-	prepare() // which tells the scope of objects
 	documents, err := w.Run(j)
 	if err != nil {
 		return nil, err

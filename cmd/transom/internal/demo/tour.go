@@ -11,6 +11,9 @@ import (
 // tour is the demo's text once everything is healthy. Every line can be pasted.
 var tour = template.Must(template.New("tour").Parse(`
 Everything runs. The console: {{.Console}}
+For "Five minutes with it" in README.md, begin the second terminal with
+
+  export DEMO={{.Dir}} TRANSOM_SERVER={{.Console}}
 
   See what runs       {{.Transom}} status{{.Server}}
                       {{.Transom}} status payments/sessions{{.Server}}

@@ -2,7 +2,9 @@ package schema
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"transom.dev/cmd/transom/internal/workspace"
@@ -10,8 +12,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Draft is a request file that is written from a version's schema: required parameters with a value that is
-// valid where one can be thought of, the others as comments.
+// A Draft is a request file that is written from a version's schema and bindings: what is required with a value that is
+// valid where one can be thought of, the rest as comments.
 type Draft struct {
 	Offering     *platform.Offering
 	Version      *platform.Version
@@ -19,6 +21,7 @@ type Draft struct {
 	Name         string
 	Environments []string
 	Comments     bool
+	Fitting      map[string][]string // names of requests that the new one can be bound to, by the binding
 }
 
 // Example is how a request for a version may look.
@@ -44,6 +47,7 @@ func (r *Draft) YAML() string {
 	if v := r.Version.Parameters; v != nil {
 		r.parameters(&b, v.OpenAPI())
 	}
+	r.bindings(&b)
 	b.WriteString("  environments:\n")
 	for _, e := range r.Environments {
 		fmt.Fprintf(&b, "    %s: {}\n", yamledit.Scalar(e, false))
@@ -72,17 +76,57 @@ func (r *Draft) parameters(b *strings.Builder, schema map[string]any) {
 			lines = append(lines, "    # "+key+": "+yamledit.Inline(Sample(property), false))
 		}
 	}
+	section(b, "parameters", lines, given)
+}
+
+// section writes the lines of a field, which is a comment where all of them are.
+func section(b *strings.Builder, field string, lines []string, given bool) {
 	if len(lines) == 0 {
 		return
 	}
 	if given {
-		b.WriteString("  parameters:\n")
+		b.WriteString("  " + field + ":\n")
 	} else {
-		b.WriteString("  # parameters:\n")
+		b.WriteString("  # " + field + ":\n")
 	}
 	for _, line := range lines {
 		b.WriteString(line + "\n")
 	}
+}
+
+// mostNamed is how many requests a comment names that a binding could have instead.
+const mostNamed = 5
+
+// bindings writes the bindings: those that are required, and, as comments, the others.
+func (r *Draft) bindings(b *strings.Builder) {
+	var lines []string
+	given := false
+	for _, name := range slices.Sorted(maps.Keys(r.Version.Bindings)) {
+		binding, fitting := r.Version.Bindings[name], r.Fitting[name]
+		about := "    # A request of " + strings.Join(binding.Offerings, " or ")
+		if binding.Required {
+			about += " (required)"
+		}
+		to := "my-" + binding.Offerings[0]
+		if len(fitting) > 0 {
+			to = fitting[0]
+		}
+		if len(fitting) > 1 {
+			about += ", such as " + strings.Join(fitting[1:min(len(fitting), 1+mostNamed)], ", ")
+		}
+		if r.Comments {
+			lines = append(lines, about)
+		}
+		line := yamledit.Scalar(name, false) + ": " + yamledit.Scalar(to, false)
+		switch {
+		case binding.Required:
+			given = true
+			lines = append(lines, "    "+line)
+		case r.Comments:
+			lines = append(lines, "    # "+line)
+		}
+	}
+	section(b, "bindings", lines, given)
 }
 
 // explain is the text of the comment about a parameter.

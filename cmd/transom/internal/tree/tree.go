@@ -28,6 +28,7 @@ type Printer struct {
 	Now   time.Time
 
 	inside    string            // the environment of the instance that is being printed
+	about     string            // its request
 	away      map[string]bool   // clusters that do not answer, as the first lines say
 	said      map[string]string // Problems that were printed, with the request at which
 	wave      map[string]string // by ENVIRONMENT/CLUSTER
@@ -208,8 +209,11 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 	if t.Open && in.Release != "" {
 		head += " " + t.Paint.Faint("("+terminal.Short(in.Release)+")")
 	}
-	if in.Absent {
+	switch {
+	case in.Absent:
 		head += "  removed"
+	case in.Version != "" && len(in.Placements) == 0:
+		head += "  " + t.Paint.Faint("on no cluster")
 	}
 	if t.isAtRest(in) {
 		names := make([]string, len(in.Placements))
@@ -224,7 +228,7 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.problemOnce(in, p))
 	}
 	t.promotion(in, l)
-	t.inside = in.Environment
+	t.inside, t.about = in.Environment, in.Request.String()
 	for i, p := range in.Placements {
 		t.placement(p, Branch(i == len(in.Placements)-1).under(l))
 	}
@@ -269,7 +273,7 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 	fmt.Fprintln(t.W, line)
 	t.adoption(p, l)
 	for _, problem := range p.Problems {
-		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Red("! Problem"), problem.Object, problem.Message)
+		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.placedProblem(problem))
 	}
 	for _, drift := range p.Drift {
 		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Drift"), drift.Object, drift.Message)

@@ -125,6 +125,37 @@ func TestOneCauseIsPrintedOnceAndTheWorstFirst(t *testing.T) {
 	require.Contains(t, out.String(), "dev  size=large\n")
 }
 
+// TestAProblemOfAClusterIsPrintedOnce: it is that of each instance there, and about no object of one.
+func TestAProblemOfAClusterIsPrintedOnce(t *testing.T) {
+	var s status.Status
+	for _, name := range []string{"r0", "r1"} {
+		s.Instances = append(s.Instances, status.Instance{
+			Environment: "prod", Request: platform.RequestKey{Team: "payments", Name: name}, Offering: "web", Version: "1.0.0",
+			Placements: []status.Placement{{Cluster: "one", Stage: status.Committed, Health: state.Unknown, Problems: []status.ObjectProblem{
+				{Message: "cluster one was last written from elsewhere"}, {Object: "Service web", Message: "forbidden"},
+			}}},
+		})
+	}
+	var out strings.Builder
+	(&tree.Printer{W: &out}).Status(s, false)
+	require.Equal(t, 1, strings.Count(out.String(), "! Problem cluster one was last written from elsewhere\n"))
+	require.Equal(t, 1, strings.Count(out.String(), "! the same Problem as payments/r0\n"))
+	require.Equal(t, 2, strings.Count(out.String(), "! Problem Service web: forbidden\n"))
+}
+
+// TestWhatIsOnNoClusterSaysSo: a line without a cluster or a word of health looks as if all were well.
+func TestWhatIsOnNoClusterSaysSo(t *testing.T) {
+	var out strings.Builder
+	of := platform.RequestKey{Team: "payments", Name: "shop"}
+	(&tree.Printer{W: &out}).Status(status.Status{Instances: []status.Instance{
+		{Environment: "dev", Request: of, Offering: "web", Version: "1.0.0", Absent: true},
+		{Environment: "prod", Request: of, Offering: "web", Version: "1.0.0"},
+		{Environment: "qa", Request: of, Offering: "web"},
+	}}, false)
+	require.Contains(t, out.String(), "prod  1.0.0  on no cluster\n")
+	require.Equal(t, 1, strings.Count(out.String(), "on no cluster"))
+}
+
 func TestManyObjectsThatSayTheSameTakeOneLine(t *testing.T) {
 	printed := func(all bool) string {
 		var out strings.Builder

@@ -124,11 +124,23 @@ func (t *Printer) decision(d status.Decision) string {
 
 // problemOnce is a Problem in full the first time, and then the request at which it was printed.
 func (t *Printer) problemOnce(in status.Instance, p platform.Problem) string {
-	text, here := p.String(), in.Request.String()
+	return t.once(in.Request.String(), p.String(), t.problem(p))
+}
+
+// placedProblem is a Problem of a placement. One about none of its objects is the cluster's, and so that of its neighbours too.
+func (t *Printer) placedProblem(p status.ObjectProblem) string {
+	if p.Object == "" {
+		return t.once(t.about, p.Message, t.Paint.Red("! Problem ")+p.Message)
+	}
+	return fmt.Sprintf("%s %s: %s", t.Paint.Red("! Problem"), p.Object, p.Message)
+}
+
+// once is what is printed of a Problem: all of it, or that it is the one of another request.
+func (t *Printer) once(here, text, printed string) string {
 	first, told := t.said[text]
 	if !told {
 		t.said[text] = here
-		return t.problem(p)
+		return printed
 	}
 	if first == here {
 		return t.Paint.Red("!") + " the same Problem"

@@ -43,7 +43,7 @@ func (d *Directory) Load() (*platform.Platform, error) {
 		return nil, fmt.Errorf("load the platform in %s: %w", d.Dir, err)
 	}
 	if p.CountRequests() == 0 && len(p.Offerings) == 0 && len(p.Environments) == 0 && len(p.Clusters) == 0 {
-		return nil, fmt.Errorf("%s: is no platform repository: it has none of offerings/, requests/, environments/, clusters/", d.Dir)
+		return nil, fmt.Errorf("%s: is no platform repository: it has none of offerings/, requests/, environments/, clusters/; \"transom init DIR\" writes one to begin with", d.Dir)
 	}
 	return p, nil
 }
@@ -133,11 +133,16 @@ func Mistakes(p *platform.Platform, states map[string]*render.State) (problems, 
 		}
 	}
 	slices.SortStableFunc(all, platform.Problem.Compare)
-	told := map[string]bool{}
+	told, placed := map[string]bool{}, map[mistake]bool{}
+	for _, problem := range all {
+		if problem.Line > 0 {
+			placed[mistakeOf(problem)] = true
+		}
+	}
 	for _, problem := range all {
 		text := problem.String()
 		switch {
-		case told[text]:
+		case told[text], problem.Line == 0 && placed[mistakeOf(problem)]:
 		case problem.Warning:
 			warnings = append(warnings, problem)
 		default:
@@ -147,6 +152,14 @@ func Mistakes(p *platform.Platform, states map[string]*render.State) (problems, 
 	}
 	return problems, warnings
 }
+
+// A mistake is a Problem wherever it is: what is recorded has the same one as the file that it came from, and no line.
+type mistake struct {
+	file, field, message string
+	warning              bool
+}
+
+func mistakeOf(p platform.Problem) mistake { return mistake{p.File, p.Field, p.Message, p.Warning} }
 
 // LoadEdited loads the platform in a directory as if files in it had other contents. An empty directory is a platform that
 // begins.
