@@ -19,6 +19,7 @@ func newTopics() []*cobra.Command {
 		{Use: "developer", Short: "Ten minutes for those who request services"},
 		{Use: "platform", Short: "For those who write offerings"},
 		{Use: "operator", Short: "For those who run the daemon: from nothing to the runbook"},
+		{Use: "fields", Short: "Every field of the files of a platform repository"},
 		{Use: "metrics", Short: "The daemon's metrics, and the alert rules on them"},
 	}
 	for _, t := range topics {

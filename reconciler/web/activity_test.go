@@ -215,3 +215,28 @@ func TestAWrongValueIsToldBesideItsFieldAsOneTypes(t *testing.T) {
 	enter("f-maxReplicas", "9")
 	eventually(fmt.Sprintf(draft, "The values fit the schema"), "true")
 }
+
+// TestABindingIsChosenInABrowser among the requests of the team that is typed; one that another team does not have is told beside its field.
+func TestABindingIsChosenInABrowser(t *testing.T) {
+	p, err := platform.Load(os.DirFS("../../examples/acme"))
+	require.NoError(t, err)
+	b := status.NewBoard(time.Now)
+	b.Loaded("https://github.com/acme/platform.git", p)
+	eventually := open(t, served(t, web.Options{Board: b})+"/catalog/pages/new?version=1.1.0&name=more&environment=dev&p.text=more")
+	eventually(`document.querySelector("#link").textContent`, "live")
+	enter := func(field, text string) {
+		eventually(fmt.Sprintf(`((e) => { e.focus(); e.value = %q; e.dispatchEvent(new Event("input", { bubbles: true })); return e.value; })(document.getElementById(%q))`, text, field), text)
+	}
+	const listed, told = `[...document.getElementById("f-b-downloads").options].map((e) => e.textContent).join("|")`, `document.getElementById("m-b-downloads").textContent`
+	eventually(listed, "–")
+	enter("f-team", "search")
+	eventually(listed, "–|snapshots (bucket)")
+	enter("f-b-downloads", "snapshots")
+	eventually(`document.querySelector("#yaml").textContent.includes("downloads: snapshots")`, "true")
+	eventually(`document.activeElement.id + " " + document.activeElement.value`, "f-b-downloads snapshots")
+	enter("f-team", "platform")
+	eventually(told, "team platform has no request snapshots")
+	enter("f-b-downloads", "")
+	eventually(told, "")
+	eventually(`document.querySelector("#may-seal strong").textContent.includes("The values fit the schema")`, "true")
+}

@@ -60,11 +60,36 @@ func (f *formPage) bind(q url.Values, p *platform.Platform) map[string]string {
 	return bound
 }
 
+// rebind does so for a request that is there, and returns the bindings that are others than its file has.
+func (f *formPage) rebind(q url.Values, p *platform.Platform, request *platform.Request) (changed []*boundField) {
+	for i := range f.Bindings {
+		one := &f.Bindings[i]
+		environments := slices.DeleteFunc(f.chosen(), func(environment string) bool {
+			_, own := request.Spec.Environments[environment].Bindings[one.Binding]
+			return own
+		})
+		one.list(p, f, environments)
+		one.Value = request.Spec.Bindings[one.Binding]
+		if !q.Has(one.Name) || strings.TrimSpace(q.Get(one.Name)) == one.Value {
+			continue
+		}
+		f.begin()
+		one.Value = strings.TrimSpace(q.Get(one.Name))
+		if changed = append(changed, one); one.Value == "" {
+			one.Mistake = "a binding is taken away by removing its line from the file"
+			continue
+		}
+		one.check(p, f, environments)
+	}
+	return changed
+}
+
 // list finds the requests that fit.
 func (b *boundField) list(p *platform.Platform, f *formPage, environments []string) {
 	b.Team = f.Team
 	for _, request := range p.RequestsOf(f.Team) {
-		if request.Broken || !slices.Contains(b.Offerings, request.Spec.Offering) {
+		itself := request.Key.Name == f.Name
+		if itself || request.Broken || !slices.Contains(b.Offerings, request.Spec.Offering) {
 			continue
 		}
 		if len(misfits(p, f, b.Binding, request.Key, environments)) > 0 {

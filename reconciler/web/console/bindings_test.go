@@ -1,8 +1,10 @@
 package console_test
 
 import (
+	"context"
 	"fmt"
 	"html"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -123,4 +125,50 @@ func TestAFormBindsToOneOfMany(t *testing.T) {
 	require.NotContains(t, body, `value="orders-98"`, "the first 200 are listed")
 	require.Contains(t, body, "Make the file at the forge")
 	require.Contains(t, body, "data: orders-99")
+}
+
+// TestAFormBindsARequestAnew: to another one that fits where the file binds it for all environments, with the command that does so; the form says
+// which values are still to be sealed.
+func TestAFormBindsARequestAnew(t *testing.T) {
+	files := bindable()
+	put := func(name, text string) { files[name] = &fstest.MapFile{Data: []byte(text)} }
+	put("requests/store/shop.yaml", "apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: shop}\nspec:\n  offering: web\n  version: \"1\"\n"+
+		"  bindings: {data: orders}\n  environments: {dev: {}, prod: {bindings: {data: archive}}}\n")
+	put("requests/store/archive.yaml", "apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: archive}\nspec: {offering: db, version: \"1\", environments: {prod: {}}}\n")
+	put("offerings/web/1.0.0/config.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, annotations: {transom.dev/sealed: \"stripe-key\"}}\ntype: Opaque\n")
+	p, err := platform.Load(files)
+	require.NoError(t, err)
+	require.Empty(t, p.Problems)
+	b := status.NewBoard(time.Now)
+	b.Loaded("https://github.com/acme/platform.git", p)
+	var set []console.Assignment
+	get := serve(console.Options{
+		Board: b, Person: func(*http.Request) console.Person {
+			return console.Person{In: func(team string) bool { return team == "store" }}
+		},
+		Edit: func(_ context.Context, _ string, all []console.Assignment) (string, error) {
+			set = all
+			return "# kept\n", nil
+		},
+	})
+	_, body := get(t, "/requests/store/shop/edit")
+	require.Contains(t, body, `<option value="orders" selected>orders (db)</option>`)
+	require.Contains(t, body, `<option value="drafts">drafts (db)</option>`, "prod has a binding of its own")
+	require.NotContains(t, body, `<option value="archive"`)
+	require.Contains(t, body, "Change a value")
+	require.Empty(t, set)
+	_, body = get(t, "/requests/store/shop/edit?b.data=drafts&b.logs=sessions")
+	require.Equal(t, []console.Assignment{{Path: []string{"bindings", "data"}, Value: "drafts"}, {Path: []string{"bindings", "logs"}, Value: "sessions"}}, set)
+	require.Contains(t, body, "<code>bindings.data: orders → drafts</code>")
+	require.Contains(t, body, "<code>bindings.logs: unset → sessions</code>")
+	require.Contains(t, body, "transom set store/shop bindings.data=drafts bindings.logs=sessions\ntransom secret set store/shop stripe-key -e dev\ntransom secret set store/shop stripe-key -e prod\n")
+	require.Contains(t, body, "secret ones may be asked for")
+	for query, mistake := range map[string]string{
+		"b.data=archive": "store/archive is not in dev; add the environment to it", "b.data=": "a binding is taken away by removing its line from the file", "b.data=shop": "store/shop is a request for web; web@1.0.0 takes db or cache there",
+	} {
+		_, body = get(t, "/requests/store/shop/edit?"+query)
+		require.Empty(t, set, query)
+		require.Contains(t, body, `id="m-b-data" role="alert">`+mistake+`</span>`, query)
+		require.Contains(t, body, "Mend what is marked", query)
+	}
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -52,9 +53,12 @@ func (c ofRequests) edit(r *http.Request, m *model) (*view, error) {
 		return nil, missing("The version that " + key.String() + " asks for is not offered: edit its file, " + request.File + ".")
 	}
 	v := o.Match(request.Spec.Version)
-	page := &editPage{Key: key, formPage: formPage{Offering: o, Version: v, File: request.File, Fields: fieldsOf(v, c.Sample), Action: editLink(key)}}
-	page.Rules = rulesBeside(page.Fields, v)
-	page.change(r.Context(), r.URL.Query(), request, c.Edit)
+	fields := fieldsOf(v, c.Sample)
+	page := &editPage{Key: key, formPage: formPage{
+		Offering: o, Version: v, Team: key.Team, Name: key.Name, Environments: environmentsOf(request), Fields: fields, Bindings: bindingsOf(v),
+		Secrets: lacking(secretsOf(v), p, request), Rules: rulesBeside(fields, v), File: request.File, Action: editLink(key),
+	}}
+	page.change(r.Context(), r.URL.Query(), p, request, c.Edit)
 	if page.Constant == "" {
 		c.plan(r, m, &page.formPage, key.Team)
 	}
@@ -80,8 +84,16 @@ func editLink(key platform.RequestKey) string {
 	return "/requests/" + url.PathEscape(key.Team) + "/" + url.PathEscape(key.Name) + "/edit"
 }
 
+// environmentsOf are the environments of a request.
+func environmentsOf(request *platform.Request) (all []choice) {
+	for _, name := range slices.Sorted(maps.Keys(request.Spec.Environments)) {
+		all = append(all, choice{name, true})
+	}
+	return all
+}
+
 // change reads the values of a query, tells those that differ from the request's, and writes its file with them.
-func (f *editPage) change(ctx context.Context, q url.Values, request *platform.Request, edit func(context.Context, string, []Assignment) (string, error)) {
+func (f *editPage) change(ctx context.Context, q url.Values, p *platform.Platform, request *platform.Request, edit func(context.Context, string, []Assignment) (string, error)) {
 	values := clone(request.Spec.Parameters)
 	var set []Assignment
 	for i := range f.Fields {
@@ -109,6 +121,16 @@ func (f *editPage) change(ctx context.Context, q url.Values, request *platform.R
 			f.Command += " " + quoted(pathOf(steps)+"="+text(value))
 		}
 	}
+	for _, one := range f.rebind(q, p, request) {
+		had, is := request.Spec.Bindings[one.Binding]
+		if one.Mistake != "" {
+			continue
+		}
+		set = append(set, Assignment{[]string{"bindings", one.Binding}, one.Value})
+		f.Changes = append(f.Changes, fmt.Sprintf("bindings.%s: %s → %s", one.Binding, unsetOr(had, is), one.Value))
+		f.Command += " " + quoted("bindings."+one.Binding+"="+one.Value)
+	}
+	f.seal(p)
 	f.checkValues(values)
 	f.Command = "transom set " + f.Key.String() + f.Command
 	file, err := edit(ctx, request.File, set)

@@ -63,6 +63,19 @@ func secretsOf(v *platform.Version) []secretField {
 	return all
 }
 
+// lacking are those that a request does not give yet in each of its environments.
+func lacking(all []secretField, p *platform.Platform, request *platform.Request) []secretField {
+	return slices.DeleteFunc(all, func(one secretField) bool {
+		for environment := range request.Spec.Environments {
+			in := p.InstanceSet(environment).Of(request.Key)
+			if in == nil || in.Sealed == nil || in.Sealed.Values[one.Key] == "" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // condition says when the objects of a file are rendered; empty: always.
 func condition(v *platform.Version, file string, text []byte) string {
 	for _, part := range v.Components {
