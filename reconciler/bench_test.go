@@ -76,11 +76,14 @@ func (f *promptFleet) differing(t fleet.Target) (found []fleet.Result, err error
 		return nil, nil //nolint:nilerr // there is nothing yet
 	}
 	for _, team := range teams {
-		id := team.(interface{ ID() string }).ID()
-		if f.teams[team.Name()] == id {
+		id := team.(interface {
+			ID() string
+			HasID(id string) bool
+		})
+		if id.HasID(f.teams[team.Name()]) { // as the fleet asks
 			continue
 		}
-		f.teams[team.Name()] = id
+		f.teams[team.Name()] = id.ID()
 		blobs, err := t.Snapshot.Blobs(path.Join(root, team.Name()))
 		if err != nil {
 			return nil, err

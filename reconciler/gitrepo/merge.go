@@ -17,6 +17,9 @@ const (
 	// mostMerged is how many bytes of packs are merged. More than that is better made anew from the remote, which
 	// packs its objects much tighter than they come one commit at a time.
 	mostMerged = 16 << 20
+	// largestMerged is how large a pack may be that is merged as long as less than mostMerged waits for it. Larger ones are few, and each merge of
+	// them would take as long as hundreds of changes.
+	largestMerged = 4 << 20
 	// fewestMerged is how many packs are worth a merge where more bytes than mostMerged wait for one, and fewestOfMany where there are twice
 	// as many packs as there may be: nobody renews the mirror then.
 	fewestMerged = mostPacks / 2
@@ -46,6 +49,8 @@ func makeRoom(r *Remote, m *mirror) error {
 			return m.damaged(fmt.Errorf("%d packs are too many", len(packs)))
 		}
 		some = meanwhile(some, len(packs))
+	} else {
+		some = withoutLarge(some)
 	}
 	if err := m.merge(some); err != nil && !noRoom(err) { // where there is none to merge, there may be some for one more pack
 		return err
@@ -66,6 +71,15 @@ func meanwhile(some []pack, packs int) []pack {
 		return nil
 	}
 	return some
+}
+
+// withoutLarge are the first of some packs, the smallest first, that are not larger than largestMerged, as long as these are enough.
+func withoutLarge(some []pack) []pack {
+	large := slices.IndexFunc(some, func(p pack) bool { return p.size > largestMerged })
+	if large < fewestMerged {
+		return some
+	}
+	return some[:large]
 }
 
 // isLarge says whether there is more than is merged, of which a good part came one commit at a time: beside the largest pack there is half

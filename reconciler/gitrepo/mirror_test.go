@@ -236,6 +236,27 @@ func TestMirrorThatGrewLargeIsMadeAnew(t *testing.T) {
 	require.Less(t, len(packs), 15)
 }
 
+// TestALargePackIsNotMergedAgainAndAgain: a merge takes as long as the packs of late have bytes.
+func TestALargePackIsNotMergedAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	b := newBare(t)
+	r := b.remote()
+	random := func(size int) []byte {
+		content := make([]byte, size)
+		_, _ = rand.Read(content)
+		return content
+	}
+	s := commit(t, r, fetch(t, r), map[string][]byte{"large": random(5 << 20)})
+	large := packsOf(t, r)
+	for i := range 120 {
+		s = commit(t, r, s, map[string][]byte{fmt.Sprint(i): random(60 << 10)})
+	}
+	packs := packsOf(t, r)
+	require.LessOrEqual(t, len(packs), 50)
+	require.Contains(t, packs, large[0])
+	b.run("", "-C", r.Dir, "fsck", "--strict", "--full")
+}
+
 func TestCommitThatIsGoneEverywhereIsAnError(t *testing.T) {
 	b := newBare(t)
 	first := b.commit("first", map[string]string{"f": "1"})

@@ -16,10 +16,14 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 )
 
+// unionBuffer is how many bytes are written at once to a union that is a file.
+const unionBuffer = 64 << 10
+
 // A union is a pack of the objects of several, each once. They are copied as they are packed: a pass waits for it, and to unpack
 // them and pack them anew takes many times as long. Each of the packs has the bases of its deltas, so that the union has, too.
 type union struct {
 	*packIndex
+	out     *bufio.Writer // to the pack
 	sum     hash.Hash
 	scanner packScanner
 	offsets map[plumbing.Hash]int64 // in the union, of the objects that it has
@@ -49,6 +53,7 @@ func (m *mirror) union(some []pack) (*packIndex, error) {
 		packIndex: newPackIndex(m.dir), sum: sha1.New(), scanner: packScanner{in: bufio.NewReaderSize(nil, 64)},
 		offsets: make(map[plumbing.Hash]int64, len(objects)),
 	}
+	u.out = bufio.NewWriterSize(u.packIndex, unionBuffer)
 	u.objects = make([]packedObject, 0, len(objects))
 	if size += len(plumbing.ZeroHash); size <= inMemory {
 		u.memory.Grow(size)
@@ -61,7 +66,10 @@ func (m *mirror) union(some []pack) (*packIndex, error) {
 	}
 	if err == nil {
 		u.checksum = plumbing.Hash(u.sum.Sum(nil))
-		_, err = u.Write(u.checksum[:])
+		_, err = u.out.Write(u.checksum[:])
+	}
+	if err == nil {
+		err = u.out.Flush()
 	}
 	if err != nil {
 		u.close()
@@ -179,6 +187,6 @@ func appendDistance(to []byte, distance int64) []byte {
 func (u *union) write(p []byte) error {
 	_, _ = u.sum.Write(p)
 	u.end += int64(len(p))
-	_, err := u.Write(p)
+	_, err := u.out.Write(p)
 	return err
 }

@@ -14,14 +14,18 @@ import (
 // each load, so that shares and names are right before one of them comes. Nothing that was removed goes before all came: one of them may be
 // what takes its place.
 
-// later are the names of the requests that this load defers, by team. Teams with few new requests come first, so that nobody waits behind
+// later are the names of the requests that this load defers, by team, of some teams. Those with few new requests come first, so that nobody waits behind
 // a crowd of another team. Nothing is deferred for a Loader without a bound, and at the first load.
-func later(l *Loader, p *Platform) map[string][]string {
+func later(l *Loader, p *Platform, teams []string) map[string][]string {
 	if l.AtOnce == 0 || l.last == nil {
 		return nil
 	}
 	waiting := map[string][]string{}
-	for name, files := range p.tree.teams {
+	for _, name := range teams {
+		files := p.tree.teams[name]
+		if files == nil {
+			continue
+		}
 		if last := l.last.teams[name]; last == nil || last.files != files || last.deferred > 0 {
 			if added := last.unknown(name, files); len(added) > 0 {
 				waiting[name] = added

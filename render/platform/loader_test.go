@@ -121,6 +121,46 @@ func TestReloadEqualsLoad(t *testing.T) {
 	})
 }
 
+// TestReloadOfFewTeamsEqualsLoad: the sums over all teams follow those that change, come and go.
+func TestReloadOfFewTeamsEqualsLoad(t *testing.T) {
+	random, fsys := rand.New(rand.NewPCG(3, 4)), large(t, 30)
+	contents := []string{
+		request("{storage: 30Gi}"), request("{storage: 31Gi}"), request("{nothing: 1}"), strings.Replace(request("{}"), "dev: {}", "prod: {}, dev: {}", 1),
+		strings.Replace(request("{}"), "postgres", "nobody", 1), strings.Replace(request("{}"), "dev: {}", "staging: {}", 1),
+	}
+	l, git, bounded := &platform.Loader{}, &platform.Loader{}, &platform.Loader{AtOnce: 1}
+	for range 150 {
+		for range 1 + random.IntN(4) {
+			team := fmt.Sprintf("requests/team-%d/", random.IntN(12))
+			switch name := fmt.Sprintf("%sr%d.yaml", team, random.IntN(4)); random.IntN(6) {
+			case 0:
+				maps.DeleteFunc(fsys, func(name string, _ *fstest.MapFile) bool { return strings.HasPrefix(name, team) })
+			case 1:
+				delete(fsys, name)
+			default:
+				fsys[name] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(contents[random.IntN(len(contents))], "orders-db", strings.TrimSuffix(path.Base(name), ".yaml")))}
+			}
+		}
+		want, err := platform.Load(fsys)
+		require.NoError(t, err)
+		for l, fsys := range map[*platform.Loader]fs.FS{l: fsys, git: snapshot{fsys, map[string]int{}}, bounded: snapshot{fsys, map[string]int{}}} {
+			got, err := l.Load(fsys)
+			require.NoError(t, err)
+			for got.Deferred() > 0 {
+				got, err = l.Load(fsys)
+				require.NoError(t, err)
+			}
+			require.Equal(t, lines(want.Problems), lines(got.Problems))
+			require.Equal(t, outcome(want), outcome(got))
+			for _, env := range environments(want) {
+				require.Equal(t, releases(want, env), releases(got, env))
+				require.Equal(t, want.Placements(env), got.Placements(env))
+			}
+			require.Equal(t, want.Requests(), got.Requests())
+		}
+	}
+}
+
 // Many files are read by several goroutines, and the Platform is the same as one would make of them.
 func TestLoadIsTheSameOnAnyNumberOfProcessors(t *testing.T) {
 	fsys := large(t, 1000)

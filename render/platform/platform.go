@@ -32,12 +32,13 @@ type Platform struct {
 // parts are the values between the files and the objects of a snapshot, which answer questions about it and which the next load
 // takes over where they did not change.
 type parts struct {
-	tree      *tree
-	stages    *stages
-	teams     map[string]*team
-	instances map[string]*InstanceSet // by environment
-	deferred  int                     // requests
-	contents  *contents
+	tree     *tree
+	stages   *stages
+	teams    map[string]*team
+	deferred int // requests
+	contents *contents
+	counted  counted
+	sums
 }
 
 // Requests returns all requests, sorted by key. The list is made anew at each call, as loads share what teams have.
@@ -97,13 +98,11 @@ func (p *Platform) CheckCost(environment string) expression.Allowance {
 	return expression.Allowance{Steps: min(askedEach+askedTogether/parts, askedMost), Size: askedBytes}
 }
 
-// Placements counts those of an environment by offering, with those that deferred requests come to. Teams know their own.
+// Placements counts those of an environment by offering, with those that deferred requests come to.
 func (p *Platform) Placements(environment string) map[string]int {
 	count := p.DeferredIn(environment)
-	for _, t := range p.teams {
-		for offering, n := range t.placed[environment] {
-			count[offering] += n
-		}
+	for offering, n := range p.placed[environment] {
+		count[offering] += n
 	}
 	return count
 }
@@ -111,6 +110,9 @@ func (p *Platform) Placements(environment string) map[string]int {
 // DeferredIn counts the placements that deferred requests come to in an environment, by offering.
 func (p *Platform) DeferredIn(environment string) map[string]int {
 	count, on := map[string]int{}, map[[2]string]int{} // on: by offering and version as requests write it
+	if p.deferred == 0 {
+		return count
+	}
 	for _, t := range p.teams {
 		if t.deferred == 0 {
 			continue

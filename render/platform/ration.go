@@ -25,24 +25,14 @@ type ration struct {
 
 // divide gives the teams their rations of so many files. Teams with few come first, so that nobody waits behind a crowd of another team.
 // A team whose files are all known needs none, and one whose folder was too large has none: whether it still is cannot be told from a part.
-func (w *walker) divide(files int, root []fs.DirEntry) error {
-	at := slices.IndexFunc(root, func(e fs.DirEntry) bool { return e.Name() == "requests" && e.IsDir() })
-	if at < 0 {
-		return nil
-	}
-	teams, err := fs.ReadDir(w.fsys, "requests")
-	if err != nil {
-		return fmt.Errorf("read requests: %w", err)
-	}
+func (w *walker) divide(files int) error {
 	var all []*ration
-	for _, e := range teams {
-		last := w.last.tree.teams[e.Name()]
-		known := last != nil && hasID(e, last.id) && last.unread == 0
-		if tooLarge := last != nil && last.extent.overFolder(); known || tooLarge || !e.IsDir() || idOf(e) == "" {
+	for _, e := range w.teams {
+		if tooLarge := e.last != nil && e.last.extent.overFolder(); e.same || tooLarge || !e.IsDir() || idOf(e.DirEntry) == "" {
 			continue
 		}
 		r := &ration{team: e.Name(), last: w.last.teams[e.Name()]}
-		if err := r.count(w.fsys, last); err != nil {
+		if err := r.count(w.fsys, e.last); err != nil {
 			return err
 		}
 		all = append(all, r)

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-
-	"transom.dev/render/expression"
 )
 
 // A team is its requests, resolved and bound to each other; none is bound to another team's. As long as its files and
@@ -23,32 +21,41 @@ type team struct {
 }
 
 // loadRequests resolves the requests of the teams that changed, or of all where something changed that they may all
-// depend on.
+// depend on. Teams that did not change are not even looked at, unless requests were deferred.
 func (l *Loader) loadRequests(p *Platform) (err error) {
-	p.teams, p.instances = make(map[string]*team, len(p.tree.teams)), map[string]*InstanceSet{}
-	l.stages = l.stages.among(l.crowdOf(p))
+	last := l.last
+	if last == nil {
+		last = &Platform{}
+	}
+	p.counted = l.count(p)
+	l.stages = l.stages.among(p.counted.crowd(p.Offerings))
 	p.stages = l.stages
-	kept := l.last != nil && l.last.stages == l.stages && maps.Equal(l.last.Offerings, p.Offerings)
-	waiting := later(l, p)
-	for _, name := range sortedKeys(p.tree.teams) {
-		var made *team
-		if l.last != nil {
-			made = l.last.teams[name]
+	kept := l.last != nil && last.stages == l.stages && maps.Equal(last.Offerings, p.Offerings)
+	names := p.tree.changed
+	if kept && last.deferred == 0 {
+		p.teams, p.sums = maps.Clone(last.teams), last.next()
+	} else {
+		names, p.teams, p.sums = sortedKeys(p.tree.teams), make(map[string]*team, len(p.tree.teams)), sums{}.next()
+	}
+	waiting := later(l, p, names)
+	for _, name := range names {
+		files, was, made := p.tree.teams[name], p.teams[name], last.teams[name]
+		if files == nil {
+			delete(p.teams, name)
+			p.replace(name, was, nil)
+			continue
 		}
-		if files := p.tree.teams[name]; !kept || made == nil || made.files != files || made.deferred > 0 {
+		if !kept || made == nil || made.files != files || made.deferred > 0 {
 			if made, err = l.loadTeam(p, name, files, made, waiting[name]); err != nil {
 				return err
 			}
 		}
 		p.teams[name] = made
 		p.deferred += made.deferred
-		p.Problems = append(p.Problems, made.problems...)
-		for environment, instances := range made.instances {
-			if p.instances[environment] == nil {
-				p.instances[environment] = &InstanceSet{teams: make([]*teamInstances, 0, len(p.tree.teams))}
-			}
-			p.instances[environment].teams = append(p.instances[environment].teams, instances)
-		}
+		p.replace(name, was, made)
+	}
+	for _, name := range sortedKeys(p.troubled) {
+		p.Problems = append(p.Problems, p.troubled[name].problems...)
 	}
 	return nil
 }
@@ -122,21 +129,24 @@ func (l *Loader) decoded(f *file, key RequestKey) *requestFile {
 	return f.decoded.(*requestFile)
 }
 
-// crowdOf counts the files of requests of all teams. Nobody knows the offering of those that were not read yet, so that shares are too large
-// until then and never too small.
-func (l *Loader) crowdOf(p *Platform) crowd {
-	c := crowd{byOffering: map[string]int{}}
-	for name, files := range p.tree.teams {
-		c.all += len(files.requests)
-		for offering, n := range l.countByOffering(name, files) {
-			if p.Offerings[offering] != nil {
-				c.byOffering[offering] += n
-			}
+// count counts the files of requests: those of the last load, but for the teams that changed.
+func (l *Loader) count(p *Platform) counted {
+	c := counted{byOffering: map[string]int{}}
+	if l.last == nil || l.last.counted.partly || l.last.deferred > 0 {
+		for name, files := range p.tree.teams {
+			c.add(files, l.countByOffering(name, files), 1)
 		}
+		return c
 	}
-	c.all = expression.RoundUp(c.all)
-	for offering, n := range c.byOffering {
-		c.byOffering[offering] = expression.RoundUp(n)
+	c.all = l.last.counted.all
+	maps.Copy(c.byOffering, l.last.counted.byOffering)
+	for _, name := range p.tree.changed {
+		if was := l.last.tree.teams[name]; was != nil {
+			c.add(was, was.byOffering, -1)
+		}
+		if is := p.tree.teams[name]; is != nil {
+			c.add(is, l.countByOffering(name, is), 1)
+		}
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ type tree struct {
 	offerings    map[string]*file              // by name
 	versions     map[string][]*file            // offerings/<offering>/<version> to its files
 	teams        map[string]*teamFiles         // below requests/, by name
+	changed      []string                      // teams that differ from those of the last load, or are gone
 	environments map[string]*file              // by name
 	overlays     map[string]map[string][]*file // by environment and name
 	pullSecrets  map[string]map[string]*file   // by environment and name
@@ -84,6 +86,7 @@ type walker struct {
 	known map[string]*file // of the last load
 	next  map[string]*file // of this one
 	last  *Platform        // of the last load; nil: there was none
+	teams []teamEntry      // of the folder requests
 	team  *teamFiles       // that it is in
 
 	rations map[string]*ration // by team; nil: everything is read
@@ -101,14 +104,17 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 		policies: map[string]*file{}, decisions: map[string]*file{}, notifications: map[string]*file{},
 	}}
 	if w.last = l.last; w.last != nil {
-		w.tree.teams = make(map[string]*teamFiles, len(w.last.tree.teams)+1)
+		w.tree.teams = maps.Clone(w.last.tree.teams)
 	}
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the platform repository: %w", err)
 	}
+	if err := w.listTeams(entries); err != nil {
+		return nil, err
+	}
 	if l.AtOnce > 0 && l.last != nil {
-		if err := w.divide(readsForEach*l.AtOnce, entries); err != nil {
+		if err := w.divide(readsForEach * l.AtOnce); err != nil {
 			return nil, err
 		}
 	}
@@ -117,6 +123,7 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 			return nil, err
 		}
 	}
+	w.dropTeams()
 	l.files = w.next
 	w.tree.indexOpaque()
 	return w.tree, w.tree.checkCounts()
@@ -173,10 +180,10 @@ func (w *walker) visitFolder(dir string) error {
 
 func (w *walker) visitEntry(name string, e fs.DirEntry) error {
 	switch mode := e.Type(); {
+	case mode.IsDir() && name == "requests":
+		return w.visitTeams()
 	case mode.IsDir() && standsForFile(name):
 		w.hide(name, "directory", "is a directory, where a file of this name is read; what the file stood for stays as it is until this is moved or deleted")
-	case mode.IsDir() && path.Dir(name) == "requests":
-		return w.visitTeam(name, e)
 	case mode.IsDir() && countedApart(name):
 		return w.visitBoundedFolder(name)
 	case mode.IsDir() && tooDeep(name):
