@@ -52,8 +52,7 @@ together, where each counts as 200 at least. Policies judge a case as they judge
 Where the repository has a file rights.yaml, which "transom install --rights . > rights.yaml" writes, a Warning says which rights
 a version needs beyond those.
 
-Prints a line per Problem, then per Warning: where, what, and how to mend it. Of Problems that only follow from another one, such as
-those of all requests for a version, it prints the first three and how many more there are. Exits with 1 if there is a Problem, and if it was interrupted.
+Prints a line per Problem (three for those that follow from one, and how many more), then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem, and if it was interrupted.
 With --base, only Problems count that the revision does not have; the others are listed as known. A window that never opens is one where it is known to be new.
 In a pipeline a forge shows Problems and Warnings at their files and lines: with -o github, which prints a command to the runner of
 GitHub Actions for each, and with -o gitlab, which prints a report of GitLab's kind "code quality" (artifacts: reports:
