@@ -179,6 +179,7 @@ func placed(result fleet.Result) status.Placement {
 		Health: result.Health, Message: result.Message, Stage: status.Applied, Withheld: result.Withheld,
 		Images: result.Images, Adoption: adoption(result), LetGo: names(result.LetGo),
 	}
+	p.Objects = slices.Grow(p.Objects, len(result.Objects))
 	for _, o := range result.Objects {
 		p.Objects = append(p.Objects, status.Object{
 			Group: o.Object.Group, Kind: o.Object.Kind, Namespace: o.Object.Namespace, Name: o.Object.Name,

@@ -21,9 +21,8 @@ type observations struct {
 	mu         sync.Mutex
 	now        func() time.Time
 	checkpoint checkpoint
-	began      time.Time // fixed point of the steady clock
-	placements map[placement]*observed
-	clusters   map[string]map[placement]*observed // the same by cluster
+	began      time.Time                          // fixed point of the steady clock
+	clusters   map[string]map[placement]*observed // what is known of each placement, by cluster
 	members    map[string]map[string]bool         // clusters by environment: of others nothing is known
 	patience   map[string]patience                // by environment
 	tellers    tellers
@@ -61,7 +60,7 @@ func (o *observations) begin(now func() time.Time, save checkpoint) {
 	defer o.mu.Unlock()
 	o.now, o.checkpoint, o.began = now, save, now()
 	o.tellers = tellers{}
-	o.placements, o.clusters = map[placement]*observed{}, map[string]map[placement]*observed{}
+	o.clusters = map[string]map[placement]*observed{}
 	o.members, o.patience, o.news = map[string]map[string]bool{}, map[string]patience{}, map[string]int{}
 }
 
@@ -122,7 +121,7 @@ func (o *observations) take(r fleet.Result) bool {
 func (o *observations) outdate(at placement, since time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if s := o.placements[at]; s != nil {
+	if s := o.of(at); s != nil {
 		s.outdated = since
 		s.suspend(o.steady(), o.patience[at.environment].grace)
 	}
@@ -179,12 +178,14 @@ func oldPods(o promotion.Observation) state.Health {
 // metered is the key by which the soak of a placement is counted: its revision, or the mark that nothing is there.
 func metered(o promotion.Observation) string { return cmp.Or(o.Revision, apply.Removed) }
 
+// of returns what is known of a placement, nil if nothing is; the caller holds the lock.
+func (o *observations) of(p placement) *observed { return o.clusters[p.cluster][p] }
+
 // entry returns the entry of a placement, to be changed; the caller holds the lock.
 func (o *observations) entry(p placement) *observed {
-	s := o.placements[p]
+	s := o.of(p)
 	if s == nil {
 		s = &observed{}
-		o.placements[p] = s
 		if o.clusters[p.cluster] == nil {
 			o.clusters[p.cluster] = map[placement]*observed{}
 		}
@@ -221,7 +222,7 @@ func (o *observations) read(environment string, k platform.RequestKey, cluster s
 	at := placement{environment, cluster, k}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := o.placements[at]
+	s := o.of(at)
 	if s == nil {
 		return promotion.Observation{}
 	}
@@ -272,7 +273,6 @@ func (o *observations) setClusters(environment string, clusters []fleet.Cluster)
 		}
 		for at := range o.clusters[cluster] {
 			if at.environment == environment {
-				delete(o.placements, at)
 				delete(o.clusters[cluster], at)
 			}
 		}
@@ -285,9 +285,7 @@ func (o *observations) forget(environment string, k platform.RequestKey) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for cluster, there := range o.clusters {
-		at := placement{environment, cluster, k}
-		delete(there, at)
-		delete(o.placements, at)
+		delete(there, placement{environment, cluster, k})
 	}
 }
 

@@ -107,7 +107,7 @@ func (m remembering) placementsFor(of check.Topic) (all []placement) {
 		var here []placement
 		for cluster := range m.health.members[environment] {
 			at := placement{environment, cluster, of.Subject.Request}
-			s := m.health.placements[at]
+			s := m.health.of(at)
 			elsewhere := of.Subject.Cluster != "" && of.Subject.Cluster != cluster
 			if s == nil || s.Revision == "" || elsewhere {
 				continue
@@ -127,7 +127,7 @@ func (m remembering) Recall(of check.Topic) promotion.Checked {
 	m.health.mu.Lock()
 	defer m.health.mu.Unlock()
 	for _, at := range m.placementsFor(of) {
-		if is := m.health.placements[at].answers[of]; is != (promotion.Checked{}) {
+		if is := m.health.of(at).answers[of]; is != (promotion.Checked{}) {
 			return is
 		}
 	}
@@ -139,7 +139,7 @@ func (m remembering) Remember(of check.Topic, is promotion.Checked) (kept bool) 
 	m.health.mu.Lock()
 	defer m.health.mu.Unlock()
 	for _, at := range m.placementsFor(of) {
-		s := m.health.placements[at]
+		s := m.health.of(at)
 		before, known := s.answers[of]
 		first := !kept && is != (promotion.Checked{})
 		if !first && !known {

@@ -82,7 +82,7 @@ func (o *observations) hear(r fleet.Result) bool {
 	at := placement{r.Environment, r.Cluster, platform.RequestKey{Team: r.Team, Name: r.Request}}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := o.placements[at]
+	s := o.of(at)
 	if r.Err != nil || s == nil || !s.told.hear(r, o.steady()) {
 		return false
 	}
@@ -120,7 +120,7 @@ func (o *observations) tellsMore(environment string, k platform.RequestKey, r *s
 		return false
 	}
 	for cluster := range r.Clusters {
-		if s := o.placements[placement{environment, cluster, k}]; s != nil && !s.told.areRecorded(r, cluster) {
+		if s := o.of(placement{environment, cluster, k}); s != nil && !s.told.areRecorded(r, cluster) {
 			return true
 		}
 	}

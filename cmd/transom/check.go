@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -51,7 +52,8 @@ together, where each counts as 200 at least. Policies judge a case as they judge
 Where the repository has a file rights.yaml, which "transom install --rights . > rights.yaml" writes, a Warning says which rights
 a version needs beyond those.
 
-Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem, and if it was interrupted.
+Prints a line per Problem, then per Warning: where, what, and how to mend it. Of Problems that only follow from another one, such as
+those of all requests for a version, it prints the first three and how many more there are. Exits with 1 if there is a Problem, and if it was interrupted.
 With --base, only Problems count that the revision does not have; the others are listed as known. A window that never opens is one where it is known to be new.
 In a pipeline a forge shows Problems and Warnings at their files and lines: with -o github, which prints a command to the runner of
 GitHub Actions for each, and with -o gitlab, which prints a report of GitLab's kind "code quality" (artifacts: reports:
@@ -204,9 +206,7 @@ func (c *checked) text(w io.Writer, p terminal.Paint) {
 	for _, file := range c.Rewritten {
 		fmt.Fprintf(w, "rewrote %s\n", file)
 	}
-	for _, problem := range c.Problems {
-		fmt.Fprintln(w, p.Red(problem.String()))
-	}
+	tellMistakes(w, p, c.Problems)
 	for _, problem := range c.Known {
 		fmt.Fprintln(w, p.Faint("known: "+problem.String()))
 	}
@@ -214,6 +214,28 @@ func (c *checked) text(w io.Writer, p terminal.Paint) {
 		fmt.Fprintln(w, p.Yellow(warning.String()))
 	}
 	c.sums(w, p)
+}
+
+// mostAlike is how many Problems are printed that one cause has in several files.
+const mostAlike = 3
+
+// tellMistakes prints a line for each Problem. Of those that only say that something else has a Problem, which has its own line, the first
+// few are printed, and how many more there are.
+func tellMistakes(w io.Writer, p terminal.Paint, problems []platform.Problem) {
+	alike := map[string]int{}
+	for _, problem := range problems {
+		if problem.Follows() {
+			if alike[problem.Message]++; alike[problem.Message] > mostAlike {
+				continue
+			}
+		}
+		fmt.Fprintln(w, p.Red(problem.String()))
+	}
+	for _, message := range slices.Sorted(maps.Keys(alike)) {
+		if more := alike[message] - mostAlike; more > 0 {
+			fmt.Fprintln(w, p.Red(fmt.Sprintf("and %d more: %s", more, message)))
+		}
+	}
 }
 
 // sums prints all but the findings themselves.

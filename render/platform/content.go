@@ -131,7 +131,7 @@ func (c *content) resolve(p *Platform, environment string, k RequestKey) {
 	c.request = c.request.sealing(c.sealed)
 	d := c.request.document(environment)
 	if e := p.Environments[environment]; e == nil || e.Broken {
-		d.problem("spec.environments."+environment, "broken", "environment %s has a Problem", environment)
+		d.problem("spec.environments."+environment, ruleBroken, "environment %s has a Problem", environment)
 	}
 	if !d.broken() {
 		checkRequested(p, d, c.request.request)
@@ -182,7 +182,7 @@ func (c *content) versionOf(d *document, environment string) *Version {
 			d.problem("spec.version", "version-changed", "%s was changed after it had been released; restore it and publish the change as a new version", v)
 			return nil
 		case v.Broken:
-			d.problem("spec.version", "broken", "%s has a Problem; see %s", v, v.Dir)
+			d.problem("spec.version", ruleBroken, "%s has a Problem; see %s", v, v.Dir)
 			return nil
 		}
 		return v

@@ -64,6 +64,12 @@ func (p Problem) Cleaned() Problem {
 	return p
 }
 
+// ruleBroken is the rule of a Problem that only says that something else has one, such as the version that a request gets.
+const ruleBroken = "broken"
+
+// Follows says whether a Problem only says that something else has one.
+func (p Problem) Follows() bool { return p.Rule == ruleBroken }
+
 // Compare orders Problems as a reader meets them: by file, line, column, environment and text.
 func (p Problem) Compare(o Problem) int {
 	if file := strings.Compare(p.File, o.File); file != 0 {

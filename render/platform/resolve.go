@@ -93,7 +93,7 @@ func checkRequested(p *Platform, d *document, r *Request) {
 	o := p.Offerings[r.Spec.Offering]
 	switch {
 	case o == nil && p.tree.mayExist("offerings/"+r.Spec.Offering):
-		d.problem("spec.offering", "broken", "offering %s has a Problem", r.Spec.Offering)
+		d.problem("spec.offering", ruleBroken, "offering %s has a Problem", r.Spec.Offering)
 	case o == nil:
 		name := r.Spec.Offering
 		hint := p.tree.hint("offerings/"+name, func() string { return askedByRequests(p, p.Offerings).orThereIs(name) })
@@ -101,7 +101,7 @@ func checkRequested(p *Platform, d *document, r *Request) {
 	case len(o.Teams) > 0 && !slices.Contains(o.Teams, r.Key.Team):
 		d.problem("spec.offering", "team", "team %s may not request %s; it is for %s", r.Key.Team, o.Name, wording.List(o.Teams))
 	case o.Broken:
-		d.problem("spec.offering", "broken", "offering %s has a Problem; see %s", o.Name, o.File)
+		d.problem("spec.offering", ruleBroken, "offering %s has a Problem; see %s", o.Name, o.File)
 	}
 }
 

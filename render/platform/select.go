@@ -23,7 +23,7 @@ func selectVersion(d *document, f *requestFile, env string, o *Offering) *Versio
 		d.problem(field, "unknown-version", "no published version of %s matches %q%s; published: %s", o.Name, wording.Shorten(want), remark, o.published())
 		return nil
 	case v.Broken:
-		d.problem(field, "broken", "%s has a Problem; see %s", v, v.Dir)
+		d.problem(field, ruleBroken, "%s has a Problem; see %s", v, v.Dir)
 		return nil
 	case v.Lifecycle == Deprecated:
 		d.warn(field, "deprecated", "%s", deprecation(v))
