@@ -31,7 +31,7 @@ type counted struct {
 	partly     bool // there are files that were not read
 }
 
-// crowd is the crowd of what was counted, of offerings that there are.
+// crowd is the crowd of the requests that were counted, for offerings that there are.
 func (c counted) crowd(offerings map[string]*Offering) crowd {
 	of := crowd{all: expression.RoundUp(c.all), byOffering: map[string]int{}}
 	for offering, n := range c.byOffering {

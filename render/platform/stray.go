@@ -34,6 +34,8 @@ type findings struct {
 	strays map[string]string // clusters whose file is elsewhere, by name: their placements stay
 	holds  []*Decision       // that may be Holds, and are not read
 
+	changed []string // teams that differ from those of the last load, or are gone
+
 	hidden map[string]bool // the paths of opaque, once all is read
 	sorted []string        // the same, sorted
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// sums are facts about all teams together. Loads share what did not change: to add up the teams anew costs as much as there are, at each load.
+// sums are facts about all teams together. A load takes them over from the one before and replaces the teams that changed: to add up all teams anew takes as long as there are many.
 type sums struct {
 	instances map[string]*InstanceSet   // by environment
 	placed    map[string]map[string]int // placements of the instances, by environment and offering
@@ -36,7 +36,7 @@ func (s *sums) own(environment string) *InstanceSet {
 	return s.instances[environment]
 }
 
-// replace takes in what a team is now instead of what it was; either may be nil.
+// replace takes in a team as it is now instead of as it was; nil: it is not there.
 func (s *sums) replace(name string, was, is *team) {
 	if delete(s.troubled, name); is != nil && len(is.problems) > 0 {
 		s.troubled[name] = is

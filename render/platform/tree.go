@@ -34,7 +34,6 @@ type tree struct {
 	offerings    map[string]*file              // by name
 	versions     map[string][]*file            // offerings/<offering>/<version> to its files
 	teams        map[string]*teamFiles         // below requests/, by name
-	changed      []string                      // teams that differ from those of the last load, or are gone
 	environments map[string]*file              // by name
 	overlays     map[string]map[string][]*file // by environment and name
 	pullSecrets  map[string]map[string]*file   // by environment and name
