@@ -1,7 +1,9 @@
 package render
 
 import (
+	"crypto/sha1"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -166,6 +168,29 @@ func readDir(fsys fs.FS, dir string) ([]fs.DirEntry, error) {
 		return nil, fmt.Errorf("list %s: %w", dir, err)
 	}
 	return entries, nil
+}
+
+// identifying is a file system that knows an id of each file by its content, as Git does: nothing is read for it.
+type identifying interface {
+	Blob(name string) (string, error)
+}
+
+// has says whether a file is there with exactly some content, where that is known without reading it.
+func (b *Base) has(name string, content []byte) bool {
+	files, ok := b.Files.(identifying)
+	if !ok {
+		return false
+	}
+	id, err := files.Blob(name)
+	return err == nil && id == blobID(content)
+}
+
+// blobID is the id that Git gives the content of a file.
+func blobID(content []byte) string {
+	h := sha1.New()
+	fmt.Fprintf(h, "blob %d\x00", len(content))
+	h.Write(content)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Read returns a file of the snapshot, or nothing where it has none.

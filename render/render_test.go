@@ -1,10 +1,13 @@
 package render_test
 
 import (
+	"crypto/sha1"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"path"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -323,4 +326,39 @@ func TestInstanceShowsBytesAndWrapper(t *testing.T) {
 	require.Equal(t, "requests/payments/shop.yaml: no valid request payments/shop in dev", problems[0].String())
 	_, problems = render.Instance(p, "qa", shop, "")
 	require.Contains(t, problems[0].Message, "no such environment")
+}
+
+// identified are files of which Git's ids are known, and whose namespaces nobody can read.
+type identified struct{ fstest.MapFS }
+
+func (f identified) Blob(name string) (string, error) {
+	file := f.MapFS[name]
+	if file == nil {
+		return "", nil
+	}
+	return fmt.Sprintf("%x", sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(file.Data), file.Data))), nil
+}
+
+func (f identified) ReadFile(name string) ([]byte, error) {
+	if path.Base(name) == "_namespace.yaml" {
+		return nil, errors.New("a namespace is read")
+	}
+	return f.MapFS.ReadFile(name)
+}
+
+// TestANamespaceThatStaysIsNotRead: hardly any of them changes, and a repository has them packed.
+func TestANamespaceThatStaysIsNotRead(t *testing.T) {
+	repo := &repository{}
+	repo.render(t, with(t, map[string][]byte{shopFile: request("shop", "  environments: {dev: {}}\n")}), "dev")
+	changed := with(t, map[string][]byte{shopFile: request("shop", "  parameters: {text: new}\n  environments: {dev: {}}\n")})
+	base, err := render.ReadBase(identified{repo.files})
+	require.NoError(t, err)
+	state, err := repo.renderer.Render(changed, "dev", base)
+	require.NoError(t, err)
+	require.Equal(t, []platform.RequestKey{shop}, state.Touched)
+
+	const namespace = "clusters/dev/payments/_namespace.yaml"
+	repo.files[namespace] = &fstest.MapFile{Data: append(repo.files[namespace].Data, "# theirs\n"...)}
+	_, err = repo.renderer.Render(changed, "dev", base)
+	require.ErrorContains(t, err, "a namespace is read")
 }

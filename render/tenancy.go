@@ -14,6 +14,9 @@ func (t teamNamespaces) admitted(a *admission) (files map[string][]byte, waiting
 	files = map[string][]byte{}
 	changed := map[string][2]string{}
 	for file, manifest := range t.files {
+		if a.base.has(file, manifest) {
+			continue
+		}
 		before, err := a.base.Read(file)
 		switch {
 		case err != nil:
