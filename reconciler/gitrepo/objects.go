@@ -22,7 +22,7 @@ type source interface {
 
 // The most that one repository may keep in memory: contents and commits in bytes, trees in entries.
 const (
-	contentsInMemory = 4 << 20
+	contentsInMemory = 8 << 20
 	commitsInMemory  = 16 << 20
 	treesInMemory    = 200_000
 )
