@@ -43,7 +43,7 @@ func TestFieldsPageHasEveryField(t *testing.T) {
 	for _, of := range placesOfKinds {
 		kinds = append(kinds, of[0])
 		spec := platform.JSONSchema(of[0])["properties"].(map[string]any)["spec"].(map[string]any)
-		page += fmt.Sprintf("\n## %s\n\n`%s`\n\n| field | is | meaning |\n|---|---|---|\n", of[0], of[1])
+		page += fmt.Sprintf("\n## %s\n\n%#q\n\n| field | is | meaning |\n|---|---|---|\n", of[0], of[1])
 		page += strings.Join(fieldRows("", spec), "")
 	}
 	require.ElementsMatch(t, platform.Kinds(), kinds)
@@ -75,7 +75,7 @@ func fieldRows(prefix string, schema map[string]any) (rows []string) {
 			is += ", required"
 		}
 		meaning, _ := field["description"].(string)
-		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |\n", prefix+name, is, strings.ReplaceAll(meaning, "|", "\\|")))
+		rows = append(rows, fmt.Sprintf("| %#q | %s | %s |\n", prefix+name, is, strings.ReplaceAll(meaning, "|", "\\|")))
 		if is, _, _ = strings.Cut(is, ","); is == "label selector" {
 			continue
 		}

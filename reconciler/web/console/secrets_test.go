@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"html"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -79,7 +78,7 @@ func TestAFormTellsSecretsOfAChart(t *testing.T) {
 	b := status.NewBoard(time.Now)
 	b.Loaded("https://github.com/acme/platform.git", p)
 	_, body := serve(console.Options{Board: b})(t, "/catalog/pages/new?version=1.1.0&team=search&name=more&environment=dev&p.text=x&p.locked=true")
-	require.Regexp(t, regexp.MustCompile(`(?s)id="f-s-password">.*it is asked for where chart/templates/secret.yaml says so`), body)
+	require.Regexp(t, `(?s)id="f-s-password">.*it is asked for where chart/templates/secret.yaml says so`, body)
 	require.Contains(t, body, "# if more are asked for: transom secret set search/more password -e dev")
 	require.NotContains(t, body, "The values fit the schema.</strong>")
 	require.Contains(t, body, "The values fit the schema, and secret ones may be asked for.")
