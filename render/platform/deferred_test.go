@@ -396,3 +396,24 @@ func TestAFolderThatIsTooLargeStaysSo(t *testing.T) {
 	require.False(t, tooLarge(p))
 	require.NotNil(t, instance(t, p, "dev", "a-crowd/one-more"))
 }
+
+// TestAnIgnoredFolderTakesNoTurnOfATeam: a folder beside those of teams, of which nothing is ever read, is no crowd that comes first.
+func TestAnIgnoredFolderTakesNoTurnOfATeam(t *testing.T) {
+	files := large(t, 2)
+	l := &platform.Loader{AtOnce: 2}
+	_, err := l.Load(snapshot{files, map[string]int{}})
+	require.NoError(t, err)
+	for n := range 8 {
+		files[fmt.Sprintf("requests/.archive/old%d.yaml", n)] = newRequest("old")
+		files[fmt.Sprintf("requests/crowd/new%d.yaml", n)] = newRequest(fmt.Sprint("new", n))
+	}
+	files["requests/crowd/new8.yaml"] = newRequest("new8")
+	for range 8 { // three to read the files, five to resolve the requests
+		p, err := l.Load(snapshot{files, map[string]int{}})
+		require.NoError(t, err)
+		if p.Deferred() == 0 {
+			return
+		}
+	}
+	require.Fail(t, "the requests of the crowd never come")
+}

@@ -28,7 +28,8 @@ type ration struct {
 func (w *walker) divide(files int) error {
 	var all []*ration
 	for _, e := range w.teams {
-		if tooLarge := e.last != nil && e.last.extent.overFolder(); e.same || tooLarge || !e.IsDir() || idOf(e.DirEntry) == "" {
+		tooLarge := e.last != nil && e.last.extent.overFolder()
+		if e.same || tooLarge || !e.IsDir() || ignored(e.Name()) || idOf(e.DirEntry) == "" {
 			continue
 		}
 		r := &ration{team: e.Name(), last: w.last.teams[e.Name()]}
