@@ -227,11 +227,18 @@ func TestRequestsFollowASlowNetworkAtOnce(t *testing.T) {
 			})
 		})
 	}
-	synctest.Test(t, func(t *testing.T) {
-		p := apply.NewPacing(floor)
-		p.Busy("1")
-		require.Less(t, most(p, 1000, func(int) time.Duration { return 30 * time.Millisecond }), 3*floor, "it had too many requests before")
-	})
+	for name, before := range map[string]func(apply.Pacing){
+		"it had too many requests before": func(p apply.Pacing) { p.Busy("1") },
+		"it failed before": func(p apply.Pacing) {
+			p.Make(1, func(int) (time.Duration, int) { return 30 * time.Millisecond, http.StatusServiceUnavailable })
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := apply.NewPacing(floor)
+			before(p)
+			require.Less(t, most(p, 1000, func(int) time.Duration { return 30 * time.Millisecond }), 3*floor, name)
+		})
+	}
 }
 
 // One write that was quicker than any after it bounds nothing for ever, and whoever only reads is not kept at the least width.

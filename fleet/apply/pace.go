@@ -18,7 +18,7 @@ type pace struct {
 
 	mu      sync.Mutex
 	limit   float64
-	queued  bool            // writes queued once, or the server had too many requests: the limit is not doubled any more
+	queued  bool            // writes queued once, or the server failed or had too many requests: the limit is not doubled any more
 	under   int             // requests under way
 	waiting []chan struct{} // first in, first out; closed when the request may begin
 	until   time.Time       // when the server wants to be asked again
@@ -226,13 +226,16 @@ func (p *pace) slow(rest time.Duration) {
 
 // heed slows down after an answer that says that the server has too many requests, and takes others for a sign that it is well.
 func (p *pace) heed(res *http.Response) {
-	if res.StatusCode != http.StatusTooManyRequests {
-		if res.StatusCode < http.StatusInternalServerError {
-			p.answered()
-		}
-		return
+	switch {
+	case res.StatusCode == http.StatusTooManyRequests:
+		p.slow(restOf(res.Header.Get("Retry-After"), time.Now()))
+	case res.StatusCode >= http.StatusInternalServerError:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.queued = true // it may break under as many
+	default:
+		p.answered()
 	}
-	p.slow(restOf(res.Header.Get("Retry-After"), time.Now()))
 }
 
 // restOf reads for how long a server wants no requests: seconds, or the time of the next one. It is 0 where the text is neither.
