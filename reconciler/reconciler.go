@@ -127,7 +127,7 @@ type loading struct {
 	head   *gitrepo.Snapshot
 	asked  bool   // Git answered since the head was loaded: nobody knows whether that is still followed
 	atOnce int    // how many new requests one load resolves; zero: requestsAtOnce
-	fault  string // the last commit whose load panicked
+	fault  string // the last commit whose load panicked, and how
 }
 
 // resolves is how many new requests one load resolves.
@@ -148,13 +148,13 @@ func (l *loading) loaded(head *gitrepo.Snapshot) { l.head, l.asked = head, false
 func (l *loading) answered() { l.asked = true }
 
 // cameUpon takes in that the load of a commit panicked, and returns what is to be logged beside that. The load is tried again at each trigger: the log has
-// the stack of the first time.
+// the stack of the first time that it does so in this way.
 func (l *loading) cameUpon(commit string, fault any) []any {
 	told := []any{"commit", commit, "err", fault}
-	if l.fault != commit {
+	if how := fmt.Sprintf("%s: %v", commit, fault); l.fault != how {
 		told = append(told, "stack", string(debug.Stack()))
+		l.fault = how
 	}
-	l.fault = commit
 	return told
 }
 

@@ -31,9 +31,10 @@ var placesOfKinds = [][2]string{
 const fieldsHead = `# Fields of the files
 
 Every field of every kind of file in a platform repository. Each file has one object with ` + "`apiVersion: " + platform.APIVersion + "`" + `, its ` + "`kind`" + `,
-and a ` + "`metadata.name`" + ` that is the name of the file, or, of a Version, the offering's; a Cluster has its labels in
-` + "`metadata.labels`" + `. The fields below are those of ` + "`spec`" + `; ` + "`[]`" + ` is each entry of a list, and ` + "`*`" + ` each name in a map. ` + "`transom export jsonschema`" + `
-writes the same for editors.
+and a ` + "`metadata.name`" + `: the NAME in the path of its file, or, of a Version, the OFFERING. A Cluster has its labels in ` + "`metadata.labels`" + `.
+
+The fields below are those of ` + "`spec`" + `; ` + "`[]`" + ` is each entry of a list, and ` + "`*`" + ` each name in a map. A duration is a text of hours, minutes and
+seconds, such as ` + "`48h`, `1h30m` or `30s`" + `: there are no days. ` + "`transom export jsonschema`" + ` writes the same for editors.
 `
 
 // TestFieldsPageHasEveryField: the page is made of the decoders' own schemas, and has a meaning for each field that a reader could not guess.
@@ -71,6 +72,9 @@ func fieldRows(prefix string, schema map[string]any) (rows []string) {
 	for _, name := range names {
 		field := properties[name].(map[string]any)
 		is := typeOfField(field)
+		if is == "any value" && name != "example" { // which the decoder reads as one or the other
+			is = "number or text"
+		}
 		if slices.Contains(required, any(name)) {
 			is += ", required"
 		}
@@ -116,7 +120,7 @@ func typeOfField(field map[string]any) string {
 		return "word or object"
 	case field["type"] == "array":
 		entries, _ := field["items"].(map[string]any)
-		return "list of " + typeOfField(entries)
+		return "list of " + typeOfField(entries) + "s"
 	case field["type"] == "object" && properties == nil:
 		return "map"
 	}

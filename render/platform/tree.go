@@ -182,7 +182,7 @@ func (w *walker) visitEntry(name string, e fs.DirEntry) error {
 	case mode.IsDir() && name == "requests":
 		return w.visitTeams()
 	case mode.IsDir() && standsForFile(name):
-		w.hide(name, "directory", "is a directory, where a file of this name is read; what the file stood for stays as it is until this is moved or deleted")
+		w.hide(name, "directory", "is a directory, where a file of this name is read; "+untilMoved(name))
 	case mode.IsDir() && countedApart(name):
 		return w.visitBoundedFolder(name)
 	case mode.IsDir() && tooDeep(name):
@@ -214,6 +214,19 @@ func standsForFile(name string) bool {
 		return len(parts) == 3 && parts[2] == "offering.yaml"
 	}
 	return len(parts) == 2
+}
+
+// untilMoved ends the message about a directory in the place of a file: nobody can tell what the file was.
+func untilMoved(name string) string {
+	switch folder, environment, _ := strings.Cut(path.Dir(name), "/"); folder {
+	case "decisions":
+		return "move or delete it: until then all of " + environment + " waits, as the file may be a Hold"
+	case "policies":
+		return "move or delete it: until then the policy judges nothing"
+	case "notifications":
+		return "move or delete it: until then nobody is told by it"
+	}
+	return "what the file stood for stays as it is until this is moved or deleted"
 }
 
 // hide reports a path that cannot be read. The path counts as taken all the same.

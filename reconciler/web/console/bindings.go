@@ -12,6 +12,10 @@ import (
 // mostBound is how many requests a field lists to be chosen from. Where more fit, their name is filled in.
 const mostBound = 200
 
+// mostTried is how many requests the fields of a form try together, in each environment: a version may have a thousand bindings, and a team ten
+// thousand requests of which none fits.
+const mostTried = 20_000
+
 // A boundField is a binding of a version as people choose it.
 type boundField struct {
 	Binding   string
@@ -92,6 +96,10 @@ func (b *boundField) list(p *platform.Platform, f *formPage, environments []stri
 		if itself || request.Broken || !slices.Contains(b.Offerings, request.Spec.Offering) {
 			continue
 		}
+		if f.tried++; f.tried > mostTried {
+			b.Many = true
+			return
+		}
 		if len(misfits(p, f, b.Binding, request.Key, environments)) > 0 {
 			continue
 		}
@@ -103,12 +111,14 @@ func (b *boundField) list(p *platform.Platform, f *formPage, environments []stri
 	}
 }
 
-// misfits says why the request of a form cannot be bound to another one in some of the environments.
-func misfits(p *platform.Platform, f *formPage, binding string, to platform.RequestKey, environments []string) (all []string) {
+// misfits says why the request of a form cannot be bound to another one in the first of the environments in which it cannot.
+func misfits(p *platform.Platform, f *formPage, binding string, to platform.RequestKey, environments []string) []string {
 	for _, environment := range environments {
-		all = append(all, p.Misfits(f.Version, binding, to, environment)...)
+		if reasons := p.Misfits(f.Version, binding, to, environment); len(reasons) > 0 {
+			return reasons
+		}
 	}
-	return all
+	return nil
 }
 
 // check finds the mistake in a binding that was filled in.

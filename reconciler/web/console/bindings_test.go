@@ -127,6 +127,28 @@ func TestAFormBindsToOneOfMany(t *testing.T) {
 	require.Contains(t, body, "data: orders-99")
 }
 
+// TestAFormTriesSoManyRequests: beyond, those that fit are not searched for, and go by their name.
+func TestAFormTriesSoManyRequests(t *testing.T) {
+	files, bindings := bindable(), ""
+	for n := range 210 {
+		name := fmt.Sprintf("orders-%d", n)
+		files["requests/store/"+name+".yaml"] = &fstest.MapFile{Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: " + name + "}\nspec: {offering: db, version: \"1\", environments: {dev: {}}}\n")}
+	}
+	for n := range 100 {
+		bindings += fmt.Sprintf("    data%02d: {offerings: [db]}\n", n)
+	}
+	files["offerings/web/1.0.0/version.yaml"].Data = []byte("apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: web}\nspec:\n  bindings:\n" + bindings)
+	p, err := platform.Load(files)
+	require.NoError(t, err)
+	require.Empty(t, p.Problems)
+	b := status.NewBoard(time.Now)
+	b.Loaded("https://github.com/acme/platform.git", p)
+	_, body := serve(console.Options{Board: b})(t, "/catalog/web/new?team=store&name=shop&environment=prod&b.data99=orders")
+	require.Contains(t, body, `<select id="f-b-data00" name="b.data00"><option value="">–</option><option value="orders">`)
+	require.Contains(t, body, `<input id="f-b-data99" name="b.data99" value="orders" list="l-b-data99">`)
+	require.Contains(t, body, "Make the file at the forge")
+}
+
 // TestAFormBindsARequestAnew: to another one that fits where the file binds it for all environments, with the command that does so; the form says
 // which values are still to be sealed.
 func TestAFormBindsARequestAnew(t *testing.T) {

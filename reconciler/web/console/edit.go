@@ -35,7 +35,7 @@ type ofRequests struct{ *Console }
 func (c ofRequests) edit(r *http.Request, m *model) (*view, error) {
 	key := keyOf(r.PathValue("team"), r.PathValue("name"))
 	p := m.Platform.Offers()
-	if !c.mayEdit(r, key) {
+	if !c.mayEdit(c.Person(r), key) {
 		return nil, forbidden("Requests of " + key.Team + " are edited by its developers.")
 	}
 	if p == nil || c.Edit == nil {
@@ -66,8 +66,7 @@ func (c ofRequests) edit(r *http.Request, m *model) (*view, error) {
 }
 
 // mayEdit says whether a person is shown the form of a request.
-func (c ofRequests) mayEdit(r *http.Request, key platform.RequestKey) bool {
-	who := c.Person(r)
+func (ofRequests) mayEdit(who Person, key platform.RequestKey) bool {
 	return who.In != nil && who.In(key.Team)
 }
 

@@ -32,6 +32,7 @@ type homePage struct {
 
 	approves func(file, team string) (may, named bool, owners []string)
 	ways     ways
+	failing  map[[2]string]int // where in Failed each is, by About and Text
 }
 
 // A task is something that a person has to see to.
@@ -73,7 +74,7 @@ type stageSum struct {
 
 func (c *Console) home(r *http.Request, m *model) (*view, error) {
 	who := c.Person(r)
-	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != "", Offers: m.Platform.Offers() != nil, Known: who.Name != "", approves: who.Approves, ways: waysOf(c, r, m)}
+	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != "", Offers: m.Platform.Offers() != nil, Known: who.Name != "", approves: who.Approves, ways: waysOf(c, r, m), failing: map[[2]string]int{}}
 	if t := r.URL.Query().Get("team"); t != "" {
 		page.Mine = []string{t}
 	}
@@ -89,7 +90,7 @@ func (c *Console) home(r *http.Request, m *model) (*view, error) {
 	}
 	page.broken(m)
 	page.environments(m)
-	until := page.ended(m, c.Now())
+	until := page.ended(m, c.Now(), chosen != "")
 	page.Teams = m.teamSums(page.Mine)
 	page.Stages = m.stageSums()
 	page.More = cut(&page.Waiting) + cut(&page.Others) + cut(&page.Failed)
@@ -167,12 +168,12 @@ func (p *homePage) add(r *row, mine bool) {
 
 // fail lists a failure, once for all environments that have it.
 func (p *homePage) fail(one task) {
-	for i := range p.Failed {
-		if known := &p.Failed[i]; known.About == one.About && known.Text == one.Text {
-			known.Where += ", " + one.Where
-			return
-		}
+	of := [2]string{one.About, one.Text}
+	if i, known := p.failing[of]; known {
+		p.Failed[i].Where += ", " + one.Where
+		return
 	}
+	p.failing[of] = len(p.Failed)
 	p.Failed = append(p.Failed, one)
 }
 

@@ -31,11 +31,14 @@ type ways struct {
 
 // waysOf are those of whoever asks.
 func waysOf(c *Console, r *http.Request, m *model) ways {
+	who, p := c.Person(r), m.Platform.Offers() // once: there may be very many tasks
 	return ways{
 		forge:     forgeOf(m.Platform.URL, m.Platform.Branch),
-		pods:      func(in *status.Instance) bool { return onClusters{c}.showsPods(r, m, in) },
-		manifests: func(in *status.Instance) bool { return onClusters{c}.showsManifests(r, in) },
-		edits:     func(key platform.RequestKey) bool { return c.Edit != nil && ofRequests{c}.mayEdit(r, key) },
+		pods:      func(in *status.Instance) bool { return onClusters{c}.showsPods(who, m, in) },
+		manifests: func(in *status.Instance) bool { return onClusters{c}.showsManifests(who, in) },
+		edits: func(key platform.RequestKey) bool {
+			return c.Edit != nil && p != nil && p.Request(key) != nil && ofRequests{c}.mayEdit(who, key)
+		},
 	}
 }
 
@@ -79,9 +82,14 @@ func (w ways) after(in *status.Instance, p *status.Placement) *nextStep {
 	return &nextStep{"See which of its objects failed, and merge a fix.", page + "#on-" + p.Cluster, "Its objects"}
 }
 
+// lacksRight is the part of an answer of an API server to somebody who may not do so.
+const lacksRight = `is forbidden: User "`
+
 // afterFault is the step about an object on a cluster that a person has to see to.
 func (w ways) afterFault(in *status.Instance, message, place string) *nextStep {
 	switch {
+	case strings.HasPrefix(message, state.Refused) && strings.Contains(message, lacksRight):
+		return &nextStep{"Have the operators of the cluster give the user that the message names the right that it lacks.", place, "Its objects"}
 	case strings.HasPrefix(message, state.Unopened):
 		return &nextStep{"Seal its values anew, or have the operators give the daemon a key that opens them.", aboutSeals, "How to seal"}
 	case strings.HasPrefix(message, state.Refused) && w.edits(in.Request):
@@ -110,14 +118,14 @@ func planLink(in *status.Instance) string {
 	return manifestsLink(in.Request, in.Environment, in.Placements[0].Cluster, "next") + "#differences"
 }
 
-// broken lists the Problems in files of teams whose requests came to no environment yet.
+// broken lists the Problems in files of teams that no instance tells of, such as those of requests that came to no environment yet.
 func (p *homePage) broken(m *model) {
 	for _, one := range m.Platform.Problems {
 		if one.Warning || one.Request == nil || !p.isMine(one.Request.Team) {
 			continue
 		}
 		text := one.String()
-		if slices.ContainsFunc(p.Failed, func(t task) bool { return t.About == one.Request.String() && t.Text == text }) {
+		if _, told := p.failing[[2]string{one.Request.String(), text}]; told {
 			continue
 		}
 		link := "/problems"
@@ -129,7 +137,8 @@ func (p *homePage) broken(m *model) {
 }
 
 // ended lists the Holds, Pins and Overrides that are over, whose files say what is so no more, and returns when the next one will be; zero: none.
-func (p *homePage) ended(m *model, now time.Time) (next time.Time) {
+// Where the page is of one team, those of others are not listed.
+func (p *homePage) ended(m *model, now time.Time, ofTeam bool) (next time.Time) {
 	offers := m.Platform.Offers()
 	if offers == nil {
 		return next
@@ -141,13 +150,16 @@ func (p *homePage) ended(m *model, now time.Time) (next time.Time) {
 		}
 		mine := team == "" || p.isMine(team)
 		switch {
-		case d.Broken || d.Until.IsZero() || !slices.Contains(decision.Standing(), d.Kind):
+		case d.Broken || d.Until.IsZero() || !slices.Contains(decision.Standing(), d.Kind), ofTeam && !mine:
 		case now.Before(d.Until):
 			if next.IsZero() || d.Until.Before(next) {
 				next = d.Until
 			}
 		default:
 			link := "/environments/" + d.Environment
+			if m.byName[d.Environment] == nil {
+				link = "/problems"
+			}
 			p.wait(task{
 				About: string(d.Kind) + " " + d.Name, Where: d.Environment, Link: link, Verdict: waiting, Since: d.Until,
 				Text: "is over, and decides nothing any more", Step: p.ways.toFile("Delete "+d.File+", and merge that.", d.File, 0, link, "Its environment"),

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"fmt"
 	"html"
 	"net/http"
 	"strings"
@@ -56,7 +57,7 @@ func TestHomeSaysTheNextStep(t *testing.T) {
 	stopped.Rollout = &status.Rollout{Stopped: "one failed"}
 	all := []status.Instance{
 		at("failed", status.Placement{Health: state.Failed, Message: "crashes"}), at("refused", fault(state.Refused+"admission webhook denied the request")), at("sealed", fault(state.Unopened+"no key")),
-		at("other", fault("is another's")), wrong("mistake", "requests/store/mistake.yaml"), wrong("unsealed", "requests/store/unsealed.dev.secret.yaml"), wrong("offered", "offerings/web/1.2.0/version.yaml"),
+		at("other", fault("is another's")), at("denied", fault(state.Refused+`secrets "keys" is forbidden: User "system:serviceaccount:transom:transom" cannot patch resource "secrets"`)), wrong("mistake", "requests/store/mistake.yaml"), wrong("unsealed", "requests/store/unsealed.dev.secret.yaml"), wrong("offered", "offerings/web/1.2.0/version.yaml"),
 		waits("approve", status.Gate{Name: gate.Approval, Reason: "nobody approved it"}), waits("rejected", status.Gate{Name: gate.Rejected, Reason: "it failed"}), stopped,
 	}
 	decided := func(name, kind, until string) fstest.MapFS {
@@ -81,6 +82,7 @@ func TestHomeSaysTheNextStep(t *testing.T) {
 		"failed":   {"Read why in the log and the Events of its pods, and merge a fix.", page + "failed/pods?cluster=one&environment=dev"},
 		"refused":  {"Change the value that the cluster refuses; if none of the request's is to blame, tell the offering's owner.", forge},
 		"sealed":   {"Seal its values anew, or have the operators give the daemon a key that opens them.", "/docs/developer#give-a-secret"},
+		"denied":   {"Have the operators of the cluster give the user that the message names the right that it lacks.", page + "denied?environment=dev#on-one"},
 		"other":    {"Mend it as the message says.", page + "other?environment=dev#on-one"},
 		"mistake":  {"Mend requests/store/mistake.yaml, and merge that.", forge},
 		"unsealed": {"Seal the values by the command that the message names, and merge their file.", "/docs/developer#give-a-secret"},
@@ -100,7 +102,10 @@ func TestHomeSaysTheNextStep(t *testing.T) {
 	require.NotContains(t, tasks, "Hold standing")
 
 	o.Edit = func(context.Context, string, []console.Assignment) (string, error) { return "", nil }
+	require.NotContains(t, tasksOf(t, o)["store/refused"], "/edit", "the platform has no such request, and there is no form of it")
+	b.Loaded("https://github.com/acme/platform.git", offering(t, fstest.MapFS{"requests/store/refused.yaml": {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: refused}\nspec: {offering: web, version: \"1\", parameters: {image: 'a:b'}, environments: {dev: {}}}\n")}}))
 	require.Contains(t, tasksOf(t, o)["store/refused"], `<a href="/requests/store/refused/edit">Edit the request</a>`)
+	b.Loaded("https://github.com/acme/platform.git", p)
 	person.In = nil
 	require.Contains(t, tasksOf(t, o)["store/failed"], `See which of its objects failed, and merge a fix. <a href="/requests/store/failed?environment=dev#on-one">`)
 	require.NotContains(t, tasksOf(t, o)["store/rejected"], `class="todo"`, "its command says it")
@@ -149,4 +154,55 @@ func TestAReleaseThatWaitsLeadsToItsPlan(t *testing.T) {
 	b.Reconciled(status.Environment{Name: "dev", StateCommit: "s2"}, []status.Instance{in})
 	_, body = get(t, "/requests/store/shop")
 	require.NotContains(t, body, `id="plan"`, "there is nothing to compare it with")
+}
+
+// TestHomeOfATeamTellsOfItsDecisionsAlone, and leads to a page that there is also where a decision is for an environment that there is not.
+func TestHomeOfATeamTellsOfItsDecisionsAlone(t *testing.T) {
+	files := fstest.MapFS{}
+	for _, of := range [][2]string{{"dev", "store"}, {"dev", "search"}} {
+		files["decisions/"+of[0]+"/"+of[0]+"-"+of[1]+".yaml"] = &fstest.MapFile{Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Hold\nmetadata: {name: " + of[0] + "-" + of[1] + "}\nspec: {team: " + of[1] + ", reason: x, until: 2020-01-01T00:00:00Z}\n")}
+	}
+	b := status.NewBoard(time.Now)
+	p := offering(t, files)
+	lost := *p.Decisions[0]
+	lost.Name, lost.Environment, lost.Team = "nowhere-store", "nowhere", "store"
+	p.Decisions = append(p.Decisions, &lost)
+	b.Loaded("https://example.com/platform.git", p)
+	b.Reconciled(status.Environment{Name: "dev"}, nil)
+	get := serve(console.Options{Board: b})
+	_, body := get(t, "/")
+	for _, name := range []string{"dev-store", "dev-search", "nowhere-store"} {
+		require.Contains(t, body, "Hold "+name)
+	}
+	require.NotContains(t, body, "/environments/nowhere")
+	_, body = get(t, "/?team=store")
+	require.Contains(t, body, "Hold dev-store")
+	require.NotContains(t, body, "Hold dev-search")
+}
+
+// TestHomeAsksOnceWhoLooks, however many tasks there are: to know that may take a look at CODEOWNERS.
+func TestHomeAsksOnceWhoLooks(t *testing.T) {
+	asked := func(requests int) (times int) {
+		b := status.NewBoard(time.Now)
+		b.Loaded("https://github.com/acme/platform.git", offering(t))
+		var all []status.Instance
+		for n := range requests {
+			all = append(all, status.Instance{
+				Environment: "dev", Request: platform.RequestKey{Team: "store", Name: fmt.Sprintf("shop-%d", n)}, Offering: "web", Version: "1.2.0",
+				Placements: []status.Placement{{Cluster: "one", Health: state.Failed, Message: "crashes"}},
+			})
+		}
+		b.Reconciled(status.Environment{Name: "dev"}, all)
+		get := serve(console.Options{
+			Board: b, Person: func(*http.Request) console.Person {
+				times++
+				return console.Person{Name: "somebody", In: func(string) bool { return true }}
+			},
+			See: func(*http.Request, console.Look) (console.Seen, error) { return console.Seen{}, nil },
+		})
+		_, body := get(t, "/")
+		require.Contains(t, body, "store/shop-0")
+		return times
+	}
+	require.Equal(t, asked(1), asked(20))
 }

@@ -68,9 +68,8 @@ func podsLink(key platform.RequestKey, environment, cluster string) string {
 type onClusters struct{ *Console }
 
 // showsPods says whether a page of pods would show a person something.
-func (c onClusters) showsPods(r *http.Request, m *model, in *status.Instance) bool {
+func (c onClusters) showsPods(who Person, m *model, in *status.Instance) bool {
 	p := m.Platform.Offers()
-	who := c.Person(r)
 	if c.See == nil || p == nil || p.Environments[in.Environment] == nil || who.In == nil {
 		return false
 	}
@@ -100,8 +99,9 @@ func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 	}
 	page := &podsPage{Key: key, In: in.Instance, Look: look, Seen: seen, Lines: cmp.Or(look.Tail, 200)}
 	page.Action = "/requests/" + url.PathEscape(key.Team) + "/" + url.PathEscape(key.Name) + "/pods"
+	who := c.Person(r)
 	for _, one := range row.Instances {
-		if c.showsPods(r, m, one.Instance) {
+		if c.showsPods(who, m, one.Instance) {
 			page.Others = append(page.Others, one)
 		}
 	}
@@ -112,7 +112,7 @@ func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 		}
 	}
 	page.Tree, page.More = trim(treeOf(at, seen.Pods), 1)
-	link(page.Tree, in.Instance, seen.Cluster, c.showsManifests(r, in.Instance))
+	link(page.Tree, in.Instance, seen.Cluster, c.showsManifests(who, in.Instance))
 	for _, p := range in.Placements {
 		page.Clusters = append(page.Clusters, named{p.Cluster, podsLink(key, in.Environment, p.Cluster)})
 	}

@@ -90,14 +90,15 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	}
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
 	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
-	page.Pods, page.Manifests = onClusters{c}.showsPods(r, m, in.Instance), onClusters{c}.showsManifests(r, in.Instance)
+	who := c.Person(r)
+	page.Pods, page.Manifests = onClusters{c}.showsPods(who, m, in.Instance), onClusters{c}.showsManifests(who, in.Instance)
 	if page.Manifests && !page.Pods {
 		page.NoPods = "No logs: " + in.Environment + " does not say logs: true"
 	}
 	for _, one := range page.Placements {
 		link(one.Tree, in.Instance, one.Cluster, page.Manifests)
 	}
-	page.Edits = c.Edit != nil && ofRequests{c}.mayEdit(r, key)
+	page.Edits = c.Edit != nil && ofRequests{c}.mayEdit(who, key)
 	c.readGit(r.Context(), in, page)
 	return &view{template: "request", title: key.String(), section: "fleet", main: page, fleeting: page.NoOrigin+page.NoHistory != ""}, nil
 }

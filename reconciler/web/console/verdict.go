@@ -109,7 +109,7 @@ func reason(in *status.Instance, p *status.Placement) string {
 		}
 	}
 	if p != nil && len(p.Problems) > 0 {
-		return p.Problems[0].Object + ": " + p.Problems[0].Message
+		return strings.TrimPrefix(p.Problems[0].Object+": "+p.Problems[0].Message, ": ") // one of the cluster names no object
 	}
 	if p != nil && p.Message != "" {
 		return p.Message

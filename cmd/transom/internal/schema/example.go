@@ -103,6 +103,9 @@ func (r *Draft) bindings(b *strings.Builder) {
 	given := false
 	for _, name := range slices.Sorted(maps.Keys(r.Version.Bindings)) {
 		binding, fitting := r.Version.Bindings[name], r.Fitting[name]
+		if len(binding.Offerings) == 0 { // nothing can be bound
+			continue
+		}
 		about := "    # A request of " + strings.Join(binding.Offerings, " or ")
 		if binding.Required {
 			about += " (required)"

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/kube-openapi/pkg/validation/spec"
@@ -135,4 +136,18 @@ func TestRequestSchemasTakeWhatAnyVersionTakes(t *testing.T) {
 	require.Equal(t, map[string]any{"exclusiveMinimum": 1.0, "type": []any{"integer", "null"}},
 		strict(map[string]any{"type": "integer", "minimum": 1.0, "exclusiveMinimum": true, "nullable": true, "x-kubernetes-validations": []any{}}))
 	require.Equal(t, map[string]any{"type": []any{"integer", "string"}}, strict(map[string]any{"x-kubernetes-int-or-string": true}))
+}
+
+// TestAnExampleOmitsABindingThatNothingCanHave: a version may say so, for a binding that is given up.
+func TestAnExampleOmitsABindingThatNothingCanHave(t *testing.T) {
+	p, err := platform.Load(fstest.MapFS{
+		"offerings/web/offering.yaml":            {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: web}\nspec: {}\n")},
+		"offerings/web/1.0.0/version.yaml":       {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: web}\nspec: {bindings: {cache: {offerings: []}, data: {offerings: [web], required: true}}}\n")},
+		"offerings/web/1.0.0/kustomization.yaml": {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n")},
+	})
+	require.NoError(t, err)
+	o := p.Offerings["web"]
+	draft := Draft{Offering: o, Version: o.Match("1"), Constraint: "1", Name: "front", Comments: true}
+	require.Contains(t, draft.YAML(), "  bindings:\n    # A request of web (required)\n    data: my-web\n")
+	require.NotContains(t, draft.YAML(), "cache")
 }
