@@ -88,6 +88,15 @@ func (f *formPage) rebind(q url.Values, p *platform.Platform, request *platform.
 	return changed
 }
 
+// tries counts requests that the fields of a form try.
+type tries int
+
+// another counts one more, and says whether that may be tried.
+func (t *tries) another() bool {
+	*t++
+	return *t <= mostTried
+}
+
 // list finds the requests that fit.
 func (b *boundField) list(p *platform.Platform, f *formPage, environments []string) {
 	b.Team = f.Team
@@ -96,7 +105,7 @@ func (b *boundField) list(p *platform.Platform, f *formPage, environments []stri
 		if itself || request.Broken || !slices.Contains(b.Offerings, request.Spec.Offering) {
 			continue
 		}
-		if f.tried++; f.tried > mostTried {
+		if !f.tried.another() {
 			b.Many = true
 			return
 		}

@@ -125,7 +125,7 @@ type formPage struct {
 	Action       string
 	Rules        []string // that are told at no field
 
-	tried int // requests, whether they can be bound
+	tried tries // requests, whether they can be bound
 
 	Now   string       // by which a plan is asked for; empty: whoever looks may not
 	Draft *PlanOfDraft // nil: nobody asked for a plan
