@@ -182,18 +182,23 @@ func TestARequestIsEditedInABrowser(t *testing.T) {
 	eventually(`document.activeElement.id`, "f-image")
 }
 
-// TestAWrongValueIsToldBesideItsFieldAsOneTypes: of an example's offering, also where a rule is over several parameters; the field keeps the
-// focus and its text, and once the value is mended nothing is told any more.
-func TestAWrongValueIsToldBesideItsFieldAsOneTypes(t *testing.T) {
+// openForm opens a form of the example platform in a browser. It returns how to wait for the value of a script, and how to type into a field.
+func openForm(t *testing.T, at string) (eventually, enter func(at, text string)) {
 	p, err := platform.Load(os.DirFS("../../examples/acme"))
 	require.NoError(t, err)
 	b := status.NewBoard(time.Now)
 	b.Loaded("https://github.com/acme/platform.git", p)
-	eventually := open(t, served(t, web.Options{Board: b})+"/catalog/web/new?version=1.1.0&team=search&name=more&environment=dev&p.image=more:1")
+	eventually = open(t, served(t, web.Options{Board: b})+at)
 	eventually(`document.querySelector("#link").textContent`, "live")
-	enter := func(field, text string) {
+	return eventually, func(field, text string) {
 		eventually(fmt.Sprintf(`((e) => { e.focus(); e.value = %q; e.dispatchEvent(new Event("input", { bubbles: true })); return e.value; })(document.getElementById(%q))`, text, field), text)
 	}
+}
+
+// TestAWrongValueIsToldBesideItsFieldAsOneTypes: of an example's offering, also where a rule is over several parameters; the field keeps the
+// focus and its text, and once the value is mended nothing is told any more.
+func TestAWrongValueIsToldBesideItsFieldAsOneTypes(t *testing.T) {
+	eventually, enter := openForm(t, "/catalog/web/new?version=1.1.0&team=search&name=more&environment=dev&p.image=more:1")
 	told := func(field string) string {
 		return fmt.Sprintf(`document.getElementById(%q).closest("label").querySelector(".mistake").textContent`, field)
 	}
@@ -218,15 +223,7 @@ func TestAWrongValueIsToldBesideItsFieldAsOneTypes(t *testing.T) {
 
 // TestABindingIsChosenInABrowser among the requests of the team that is typed; one that another team does not have is told beside its field.
 func TestABindingIsChosenInABrowser(t *testing.T) {
-	p, err := platform.Load(os.DirFS("../../examples/acme"))
-	require.NoError(t, err)
-	b := status.NewBoard(time.Now)
-	b.Loaded("https://github.com/acme/platform.git", p)
-	eventually := open(t, served(t, web.Options{Board: b})+"/catalog/pages/new?version=1.1.0&name=more&environment=dev&p.text=more")
-	eventually(`document.querySelector("#link").textContent`, "live")
-	enter := func(field, text string) {
-		eventually(fmt.Sprintf(`((e) => { e.focus(); e.value = %q; e.dispatchEvent(new Event("input", { bubbles: true })); return e.value; })(document.getElementById(%q))`, text, field), text)
-	}
+	eventually, enter := openForm(t, "/catalog/pages/new?version=1.1.0&name=more&environment=dev&p.text=more")
 	const listed, told = `[...document.getElementById("f-b-downloads").options].map((e) => e.textContent).join("|")`, `document.getElementById("m-b-downloads").textContent`
 	eventually(listed, "–")
 	enter("f-team", "search")
